@@ -1,0 +1,1 @@
+"""caliber-crawler: the map."""

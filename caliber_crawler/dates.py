@@ -1,0 +1,152 @@
+"""Times as pages print them → instants.
+
+Month names come from Babel's tables (CLDR) for all of the site's languages at once. That is no
+guessing: a name that two languages gave to different months would be refused when the table is
+built. A text that is not understood whole gives None; it never becomes today's date.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+from babel.dates import get_day_names, get_month_names
+
+from caliber_crawler.items import whole_milliseconds
+from caliber_crawler.text import fold
+
+LOCALES = ("en", "ru", "az", "hy")
+
+# Words that may stand around a date without changing it: "г." is the Russian "year", the rest are
+# "at", "on" and the like. Anything else ("Updated", "until") makes the text unknown.
+_FILLERS = frozenset(
+    {"г", "года", "year", "at", "on", "в", "saat", "ժամը", "թ", "թվականի", "il", "th"}
+)
+_YEARS = range(1990, 2101)
+
+_CLOCK = (
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\s*(?P<half>[ap])\.?m\.?)?"
+)
+_WORD = r"[^\W\d_]+"
+_DATES = (
+    re.compile(rf"(?P<day>\d{{1,2}})[\s.,-]*(?P<month>{_WORD})[\s.,-]*(?P<year>\d{{4}})"),
+    re.compile(rf"(?P<month>{_WORD})\.?\s*(?P<day>\d{{1,2}})\s*,?\s*(?P<year>\d{{4}})"),
+    re.compile(
+        rf"(?P<year>\d{{4}})[\s.,-]*(?:թ\.\s*)?(?P<month>{_WORD})[\s.,-]*(?P<day>\d{{1,2}})"
+    ),
+    # Day first, as all of the site's languages write it. With slashes the order is not known.
+    re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
+)
+_CLOCK_ALONE = re.compile(rf"(?<![\d:]){_CLOCK}(?![\d:])")
+_LEFT_OVER = re.compile(rf"{_WORD}|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTime:
+    """An instant in UTC, and whether the text named a time of day (else it is the day's start)."""
+
+    instant: datetime
+    has_clock: bool
+
+
+def parse_printed(text: str | None, zone: tzinfo) -> PrintedTime | None:
+    """The instant that a printed time means in `zone`; None when the text is not understood.
+
+    Understood are ``02 April 2025 13:24``, ``25 Июня 2026 17:24``, ``13 авг. 2024 19:13``,
+    ``May 3, 2024 - 17:20``, ``5 avqust 2024, 09:05``, ``3 մայիսի 2024``, ``02.04.2025 13:24`` and
+    ISO 8601. An offset in the text wins over `zone`.
+    """
+    if not text or len(text) > 200:
+        return None
+    return parse_iso(text.strip(), zone) or _parse_words(fold(text), zone)
+
+
+def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:
+    """An ISO 8601 time; one without offset is meant in `zone`. None when it is no such text."""
+    if not re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return _printed(parsed, ":" in text, zone)
+
+
+def _parse_words(text: str, zone: tzinfo) -> PrintedTime | None:
+    for pattern in _DATES:
+        found = pattern.search(text)
+        month = _month(found["month"]) if found else None
+        if found and month:
+            break
+    else:
+        return None
+    rest = text[: found.start()] + " " + text[found.end() :]
+    clock = _CLOCK_ALONE.search(rest)
+    if clock:
+        rest = rest[: clock.start()] + " " + rest[clock.end() :]
+    if any(word not in _FILLERS and word not in _day_names() for word in _LEFT_OVER.findall(rest)):
+        return None
+    try:
+        hour, minute, second = _clock_parts(clock)
+        naive = datetime(int(found["year"]), month, int(found["day"]), hour, minute, second)  # noqa: DTZ001
+    except ValueError:
+        return None
+    return _printed(naive, clock is not None, zone)
+
+
+def _clock_parts(clock: re.Match[str] | None) -> tuple[int, int, int]:
+    if clock is None:
+        return 0, 0, 0
+    hour = int(clock["hour"])
+    if clock["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("no such hour on a twelve-hour clock")
+        hour = hour % 12 + (12 if clock["half"] == "p" else 0)
+    return hour, int(clock["minute"]), int(clock["second"] or 0)
+
+
+def _printed(parsed: datetime, has_clock: bool, zone: tzinfo) -> PrintedTime | None:
+    if parsed.year not in _YEARS:
+        return None
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
+    return PrintedTime(whole_milliseconds(aware.astimezone(UTC)), has_clock)
+
+
+def _month(word: str) -> int | None:
+    """Number of a month by its name, number or an abbreviation that fits one month only."""
+    if word.isdigit():
+        return int(word) if 1 <= int(word) <= 12 else None
+    months = _month_names()
+    if word in months:
+        return months[word]
+    if len(word) < 3:
+        return None
+    fitting = {number for name, number in months.items() if name.startswith(word)}
+    return fitting.pop() if len(fitting) == 1 else None
+
+
+@lru_cache(maxsize=1)
+def _month_names() -> dict[str, int]:
+    """Folded month name → number: all locales, full and short, both grammatical forms."""
+    table: dict[str, int] = {}
+    for locale in LOCALES:
+        for width in ("wide", "abbreviated"):
+            for context in ("format", "stand-alone"):
+                for number, name in get_month_names(width, context, locale).items():
+                    key = fold(name).rstrip(".")
+                    if table.setdefault(key, number) != number:
+                        raise RuntimeError(f"month name {key!r} means two months")
+    return table
+
+
+@lru_cache(maxsize=1)
+def _day_names() -> frozenset[str]:
+    names = (
+        fold(name).rstrip(".")
+        for locale in LOCALES
+        for width in ("wide", "abbreviated")
+        for name in get_day_names(width, "format", locale).values()
+    )
+    return frozenset(part for name in names for part in name.split())

@@ -1,0 +1,39 @@
+"""What can go wrong, as exceptions that say what to do next.
+
+Everything the package raises on purpose is a `CaliberError`. Errors of a driver (MongoDB, the
+browser) are translated into these at one border and never travel further up.
+"""
+
+from __future__ import annotations
+
+
+class CaliberError(Exception):
+    """Base of all errors that this package raises on purpose; `str(error)` is one message."""
+
+
+class ConfigError(CaliberError):
+    """A setting has an impossible value. The message names the setting and what is allowed."""
+
+
+class ArgumentError(ConfigError):
+    """A spider argument is unknown or impossible. The message says what is allowed."""
+
+
+class NotAnArticle(CaliberError):
+    """The page is of another kind (a list, the home page, an error text), so no record comes of it.
+
+    `kind` is a short word for counters: ``list``, ``home``, ``empty`` or ``unknown``.
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+
+
+class StoreError(CaliberError):
+    """MongoDB refused what was asked of it."""
+
+
+class StoreUnavailable(StoreError):
+    """MongoDB cannot be reached or started. The message says what to install, start or set."""

@@ -1,0 +1,194 @@
+"""The records: what one article, one card of a list and one rejected page look like.
+
+The field order of `Article` is the order of every export. Instants are aware `datetime` in UTC
+with whole milliseconds, which is what MongoDB keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
+from typing import Any, TypedDict
+
+
+class SectionRef(TypedDict):
+    """A section: `slug` as in its address (None when the page shows only the label), its label."""
+
+    slug: str | None
+    name: str
+
+
+class Image(TypedDict):
+    """A picture: absolute `url`; `role` is ``cover`` or ``body``; `caption` or None."""
+
+    url: str
+    role: str
+    caption: str | None
+
+
+class Embed(TypedDict):
+    """Embedded media; `type`: youtube, telegram, x, instagram, facebook, video or iframe."""
+
+    type: str
+    url: str
+
+
+class Link(TypedDict):
+    """A link in the body: absolute `url` and the linked text."""
+
+    url: str
+    text: str
+
+
+class Extraction(TypedDict):
+    """How the page was read: `method` (template or fallback), `layout`, names of missing fields."""
+
+    method: str
+    layout: str
+    missing: list[str]
+
+
+class CrawlInfo(TypedDict):
+    """The last fetch. `outcome` is new, changed or unchanged; `section` the list it came from."""
+
+    id: str
+    spider: str
+    worker: str
+    section: str | None
+    requested_url: str
+    http_status: int
+    fetched_at: datetime
+    rendered: bool
+    outcome: str
+
+
+@dataclass(slots=True)
+class Article:
+    """One article of one edition. Fields as in docs/record.md, in the order of every export.
+
+    None and empty lists mean "the page did not say"; `extraction["missing"]` names such fields.
+    """
+
+    id: str | None = None
+    url: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    language: str | None = None
+    slug: str | None = None
+    title: str | None = None
+    description: str | None = None
+    authors: list[str] = field(default_factory=list)
+    sections: list[SectionRef] = field(default_factory=list)
+    published_at: datetime | None = None
+    body: str = ""
+    images: list[Image] = field(default_factory=list)
+    embeds: list[Embed] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    views: int | None = None
+    views_at: datetime | None = None
+    alternates: dict[str, str] = field(default_factory=dict)
+    word_count: int = 0
+    content_hash: str = ""
+    duplicate_of: str | None = None
+    near_duplicate_of: str | None = None
+    status: str = "live"
+    revision: int = 1
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    changed_at: datetime | None = None
+    extraction: Extraction | None = None
+    crawl: CrawlInfo | None = None
+    attribution: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The record as a plain dictionary in field order; nested values are not copied."""
+        return {name: getattr(self, name) for name in ARTICLE_FIELDS}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Article:
+        """The record in a stored document; fields that the document lacks keep their defaults."""
+        return cls(**{name: document[name] for name in ARTICLE_FIELDS if name in document})
+
+
+ARTICLE_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(Article))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One entry of a list: canonical article `url`, and `href`, the address as the list wrote it.
+
+    `time_text` is what is printed; `published_at` its UTC instant, None when not understood.
+    """
+
+    url: str
+    href: str
+    title: str | None = None
+    section: SectionRef | None = None
+    time_text: str | None = None
+    published_at: datetime | None = None
+    image: str | None = None
+
+
+@dataclass(slots=True)
+class Sighting:
+    """A list or address that names an article which this crawl took already.
+
+    It adds a section or an alias to the stored record and makes no record of its own.
+    """
+
+    url: str
+    sections: list[SectionRef] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reject:
+    """What was not stored, and enough to look into it.
+
+    `reason` is a short stable word such as ``not_an_article`` or ``http_404``; `detail` one line;
+    `excerpt` the beginning of what the page said. `crawl` is None for a page never fetched.
+    """
+
+    url: str
+    reason: str
+    detail: str
+    at: datetime
+    crawl: CrawlInfo | None = None
+    http_status: int | None = None
+    excerpt: str | None = None
+
+
+def whole_milliseconds(instant: datetime) -> datetime:
+    """The instant in UTC, cut to milliseconds as MongoDB keeps it, so that it compares equal later.
+
+    Raises ValueError for a time without zone: what zone it means is for the caller to know.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"time without zone: {instant!r}")
+    utc = instant.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            # MongoDB knows UTC only, so a time without zone that came from it means UTC.
+            value = value.replace(tzinfo=UTC)
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
+# JSON allows these raw, but readers that split text on Unicode line ends would cut the record.
+_LINE_ENDS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """The record as one line of JSON without its line end: readable letters, no raw line ends.
+
+    Times are ISO 8601 with offset ``+00:00``; field order is the mapping's; None is ``null``.
+    """
+    return _encode(record).translate(_LINE_ENDS)

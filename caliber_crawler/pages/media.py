@@ -1,0 +1,139 @@
+"""Pictures and embedded media: which address a reader's browser would show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from caliber_crawler.items import Embed
+from caliber_crawler.pages.html import Element, attribute
+
+Resolve = Callable[[str], str | None]
+"""Turns a link of the page into an absolute http(s) address, or None."""
+
+# The real address of a picture that loads late; `src` then holds a placeholder.
+LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-url")
+SET_ATTRIBUTES = ("data-srcset", "srcset")
+# A magnifier that the page lays over its pictures.
+OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
+BACKGROUND = re.compile(
+    r"background(?:-image)?\s*:[^;]*?url\(\s*(['\"]?)(.*?)\1\s*\)", re.IGNORECASE
+)
+
+_EMBED_HOSTS = {
+    "youtube.com": "youtube",
+    "youtube-nocookie.com": "youtube",
+    "youtu.be": "youtube",
+    "t.me": "telegram",
+    "telegram.me": "telegram",
+    "telegram.org": "telegram",
+    "twitter.com": "x",
+    "x.com": "x",
+    "instagram.com": "instagram",
+    "facebook.com": "facebook",
+    "fb.watch": "facebook",
+}
+_ADVERT_HOSTS = re.compile(
+    r"(?:^|\.)(?:doubleclick\.net|googlesyndication\.com|googleadservices\.com|adfox\.ru|"
+    r"an\.yandex\.ru|yandexadexchange\.net|adriver\.ru|googletagmanager\.com)$"
+)
+# Marks of posts that a network's script turns into an embed: class → type, attribute with address.
+_POST_CLASSES = {
+    "twitter-tweet": ("x", None),
+    "twitter-video": ("x", None),
+    "instagram-media": ("instagram", "data-instgrm-permalink"),
+    "fb-post": ("facebook", "data-href"),
+    "fb-video": ("facebook", "data-href"),
+}
+_POST_LINK = {
+    "x": re.compile(r"^https?://(?:[\w-]+\.)?(?:twitter|x)\.com/[^/]+/status/\d+"),
+    "instagram": re.compile(r"^https?://(?:[\w-]+\.)?instagram\.com/(?:p|reel|tv)/"),
+    "facebook": re.compile(r"^https?://(?:[\w-]+\.)?facebook\.com/"),
+}
+
+
+def image_url(element: Element, resolve: Resolve) -> str | None:
+    """Address of the real picture of an ``img``; None for placeholders, overlays and pixels."""
+    if element.get("width") in ("0", "1") or element.get("height") in ("0", "1"):
+        return None  # a counter's pixel
+    for value in _image_candidates(element):
+        url = None if value.startswith(("data:", "blob:", "about:")) else resolve(value)
+        if url:
+            return None if OVERLAY.search(urlsplit(url).path) else url
+    return None
+
+
+def _image_candidates(element: Element) -> list[str]:
+    values = [attribute(element, name) for name in LAZY_ATTRIBUTES]
+    values += [_largest(attribute(element, name)) for name in SET_ATTRIBUTES]
+    values.append(attribute(element, "src"))
+    return [value for value in values if value]
+
+
+def _largest(srcset: str) -> str:
+    """The address with the greatest width or density in a ``srcset``."""
+    best, best_size = "", -1.0
+    for candidate in re.split(r",\s+|,(?=https?:|/)", srcset):
+        url, _, size = candidate.strip().partition(" ")
+        try:
+            number = float(size.strip().rstrip("wxh") or 1)
+        except ValueError:
+            continue
+        if url and number > best_size:
+            best, best_size = url, number
+    return best
+
+
+def background_url(style: str | None, resolve: Resolve) -> str | None:
+    """Address in ``background-image:url(...)`` of an inline style."""
+    found = BACKGROUND.search(style or "")
+    value = found[2].strip() if found else ""
+    return None if not value or value.startswith("data:") else resolve(value)
+
+
+def embed_type(url: str) -> str | None:
+    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising."""
+    host = (urlsplit(url).hostname or "").lower()
+    if _ADVERT_HOSTS.search(host):
+        return None
+    while host:
+        if host in _EMBED_HOSTS:
+            return _EMBED_HOSTS[host]
+        host = host.partition(".")[2]
+    return "iframe"
+
+
+def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
+    """The embed that an ``iframe``, ``video``, ``source`` or widget script stands for."""
+    if element.tag == "script":
+        post = element.get("data-telegram-post")
+        return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
+    value = attribute(element, "data-src") or attribute(element, "src")
+    url = resolve(value) if value and not value.startswith(("about:", "data:", "blob:")) else None
+    if url is None:
+        return None
+    if element.tag in ("video", "source"):
+        return {"type": "video", "url": url}
+    kind = embed_type(url)
+    return {"type": kind, "url": url} if kind else None
+
+
+def post_embed(element: Element, resolve: Resolve) -> Embed | None:
+    """The embed that a social network's ``blockquote`` or ``div`` stands for, when it says which.
+
+    The address is the one in the network's attribute, else the last link to a single post.
+    """
+    for name in attribute(element, "class").split():
+        if name in _POST_CLASSES:
+            kind, holder = _POST_CLASSES[name]
+            break
+    else:
+        return None
+    stated = attribute(element, holder) if holder else ""
+    url = resolve(stated) if stated else None
+    if url is None:
+        links = [resolve(attribute(link, "href")) for link in element.iter("a")]
+        posts = [link for link in links if link and _POST_LINK[kind].match(link)]
+        url = posts[-1] if posts else None
+    return {"type": kind, "url": url} if url else None

@@ -1,0 +1,88 @@
+"""What a page says of itself in its head: meta tags, canonical link, editions, JSON-LD.
+
+None of it is known to be there on every page, and all of it may lag behind what a reader sees, so
+callers ask the visible page first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from caliber_crawler.pages.html import Page, attribute, raw_text, select
+from caliber_crawler.site import Site
+
+META = "//meta[@content and (@name or @property)]"
+JSON_LD = '//script[@type="application/ld+json"]'
+CANONICAL = '//link[@rel="canonical" and @href]'
+HREFLANG = '//link[@rel="alternate" and @hreflang and @href]'
+
+ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle"})
+
+
+def meta_values(page: Page) -> dict[str, str]:
+    """First non-empty content of each meta tag by its name or property, lower case."""
+    values: dict[str, str] = {}
+    for tag in select(page.root, META):
+        name = attribute(tag, "name") or attribute(tag, "property")
+        content = attribute(tag, "content")
+        if content:
+            values.setdefault(name.lower(), content)
+    return values
+
+
+def canonical_href(page: Page) -> str | None:
+    """The href of the page's canonical link, unchecked."""
+    return next((attribute(tag, "href") for tag in select(page.root, CANONICAL)), None)
+
+
+def hreflang_links(page: Page, site: Site) -> dict[str, str]:
+    """Edition → canonical article address, as hreflang links tell, ``x-default`` left out.
+
+    The edition is the address's, since the code in the attribute may be another name of it.
+    """
+    found: dict[str, str] = {}
+    for tag in select(page.root, HREFLANG):
+        if attribute(tag, "hreflang").lower() != "x-default":
+            address = site.address(attribute(tag, "href"), page.url)
+            if address and address.kind == "article" and address.language:
+                found.setdefault(address.language, address.url)
+    return found
+
+
+def json_ld_article(page: Page) -> dict[str, Any]:
+    """The first JSON-LD object that describes an article; empty when there is none to be read."""
+    for script in select(page.root, JSON_LD):
+        try:
+            data = json.loads(raw_text(script))
+        except (ValueError, RecursionError):
+            continue
+        for node in _nodes(data):
+            kinds = node.get("@type")
+            if ARTICLE_TYPES.intersection(kinds if isinstance(kinds, list) else [str(kinds)]):
+                return node
+    return {}
+
+
+def json_ld_authors(article: dict[str, Any]) -> list[str]:
+    """Names of the authors that are persons; organisations are left out."""
+    authors = article.get("author")
+    names = []
+    for author in authors if isinstance(authors, list) else [authors]:
+        if isinstance(author, str):
+            names.append(author)
+        elif isinstance(author, dict) and author.get("@type") != "Organization":
+            name = author.get("name")
+            names += [name] if isinstance(name, str) else []
+    return names
+
+
+def _nodes(data: object) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-LD text: at the top, in a list, and in ``@graph``."""
+    for node in data if isinstance(data, list) else [data]:
+        if isinstance(node, dict):
+            yield node
+            graph = node.get("@graph")
+            if isinstance(graph, list):
+                yield from (item for item in graph if isinstance(item, dict))

@@ -1,0 +1,187 @@
+"""List pages (sections, home, search): bytes → cards, sections of the navigation, editions.
+
+Known of the site: cards are ``.float_block``; a section's address is ``/category/<slug>`` under an
+edition's prefix. How the navigation and the switch are marked up is not known, so both are found
+by where links lead and what they are called, not by their place on the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from caliber_crawler.dates import parse_printed
+from caliber_crawler.items import Card, SectionRef
+from caliber_crawler.pages import media
+from caliber_crawler.pages.html import Element, Page, attribute, part, words
+from caliber_crawler.site import SECTION_PATH, Address, Site
+from caliber_crawler.text import fold, line
+
+LAYOUT = "float-block-2025"
+
+CARD = "float_block"
+CARD_TITLE = "float_block_title"
+CARD_IMAGE = "float_block_image"
+CARD_CATEGORY = "float_block_category"
+CARD_TIME = "float_block_time"
+
+# What the switch calls the editions. A label counts only on a link that leads to a home page or an
+# article of another edition.
+EDITION_LABELS = frozenset(
+    "en eng english az aze ru rus рус русский arm am hy hye հայ հայերեն ka ge geo fa tr".split()
+)
+_EDITION_NAMES = {
+    "eng": "en",
+    "english": "en",
+    "aze": "az",
+    "rus": "ru",
+    "рус": "ru",
+    "русский": "ru",
+}
+
+
+@dataclass(frozen=True)
+class SectionLink:
+    """A section that the page names: its address as linked, canonical address, edition, labels."""
+
+    href: str
+    url: str
+    language: str
+    ref: SectionRef
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An entry of the edition switch: `label` in lower case, its absolute address and prefix."""
+
+    label: str
+    href: str
+    address: Address
+
+
+@dataclass
+class ListPage:
+    """What a list page holds. `cards` are in page order, each article once.
+
+    `broken_cards` counts cards without a usable article link, `unknown_times` those whose time text
+    is not understood.
+    """
+
+    url: str
+    language: str | None
+    cards: list[Card] = field(default_factory=list)
+    sections: list[SectionLink] = field(default_factory=list)
+    editions: list[Edition] = field(default_factory=list)
+    broken_cards: int = 0
+    unknown_times: int = 0
+
+    @cached_property
+    def cards_by_url(self) -> dict[str, Card]:
+        """The first card of each article."""
+        return {card.url: card for card in reversed(self.cards)}
+
+
+def parse_list(page: Page, site: Site) -> ListPage:
+    """Read a list page. Never fails: a page of another kind simply has no cards."""
+    address = site.address(page.url)
+    result = ListPage(page.url, address.language if address else None)
+    seen: set[str] = set()
+    for element in page.classes.get(CARD, ()):
+        card = _card(element, page.url, site)
+        if card is None:
+            result.broken_cards += 1
+            continue
+        result.unknown_times += bool(card.time_text and not card.published_at)
+        if card.href not in seen:
+            seen.add(card.href)
+            result.cards.append(card)
+    result.sections = section_links(page, site)
+    result.editions = editions(page, site)
+    return result
+
+
+def section_links(page: Page, site: Site) -> list[SectionLink]:
+    """All sections that links of a page name, those in cards last, each once.
+
+    A link's words give the name; a link without words (a picture) gives the slug until another
+    link of the section has words.
+    """
+    in_cards = {link for card in page.classes.get(CARD, ()) for link in card.iter("a")}
+    found: dict[str, SectionLink] = {}
+    for link in sorted(page.links, key=in_cards.__contains__):
+        href = attribute(link, "href")
+        address = site.address(href, page.url) if SECTION_PATH in href else None
+        if not address or address.kind != "section" or not address.slug or not address.language:
+            continue
+        name = words(link) or line(attribute(link, "title"))
+        known = found.get(address.url)
+        if known is None or (name and known.ref["name"] == address.slug):
+            ref: SectionRef = {"slug": address.slug, "name": name or address.slug}
+            target = site.resolve(href, page.url) or address.url
+            found[address.url] = SectionLink(target, address.url, address.language, ref)
+    return list(found.values())
+
+
+def editions(page: Page, site: Site) -> list[Edition]:
+    """The entries of the page's edition switch, the page's own edition left out."""
+    here = site.address(page.url)
+    found: dict[str, Edition] = {}
+    for link in page.links:
+        label = _edition_label(link)
+        address = site.address(attribute(link, "href"), page.url) if label else None
+        if label is None or address is None or address.kind == "other" or not address.language:
+            continue
+        if here is None or address.language != here.language:
+            target = site.resolve(attribute(link, "href"), page.url) or address.url
+            found.setdefault(label, Edition(label, target, address))
+    return list(found.values())
+
+
+def _edition_label(link: Element) -> str | None:
+    """The edition's short name when a link's words, picture or title are one."""
+    shown = words(link) or next(filter(None, (attribute(i, "alt") for i in link.iter("img"))), None)
+    label = fold(shown or attribute(link, "title"))
+    return _EDITION_NAMES.get(label, label) if label in EDITION_LABELS else None
+
+
+def _card(element: Element, page_url: str, site: Site) -> Card | None:
+    """One card; None when no link in it leads to an article of the site."""
+    article: Address | None = None
+    href = ""
+    section: SectionRef | None = None
+    for link in element.iter("a"):
+        address = site.address(attribute(link, "href"), page_url)
+        if address is None:
+            continue
+        if address.kind == "article" and article is None:
+            article, href = address, site.resolve(attribute(link, "href"), page_url) or ""
+        elif address.kind == "section" and section is None:
+            section = {"slug": address.slug, "name": words(link) or address.slug or ""}
+    if article is None:
+        return None
+    label = words(part(element, CARD_CATEGORY))
+    if label:
+        section = {"slug": section["slug"] if section else None, "name": label}
+    time_text = words(part(element, CARD_TIME))
+    printed = parse_printed(time_text, site.zone)
+    return Card(
+        url=article.url,
+        href=href,
+        title=words(part(element, CARD_TITLE)),
+        section=section,
+        time_text=time_text,
+        published_at=printed.instant if printed else None,
+        image=_image(part(element, CARD_IMAGE), page_url, site),
+    )
+
+
+def _image(box: Element | None, page_url: str, site: Site) -> str | None:
+    """The picture in a card: the box's background, else the first real picture in the box."""
+    if box is None:
+        return None
+
+    def resolve(href: str) -> str | None:
+        return site.resolve(href, page_url)
+
+    pictures = (media.image_url(image, resolve) for image in box.iter("img"))
+    return media.background_url(box.get("style"), resolve) or next(filter(None, pictures), None)

@@ -1,0 +1,144 @@
+"""What happens to a record between page and store: cleaning, checking, and meeting the stored one.
+
+Pure functions. The pipelines, `scrapy shell`, `scrapy parse` and the store all use these, so that
+all of them give the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING
+
+from caliber_crawler import text
+from caliber_crawler.dedupe import content_hash
+from caliber_crawler.items import Article, SectionRef
+from caliber_crawler.site import HOUSE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REQUIRED = ("id", "url", "title", "language")
+"""Without these there is no record. Any other field may be missing."""
+
+
+def clean(article: Article) -> Article:
+    """Clean every text of the record in place, then count and hash it. Idempotent.
+
+    Returns the same object. Lists lose entries that have nothing left.
+    """
+    article.title = text.line(article.title or "") or None
+    article.description = text.line(article.description or "") or None
+    article.body = "\n\n".join(
+        part for part in text.paragraphs(article.body) if not text.is_boilerplate(part)
+    )
+    article.authors = [name for name in map(text.line, article.authors) if name]
+    for section in article.sections:
+        section["name"] = text.line(section["name"])
+    for image in article.images:
+        image["caption"] = text.line(image["caption"] or "") or None
+    for link in article.links:
+        link["text"] = text.line(link["text"])
+    _count(article)
+    if article.url:
+        article.attribution = attribution(article.url)
+    return article
+
+
+def missing_required(article: Article) -> list[str]:
+    """Names of the required fields that the record lacks, in the order of `REQUIRED`."""
+    return [name for name in REQUIRED if not getattr(article, name)]
+
+
+def attribution(url: str) -> str:
+    """The hyperlink that the site's terms ask for with any use of its materials, as HTML."""
+    return f'<a href="{escape(url)}">{HOUSE}</a>'
+
+
+def first_seen(article: Article, at: datetime) -> Article:
+    """The record of an article that no one has stored before, seen at an instant in UTC."""
+    article.revision = 1
+    article.first_seen_at = article.last_seen_at = at
+    article.changed_at = None
+    if article.views is not None:
+        article.views_at = at
+    _set_outcome(article, "new")
+    return article
+
+
+def meet(stored: Article, seen: Article, at: datetime) -> Article:
+    """The record after an article was seen again: a new object, both arguments stay as they are.
+
+    What the page no longer says is kept from before, so a hidden date or a hollow page wipes
+    nothing. Identity, first-seen time and publication time stay what they first were. The outcome
+    in `crawl` is ``changed`` when a reader would see other words in headline or body.
+    """
+    url = seen.url or stored.url
+    hollow = not seen.body
+    record = replace(
+        seen,
+        id=stored.id,
+        url=url,
+        aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
+        title=seen.title or stored.title,
+        description=seen.description or stored.description,
+        authors=seen.authors or stored.authors,
+        sections=add_sections(seen.sections, stored.sections),
+        published_at=stored.published_at or seen.published_at,
+        body=stored.body if hollow else seen.body,
+        images=seen.images or stored.images,
+        embeds=(seen.embeds or stored.embeds) if hollow else seen.embeds,
+        links=(seen.links or stored.links) if hollow else seen.links,
+        views=stored.views if seen.views is None else seen.views,
+        views_at=stored.views_at if seen.views is None else at,
+        alternates=stored.alternates | seen.alternates,
+        duplicate_of=stored.duplicate_of,
+        near_duplicate_of=stored.near_duplicate_of,
+        status="live",
+        revision=stored.revision,
+        first_seen_at=stored.first_seen_at,
+        last_seen_at=max(at, stored.last_seen_at or at),
+        changed_at=stored.changed_at,
+    )
+    _count(record)
+    changed = record.content_hash != stored.content_hash
+    if changed:
+        record.revision = stored.revision + 1
+        record.changed_at = at
+    _set_outcome(record, "changed" if changed else "unchanged")
+    return record
+
+
+def add_sections(first: list[SectionRef], more: Iterable[SectionRef]) -> list[SectionRef]:
+    """Sections of both lists in order, each once; a known slug or name completes an unknown one.
+
+    Two entries are one section when slugs are equal, or when one has no slug and names are equal.
+    """
+    result: list[SectionRef] = [{**section} for section in first]
+    for section in more:
+        for known in result:
+            same_slug = section["slug"] is not None and known["slug"] == section["slug"]
+            same_name = text.fold(known["name"]) == text.fold(section["name"])
+            if same_slug or (same_name and None in (known["slug"], section["slug"])):
+                known["slug"] = known["slug"] or section["slug"]
+                break
+        else:
+            result.append({**section})
+    return result
+
+
+def _count(article: Article) -> None:
+    article.word_count = text.word_count(article.title, article.body)
+    article.content_hash = content_hash(article.title, article.body)
+
+
+def _set_outcome(article: Article, outcome: str) -> None:
+    if article.crawl is not None:
+        article.crawl = {**article.crawl, "outcome": outcome}
+
+
+def _union(*lists: Iterable[str | None], without: str | None) -> list[str]:
+    found = dict.fromkeys(value for values in lists for value in values if value)
+    found.pop(without or "", None)
+    return list(found)

@@ -1,0 +1,193 @@
+"""The forms of the site's addresses: canonical form, kind, edition, identity.
+
+Facts behind the rules: an English article is ``/en/post/<slug>``, a Russian one ``/post/<slug>``
+at the root; a section is ``/category/<slug>`` with the same prefixes; the prefix of further
+editions is read from the pages' own switch, so any short lower-case prefix is accepted here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from w3lib.url import canonicalize_url
+
+from caliber_crawler.errors import ConfigError
+
+ROOT_LANGUAGE = "ru"
+"""The edition whose addresses carry no prefix."""
+
+HOUSE = "Caliber.az"
+"""The publisher's name as the terms of use write it."""
+
+SECTION_PATH = "/category/"
+"""What every section's address contains: a cheap test before an address is looked at closely."""
+
+Kind = Literal["article", "section", "home", "search", "other"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]{2,4})?")
+_KINDS: dict[str, Kind] = {"post": "article", "category": "section", "search": "search"}
+# Parameters that only say where a visitor came from. Any other parameter may choose the article
+# (`?id=1` against `?id=2`), so it stays part of the address.
+_TRACKING = re.compile(
+    r"utm_.*|fbclid|gclid|gbraid|wbraid|dclid|yclid|ymclid|msclkid|twclid|ttclid|igshid|igsh|"
+    r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url",
+    re.IGNORECASE,
+)
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
+# Names of editions → Babel locales, where the two differ.
+_LOCALES = {"arm": "hy", "am": "hy", "aze": "az", "rus": "ru", "eng": "en"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What an address of the site says about itself.
+
+    `url` is canonical. `language` is the edition's prefix (`ROOT_LANGUAGE` when there is none) and
+    `slug` the last part with what is left of the query; both are None where the kind has none.
+    """
+
+    url: str
+    kind: Kind
+    language: str | None = None
+    slug: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """Identity of an article, ``en/some-slug``; None for every other kind of page."""
+        return f"{self.language}/{self.slug}" if self.kind == "article" else None
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site behind one base URL. Instances are cheap to compare and hash.
+
+    `base` is the origin without a trailing slash, `zone` the zone of the times printed on pages.
+    """
+
+    base: str
+    zone: tzinfo
+
+    @classmethod
+    def from_settings(cls, base_url: str, zone: str) -> Site:
+        """Check both settings; `ConfigError` names the one that is impossible and why."""
+        try:
+            parts = urlsplit(base_url.strip())
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"CALIBER_BASE_URL={base_url!r}: {error}") from None
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ConfigError(
+                f"CALIBER_BASE_URL={base_url!r}: give an origin such as https://caliber.az"
+            )
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+            raise ConfigError(
+                f"CALIBER_BASE_URL={base_url!r}: give scheme, host and port only, no path or user"
+            )
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
+        try:
+            return cls(f"{parts.scheme}://{host}{shown_port}", ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigError(
+                f"SITE_TIMEZONE={zone!r} is no time zone; give a name such as Asia/Baku"
+            ) from None
+
+    @property
+    def host(self) -> str:
+        """Host name without port, as `allowed_domains` wants it."""
+        return urlsplit(self.base).hostname or ""
+
+    def resolve(self, href: str, page_url: str | None = None) -> str | None:
+        """Absolute http(s) address of a link; None for anything else (mail, script, broken)."""
+        try:
+            url = urljoin(page_url or self.base + "/", href.strip())
+            scheme = urlsplit(url).scheme
+        except ValueError:
+            return None
+        return url if scheme in _DEFAULT_PORTS else None
+
+    def canonical(self, href: str, page_url: str | None = None) -> str | None:
+        """The one form of an address of this site; None when it is none of this site's.
+
+        Undone are: http against https, ``www.``, case of the host, default port, trailing slash,
+        doubled slashes, fragment, tracking parameters, order of parameters and the ways to
+        percent-encode.
+        """
+        url = self.resolve(href, page_url)
+        return _canonical(self.base, url) if url else None
+
+    def address(self, href: str, page_url: str | None = None) -> Address | None:
+        """Kind, edition and slug of an address; None when it is none of this site's."""
+        url = self.canonical(href, page_url)
+        return _classify(self.base, url) if url else None
+
+    def home(self, language: str) -> str:
+        """Address of an edition's home page, for editions whose prefix is the language's name."""
+        return f"{self.base}/" if language == ROOT_LANGUAGE else f"{self.base}/{language}/"
+
+    def section_url(self, language: str, slug: str) -> str:
+        """Likely address of a section that no navigation named."""
+        return f"{self.home(language)}category/{slug}"
+
+    def instant(self, naive: datetime) -> datetime:
+        """A wall-clock time of the site as a UTC instant."""
+        return naive.replace(tzinfo=self.zone).astimezone(UTC)
+
+
+def locale_of(language: str) -> str:
+    """Babel's name of an edition's language: ``arm`` → ``hy``; unknown names stay as they are."""
+    return _LOCALES.get(language, language)
+
+
+def _endpoint(parts: SplitResult) -> tuple[str, int | None]:
+    port = parts.port
+    if port == _DEFAULT_PORTS.get(parts.scheme):
+        port = None
+    return (parts.hostname or "").removeprefix("www."), port
+
+
+@lru_cache(maxsize=4096)
+def _canonical(base: str, url: str) -> str | None:
+    # Most links are canonical already, and settling percent-encoding is the slow part.
+    if url.startswith(base + "/") and _PLAIN_PATH.fullmatch(url, len(base)):
+        return url
+    origin = urlsplit(base)
+    try:
+        if _endpoint(urlsplit(url)) != _endpoint(origin):
+            return None
+        # w3lib settles percent-encoding, the order of parameters and the fragment.
+        parts = urlsplit(canonicalize_url(url))
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return None
+    kept = [(name, value) for name, value in query if not _TRACKING.fullmatch(name)]
+    path = "/" + "/".join(part for part in parts.path.split("/") if part)
+    # An unchanged query is kept to the letter: decoding and encoding again could alter it.
+    kept_query = parts.query if len(kept) == len(query) else urlencode(kept)
+    return urlunsplit((origin.scheme, origin.netloc, path, kept_query, ""))
+
+
+@lru_cache(maxsize=4096)
+def _classify(base: str, url: str) -> Address:
+    parts = urlsplit(url)
+    segments = [part for part in parts.path.split("/") if part]
+    language = ROOT_LANGUAGE
+    if segments and segments[0] not in _KINDS and _PREFIX.fullmatch(segments[0]):
+        language = segments.pop(0)
+    if not segments:
+        return Address(url, "home", language)
+    kind = _KINDS.get(segments[0], "other")
+    if kind == "other" or len(segments) != 2:
+        return Address(url, "other")
+    # The query left over may choose the article, so it is part of an article's identity.
+    slug = segments[1]
+    if kind == "article" and parts.query:
+        slug = f"{slug}?{parts.query}"
+    return Address(url, kind, language, slug)

@@ -1,0 +1,106 @@
+"""Cleaning of text: what stays is what a reader sees, in Unicode form NFC.
+
+All functions are pure and idempotent: cleaning a clean text changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Characters that no reader sees and that break search and comparison: soft hyphen, zero-width
+# space and non-joiner, word joiner and the invisible operators, byte-order mark, direction marks,
+# Mongolian vowel separator, control characters other than white space, and halves of surrogate
+# pairs. The zero-width joiner is handled apart, because it builds emoji.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    "\ufff9-\ufffb\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
+)
+_JOINER = "\u200d"
+_NEEDS_WORK = re.compile(
+    r"[^\S ]| {2}|" + _INVISIBLE.pattern + "|" + _JOINER,
+)
+_LINE_END = re.compile("\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_PARAGRAPH_END = re.compile(r"\n{2,}")
+# Lines of the page's furniture, compared as a whole by `fold`. They are no part of an article even
+# when an editor pasted them with the text.
+_BOILERPLATE = re.compile(
+    r"caliber\.az|(?:views|просмотров|просмотрено|baxış|դիտումներ)\s*:?\s*[\d\s.,]*|"
+    r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-",
+)
+
+
+def visible(text: str) -> str:
+    """NFC without invisible characters. White space is left as it is."""
+    if text.isascii() and not _INVISIBLE.search(text):
+        return text
+    text = _INVISIBLE.sub("", text)
+    if _JOINER in text:
+        text = _drop_loose_joiners(text)
+    # Last, because what was between two characters could have kept them from composing.
+    return unicodedata.normalize("NFC", text)
+
+
+def _drop_loose_joiners(text: str) -> str:
+    """A zero-width joiner stays only where it joins two parts of one emoji."""
+    kept: list[str] = []
+    for i, char in enumerate(text):
+        if char == _JOINER and not (
+            kept and i + 1 < len(text) and _in_emoji(kept[-1]) and _in_emoji(text[i + 1])
+        ):
+            continue
+        kept.append(char)
+    return "".join(kept)
+
+
+def _in_emoji(char: str) -> bool:
+    # So: pictographs; Sk: skin tones; U+FE0F: "show as emoji".
+    return char == "\ufe0f" or unicodedata.category(char) in ("So", "Sk")
+
+
+def line(text: str) -> str:
+    """One line: visible text, every run of white space one space, none at the ends."""
+    if not _NEEDS_WORK.search(text) and text.isascii():
+        return text.strip()
+    # Emoji joiners aside, removing a character can bring two spaces together, so that comes first.
+    return " ".join(visible(text).split())
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text: separated by blank lines, single line ends kept, none empty."""
+    lines = (line(part) for part in _LINE_END.split(text))
+    joined = "\n".join(lines).strip("\n")
+    return _PARAGRAPH_END.split(joined) if joined else []
+
+
+def block(text: str) -> str:
+    """A clean text of several paragraphs with one blank line between them."""
+    return "\n\n".join(paragraphs(text))
+
+
+def fold(text: str) -> str:
+    """A key for comparing labels, names and headlines regardless of case; never shown to anyone.
+
+    Rule for the Turkic i: dotted and dotless, capital and small (``İ I ı i``) are one letter, since
+    the same word is typed with either; so ``İLHAM`` equals ``ilham`` and ``BAKI`` equals ``bakı``.
+    All else follows Unicode case folding of the compatibility form (NFKC).
+    """
+    folded = unicodedata.normalize("NFKC", line(text)).casefold()
+    return folded.replace("i\u0307", "i").replace("ı", "i")
+
+
+def is_boilerplate(paragraph: str) -> bool:
+    """Whether a whole paragraph is furniture of the page (signature, counter, a button's label)."""
+    # Only short lines can be; the length test spares the work on every real paragraph.
+    return len(paragraph) <= 80 and _BOILERPLATE.fullmatch(fold(paragraph)) is not None
+
+
+def word_count(*texts: str | None) -> int:
+    """Number of words: runs without white space that hold a letter or a digit."""
+    return sum(
+        1
+        for text in texts
+        if text
+        for word in text.split()
+        if word.isalnum() or any(map(str.isalnum, word))
+    )
