@@ -1,0 +1,338 @@
+"""What the site answers to a request. No sockets here: `demo_site.server` has those."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from demo_site import render
+from demo_site.cards import render_card
+from demo_site.catalogue import Catalogue
+from demo_site.config import SiteConfig
+from demo_site.editions import Edition
+from demo_site.knobs import Charset, Knobs
+from demo_site.lists import (
+    Listing,
+    list_attributes,
+    make_token,
+    next_address,
+    read_token,
+)
+from demo_site.pictures import PNG, WEBP
+from demo_site.scripts import list_script
+from demo_site.world import Page, Truth, World
+
+_FEED_LANGUAGE = "en"
+_FEED_ITEMS = 30
+_SEARCH_LETTERS = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as far as the site looks at it.
+
+    base: `http://host:port` as the visitor named it. path: decoded. Of parameters in `query` and
+    `form` that come twice, one is kept.
+    """
+
+    method: str
+    base: str
+    path: str
+    query_string: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response. `promised`: the Content-Length to send when it is not that of `body`."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    promised: int | None = None
+
+
+def _text(status: int, text: str, content_type: str = "text/html") -> Answer:
+    return Answer(status, text.encode(), {"Content-Type": f"{content_type}; charset=utf-8"})
+
+
+def _json(data: object) -> Answer:
+    return _text(200, json.dumps(data, ensure_ascii=False), "application/json")
+
+
+def _redirect(status: int, location: str) -> Answer:
+    return Answer(status, b"", {"Location": location, "Content-Type": "text/html"})
+
+
+class Site:
+    """A world, the knobs that change how it is served, and the answers to requests."""
+
+    def __init__(self, config: SiteConfig) -> None:
+        self.world = World(config)
+        self.knobs = Knobs(list_protocol=config.list_protocol)
+        self._config = config
+        self._catalogue = Catalogue(config, self.world, self.knobs)
+        self._visits: dict[tuple[str, int], int] = {}
+        self._more: dict[str, Callable[[Request], Answer]] = {
+            "/ajax/list": self._more_by_page,
+            "/ajax/list/offset": self._more_by_offset,
+            "/ajax/list/after": self._more_by_last_id,
+            "/ajax/list/token": self._more_by_token,
+        }
+
+    def truth(self, language: str, slug: str) -> Truth:
+        """What a correct crawler records of the article that is served under `slug` now.
+
+        A renamed article is found under its former slug, too. `KeyError` for a slug that no article
+        has or had, and for a removed article (`World.find` still knows that one).
+        """
+        index = self._catalogue.index(language, self.knobs.served_slug(slug))
+        if index is None:
+            raise KeyError(f"no article {slug} is served in {language}")
+        return self._catalogue.page(language, index).truth
+
+    def first_list(self, language: str, section: str) -> list[Truth]:
+        """The articles on the first list of a section, in the order of its cards."""
+        indexes = self._catalogue.batch(Listing(language, section), 0)
+        return [self._catalogue.page(language, index).truth for index in indexes]
+
+    def sections(self, language: str) -> list[tuple[str, str]]:
+        """(slug, label) of the edition's sections, as its navigation names them."""
+        return list(self.world.editions[language].sections)
+
+    def answer(self, request: Request) -> Answer:
+        """The response to a request; counts as a visit when that is to an article."""
+        full_path = f"{request.path}?{request.query_string}"
+        for path in (full_path, request.path) if request.query_string else (request.path,):
+            if path in self.knobs.raw:
+                status, headers, body = self.knobs.raw[path]
+                return Answer(status, body, headers)
+            if path in self.knobs.redirect:
+                return _redirect(302, self.knobs.redirect[path])
+            forced = self.knobs.take_status(path)
+            if forced is not None:
+                return _text(forced, f"<h1>{forced}</h1>")
+        return self._route(request)
+
+    def _route(self, request: Request) -> Answer:
+        path = request.path
+        if path.startswith("/ajax/list"):
+            return self._more_cards(request)
+        if path.startswith(("/media/", "/templates/")):
+            return _media(path)
+        match path:
+            case "/robots.txt":
+                robots = self.knobs.robots
+                status, text = robots if isinstance(robots, tuple) else (200, robots)
+                return _text(status, text, "text/plain")
+            case "/rss.xml":
+                return self._feed(request.base)
+            case "/rss":
+                edition = self.world.editions[_FEED_LANGUAGE]
+                content = '<main><a href="/rss.xml">RSS</a></main>'
+                return self._framed(200, edition, request.base, content, title="RSS")
+        return self._edition_page(request)
+
+    def _edition_page(self, request: Request) -> Answer:
+        """A page below an edition's prefix: home, section, search or article."""
+        first, *rest = parts = request.path.strip("/").split("/")
+        if first in self.world.editions and self.world.editions[first].prefix:
+            edition = self.world.editions[first]
+            if request.path == edition.prefix:
+                return _redirect(301, edition.home)
+        else:
+            edition, rest = self.world.editions["ru"], parts
+        match rest:
+            case [] | [""]:
+                return self._home(edition, request.base)
+            case ["post", slug]:
+                return self._article(edition, request.base, slug)
+            case ["category", slug] if slug in dict(edition.sections):
+                return self._section(edition, request.base, slug)
+            case ["search", *words]:
+                return self._search(
+                    edition, request.base, " ".join(words) or request.query.get("q", "")
+                )
+        return self._not_found(edition, request.base)
+
+    # Pages
+
+    def _framed(
+        self, status: int, edition: Edition, base: str, content: str, *, title: str
+    ) -> Answer:
+        html = render.frame(edition, self.world.editions, base, content, title=title)
+        return _text(status, self._laid_out(html))
+
+    def _laid_out(self, html: str, slug: str = "") -> str:
+        layout = self.knobs.layout_of.get(slug, self.knobs.layout)
+        return render.rename_classes(html) if layout == "renamed" else html
+
+    def _not_found(self, edition: Edition, base: str) -> Answer:
+        content = render.message_page(edition.not_found)
+        return self._framed(404, edition, base, content, title=edition.not_found)
+
+    def _home(self, edition: Edition, base: str) -> Answer:
+        content = render.list_page("Caliber.Az", self._growing(Listing(edition.language), base))
+        return self._framed(200, edition, base, content, title="Caliber.Az")
+
+    def _section(self, edition: Edition, base: str, slug: str) -> Answer:
+        label = dict(edition.sections)[slug]
+        growing = self._growing(Listing(edition.language, slug), base)
+        return self._framed(200, edition, base, render.list_page(label, growing), title=label)
+
+    def _search(self, edition: Edition, base: str, words: str) -> Answer:
+        if len(words.strip()) < _SEARCH_LETTERS:
+            content = render.message_page(edition.too_short)
+        else:
+            growing = self._growing(Listing(edition.language, words=words), base)
+            content = render.list_page(words, growing)
+        return self._framed(200, edition, base, content, title=words)
+
+    def _article(self, edition: Edition, base: str, slug: str) -> Answer:
+        language = edition.language
+        if slug in self.knobs.renamed and self.knobs.renamed_redirects:
+            return _redirect(301, base + edition.post_path(self.knobs.renamed[slug]))
+        index = self._catalogue.index(language, slug)
+        if index is None:
+            return self._not_found(edition, base)
+        page = self._catalogue.page(language, index)
+        visits = self._visits.get((language, index), 0)
+        self._visits[language, index] = visits + 1
+        charset = self.knobs.charset.get(slug, Charset())
+        html = self._article_html(edition, base, page, index, visits, charset.meta)
+        text = ("\ufeff" if charset.bom else "") + self._laid_out(html, slug)
+        content_type = "text/html" + (f"; charset={charset.header}" if charset.header else "")
+        body = text.encode(charset.actual, "xmlcharrefreplace")
+        cut = self.knobs.cut.get(slug)
+        return Answer(
+            200,
+            body if cut is None else body[: cut.keep],
+            {"Content-Type": content_type},
+            promised=None if cut is None or cut.honest else len(body),
+        )
+
+    def _article_html(
+        self, edition: Edition, base: str, page: Page, index: int, visits: int, meta: str | None
+    ) -> str:
+        truth = page.truth
+        content = render.article(
+            edition,
+            base,
+            page,
+            views=truth.initial_views + visits,
+            growing=self._growing(Listing(truth.language, truth.sections[0][0]), base, index),
+            hidden=self.knobs.hide.get(truth.slug, frozenset()),
+            body_html=self.knobs.body_html.get(truth.slug),
+        )
+        return render.frame(
+            edition,
+            self.world.editions,
+            base,
+            content,
+            title=page.head_title,
+            head=render.article_head(self._config, self.world.editions, base, page),
+            targets={language: base + path for language, path in truth.alternates.items()},
+            charset=meta,
+        )
+
+    def _feed(self, base: str) -> Answer:
+        edition = self.world.editions[_FEED_LANGUAGE]
+        pages = self._catalogue
+        indexes: list[int] = []
+        while len(indexes) < _FEED_ITEMS:
+            batch = pages.batch(Listing(_FEED_LANGUAGE), len(indexes))
+            if not batch:
+                break
+            indexes += batch
+        truths = [pages.page(_FEED_LANGUAGE, index).truth for index in indexes[:_FEED_ITEMS]]
+        return _text(200, render.rss(base, edition, truths), "application/rss+xml")
+
+    # Lists
+
+    def _growing(
+        self, listing: Listing, base: str, without: int | None = None
+    ) -> render.GrowingList:
+        """A list as a page shows it at first.
+
+        without: index of the article under which the list stands, and which it leaves out; such a
+        list has no extra cards either.
+        """
+        indexes = self._catalogue.batch(listing, 0)
+        more = self._catalogue.size(listing) > len(indexes)
+        cards = [self._catalogue.card(listing.language, i, base) for i in indexes if i != without]
+        if without is None:
+            cards += self._catalogue.extra_cards(listing)
+        protocol = self.knobs.list_protocol
+        return render.GrowingList(
+            cards_html="".join(map(render_card, cards)),
+            attributes=list_attributes(protocol, listing, len(indexes), more),
+            script=list_script(protocol, more),
+        )
+
+    def _more_cards(self, request: Request) -> Answer:
+        """The answer to a list that asks for more; 404 to a request that makes no sense."""
+        try:
+            if request.path.startswith("/ajax/list/next/"):
+                return self._more_by_next(request)
+            return self._more[request.path](request)
+        except (KeyError, ValueError):
+            return _text(404, "")
+
+    def _cards_html(self, listing: Listing, offset: int, base: str) -> tuple[int, str]:
+        """How many cards a batch has, and the cards."""
+        indexes = self._catalogue.batch(listing, offset)
+        cards = [self._catalogue.card(listing.language, index, base) for index in indexes]
+        return len(cards), self._laid_out("".join(map(render_card, cards)))
+
+    def _more_by_page(self, request: Request) -> Answer:
+        listing = Listing.from_parameters(request.query)
+        offset = _natural(request.query["page"], least=1) - 1
+        return _text(200, self._cards_html(listing, offset * self._config.cards, request.base)[1])
+
+    def _more_by_offset(self, request: Request) -> Answer:
+        listing = Listing.from_parameters(request.query)
+        offset = _natural(request.query["offset"])
+        count, html = self._cards_html(listing, offset, request.base)
+        return _json({"html": html, "count": count})
+
+    def _more_by_last_id(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return _text(405, "")
+        listing = Listing.from_parameters(request.form)
+        offset = self._catalogue.offset_after(listing, _natural(request.form["last_id"]))
+        cards = (
+            self._catalogue.card(listing.language, index, request.base)
+            for index in self._catalogue.batch(listing, offset)
+        )
+        return _json([card.as_data() for card in cards])
+
+    def _more_by_next(self, request: Request) -> Answer:
+        listing = Listing.from_parameters(request.query)
+        offset = _natural(request.path.rpartition("/")[2])
+        count, html = self._cards_html(listing, offset, request.base)
+        more = self._catalogue.size(listing) > offset + count
+        return _json(
+            {"html": html, "next": next_address(listing, offset + count) if more else None}
+        )
+
+    def _more_by_token(self, request: Request) -> Answer:
+        listing, offset = read_token(request.query["token"])
+        count, html = self._cards_html(listing, offset, request.base)
+        more = self._catalogue.size(listing) > offset + count
+        return _json({"html": html, "token": make_token(listing, offset + count) if more else None})
+
+
+def _natural(text: str, least: int = 0) -> int:
+    """The number in a parameter; `ValueError` for anything but a number from `least` on."""
+    number = int(text)
+    if number < least:
+        raise ValueError(f"{number} is less than {least}")
+    return number
+
+
+def _media(path: str) -> Answer:
+    if path.endswith(".png"):
+        return Answer(200, PNG, {"Content-Type": "image/png"})
+    if path.endswith((".webp", ".jpg")):
+        return Answer(200, WEBP, {"Content-Type": "image/webp"})
+    return _text(404, "")
