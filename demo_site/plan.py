@@ -59,6 +59,7 @@ class Plan:
         # A cache per instance, so that a world that is let go takes its cache along.
         self._block: Callable[[int], bytes] = lru_cache(maxsize=2048)(self._shuffled)
         self._members: Callable[[int, int | None], frozenset[int]] = lru_cache(_slots_of)
+        self._sizes: Callable[[int, int | None], int] = lru_cache(self._count)
 
     def sections(self, story: int) -> tuple[int, ...]:
         return self._slot(story).sections
@@ -74,7 +75,7 @@ class Plan:
         return tuple(slots[position : position + 2]) in pairs
 
     def size(self, edition: int, section: int | None = None) -> int:
-        return self.rank(edition, section, self.stories)
+        return self._sizes(edition, section)
 
     def rank(self, edition: int, section: int | None, story: int) -> int:
         """How many articles of the list are newer than `story`."""
@@ -92,6 +93,9 @@ class Plan:
         if not n >= 0 or story >= self.stories:
             raise IndexError(f"the list has no article {n}")
         return story
+
+    def _count(self, edition: int, section: int | None) -> int:
+        return self.rank(edition, section, self.stories)
 
     def _number(self, story: int) -> int:
         block, position = divmod(story, BLOCK)

@@ -25,15 +25,15 @@ _CLASS = re.compile(r'(?<= class=")[^"]+')
 
 @dataclass(frozen=True)
 class GrowingList:
-    """A list's first cards as HTML, the attributes of its element, and its script."""
+    """A list's first cards as HTML, the attributes of its element, and what makes it grow."""
 
     cards_html: str
     attributes: str
-    script: str
+    growth: str
 
     def html(self) -> str:
         attributes = f'class="float_list" id="float_list" {self.attributes}'
-        return f"<div {attributes}>{self.cards_html}</div>{self.script}"
+        return f"<div {attributes}>{self.cards_html}</div>{self.growth}"
 
 
 @lru_cache(maxsize=64)

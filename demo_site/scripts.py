@@ -19,8 +19,12 @@ _GROW = """
   function more() {
     if (busy || done || !near()) { return; }
     busy = true;
-    ask().then(function (grew) { busy = false; done = !grew; more(); },
-               function () { busy = false; });
+    ask().then(function (grew) {
+      busy = false;
+      done = !grew;
+      if (done) { document.getElementById('float_loading').remove(); }
+      more();
+    }, function () { busy = false; });
   }
 ASK
   window.addEventListener('scroll', more);
@@ -82,9 +86,12 @@ _ASK: dict[ListProtocol, str] = {
 }
 
 
-def list_script(protocol: ListProtocol, more: bool) -> str:
-    """The element that makes a list grow; nothing when there is no more to come."""
+def list_growth(protocol: ListProtocol, more: bool) -> str:
+    """What stands under a list that grows, nothing when there is no more to come.
+
+    The line that says "loading" is there until the script has seen the end of the list.
+    """
     if not more or protocol == "none":
         return ""
     script = _GROW.replace("ASK", _ASK[protocol]).replace("EMPTY_CARD", EMPTY_CARD)
-    return f"<script>{script}</script>"
+    return f'<div class="loading" id="float_loading">loading</div><script>{script}</script>'

@@ -71,14 +71,14 @@ class _Handler:
 
 async def _read(request: web.BaseRequest) -> Request:
     path, _, query = request.raw_path.partition("?")
-    form = parse_qsl(await request.text()) if request.method == "POST" else []
+    form = (await request.read()).decode(errors="replace") if request.method == "POST" else ""
     return Request(
         method=request.method,
         base=f"http://{request.host}",
         path=unquote(path),
         query_string=query,
-        query=dict(parse_qsl(query)),
-        form=dict(form),
+        query=dict(parse_qsl(query, keep_blank_values=True)),
+        form=dict(parse_qsl(form, keep_blank_values=True)),
     )
 
 

@@ -18,7 +18,7 @@ from demo_site.lists import (
     read_token,
 )
 from demo_site.pictures import PNG, WEBP
-from demo_site.scripts import list_script
+from demo_site.scripts import list_growth
 from demo_site.world import Page, Truth, World
 
 _FEED_LANGUAGE = "en"
@@ -266,7 +266,7 @@ class Site:
         return render.GrowingList(
             cards_html="".join(map(render_card, cards)),
             attributes=list_attributes(protocol, listing, len(indexes), more),
-            script=list_script(protocol, more),
+            growth=list_growth(protocol, more),
         )
 
     def _more_cards(self, request: Request) -> Answer:
