@@ -1,1 +1,19 @@
-"""caliber-crawler: the map."""
+"""caliber-crawler: the map.
+
+Which file answers which question, in the order in which data flow:
+
+* What does a record look like, and an address?         `items`, `site`
+* How is a page read?                                   `pages/` (`html`, `section`, `article`,
+  `body`, `media`, `metadata`), with `text`, `dates` and `people`
+* What happens to a record before it is stored?         `records`, `dedupe`
+* Where and how is it stored?                           `store/`
+* Which pages are asked for?                            `spiders/`, `requests`
+* How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
+  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`
+* What is counted, and when is a crawl healthy?         `counters`, `verdict`
+* What can go wrong?                                    `errors`
+
+A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.
+"""
+
+__version__ = "0.1.0"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from caliber_crawler.items import Article
 
@@ -23,19 +24,44 @@ def content_hash(title: str | None, body: str) -> str:
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def repeats(article: Article, other: Article) -> bool:
-    """Whether `article` is the same story as `other` posted again under another address.
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The little of an article that decides whether another one repeats it."""
+
+    id: str | None
+    language: str | None
+    content_hash: str
+    word_count: int
+    published_at: datetime | None
+    media: frozenset[str]
+
+    @classmethod
+    def of(cls, article: Article) -> Story:
+        """The story in a record; `media` are the addresses of its pictures and embeds."""
+        media = frozenset(entry["url"] for entry in (*article.images, *article.embeds))
+        return cls(
+            article.id,
+            article.language,
+            article.content_hash,
+            article.word_count,
+            article.published_at,
+            media,
+        )
+
+
+def repeats(story: Story, other: Story) -> bool:
+    """Whether `story` is `other` posted again under another address.
 
     Both have the same edition and the same words. A caption's worth of words must also come with
     the same media and within a day, because such texts recur ("Watch the video").
     """
-    if article.id == other.id or article.language != other.language:
+    if story.id == other.id or story.language != other.language:
         return False
-    if article.content_hash != other.content_hash:
+    if story.content_hash != other.content_hash:
         return False
-    if article.word_count >= FEW_WORDS:
+    if story.word_count >= FEW_WORDS:
         return True
-    if article.published_at is None or other.published_at is None:
+    if story.published_at is None or other.published_at is None:
         return False
-    near = abs(article.published_at - other.published_at) <= SAME_POSTING
-    return near and article.embeds == other.embeds and article.images == other.images
+    near = abs(story.published_at - other.published_at) <= SAME_POSTING
+    return near and story.media == other.media

@@ -71,7 +71,7 @@ class Store:
         return store
 
     async def close(self) -> None:
-        """Close the connections and give up the embedded server, which stops after its last user."""
+        """Close the connections and leave the embedded server, which stops after its last user."""
         await self._client.close()
         if self._server is not None:
             self._server.release()

@@ -53,6 +53,7 @@ UNAVAILABLE_CODES = frozenset(
     }
 )
 
+SCHEMES = ("mongodb://", "mongodb+srv://")
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|%2[Ff][\w.%-]+\.sock|[\w.-]+)(?::\d{1,5})?"
 # Greedy up to the last @: a password that was not percent-encoded may hold anything.
 _URI = re.compile(
@@ -167,6 +168,8 @@ def _client(uri: str, timeout_ms: int, app_name: str) -> AsyncMongoClient[Docume
         options["journal"] = True
     options = {name: value for name, value in options.items() if f"{name.lower()}=" not in given}
     try:
+        if not uri.startswith(SCHEMES):  # the driver would take it for a host
+            raise ConfigurationError
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "error", UserWarning
@@ -218,8 +221,8 @@ def _without_secrets(reason: str, uri: str) -> str:
     """The driver's reason, or a vaguer one where the driver's might repeat a secret of the URI."""
     parts = _URI.fullmatch(uri)
     if parts is None:
-        if not uri.startswith(("mongodb://", "mongodb+srv://")):
-            return "it must begin with mongodb:// or mongodb+srv://"
+        if not uri.startswith(SCHEMES):
+            return f"it must begin with {' or '.join(SCHEMES)}"
         return "its host and port cannot be read"
     password = (parts["login"] or "").partition(":")[2]
     options = _SECRET_OPTION.finditer(parts["query"] or "")

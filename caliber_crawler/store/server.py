@@ -200,12 +200,11 @@ class _Attempt:
             sys.executable,
             "-P",
             watchdog.__file__,
-            "--mongod",
-            str(mongod),
-            "--data-dir",
-            str(self.data_dir),
+            f"--mongod={mongod}",
+            f"--data-dir={self.data_dir}",
+            f"--lock-fd={lock}",
+            f"--report-fd={report_to}",
         ]
-        command += ["--lock-fd", str(lock), "--report-fd", str(report_to)]
         try:
             if log_path.exists() and log_path.stat().st_size > WATCHDOG_LOG_LIMIT_BYTES:
                 log_path.unlink()

@@ -1,0 +1,113 @@
+"""The add-on: what the components of one crawl share.
+
+It checks the settings once, derives Scrapy's own settings from them, and holds the crawl's
+identity, its store and its verdict. Components reach it with `CaliberAddon.of(crawler)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from caliber_crawler.config import Config
+from caliber_crawler.counters import stat
+from caliber_crawler.items import whole_milliseconds
+from caliber_crawler.store import Store, Worker
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
+
+    from caliber_crawler.verdict import Verdict
+
+
+class CaliberAddon:
+    """Shared state of one crawl in one process.
+
+    `failure` is the message of what kept the crawl from starting or ended it early, `signal` the
+    number of the signal that stopped it, `verdict` what `scrapy crawl` exits with; each None until
+    it is known.
+    """
+
+    def __init__(self, crawler: Crawler, config: Config) -> None:
+        self._crawler = crawler
+        self.config = config
+        self.crawl_id = config.crawl_id or _new_crawl_id()
+        self.worker = Worker(
+            f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            socket.gethostname(),
+            os.getpid(),
+        )
+        self.store: Store | None = None
+        self.failure: str | None = None
+        self.signal: int | None = None
+        self.verdict: Verdict | None = None
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Raises `ConfigError` for an impossible setting."""
+        return cls(crawler, Config.from_settings(crawler.settings))
+
+    @classmethod
+    def of(cls, crawler: Crawler) -> CaliberAddon:
+        """The add-on of a crawler; an error tells how to enable it when it is not."""
+        addon = crawler.get_addon(cls)
+        if addon is None:
+            raise RuntimeError(
+                "the add-on is not enabled: add "
+                "'caliber_crawler.addon.CaliberAddon': 0 to the setting ADDONS"
+            )
+        return addon
+
+    def update_settings(self, settings: BaseSettings) -> None:
+        """Derive Scrapy's settings; a value given on the command line still wins."""
+        settings.set("DOWNLOAD_DELAY", self.config.download_delay, priority="addon")
+        settings.set("USER_AGENT", self._user_agent(settings), priority="project")
+
+    def _user_agent(self, settings: BaseSettings) -> str:
+        # A host's postmaster is who the standards name for complaints when no one else is known.
+        contact = self.config.contact or f"postmaster@{socket.gethostname()}"
+        return f"{settings['USER_AGENT']} (news archive; contact: {contact})"
+
+    async def open_store(self) -> Store | None:
+        """The store, opened at the first call; None when MONGODB_URI is ``off``.
+
+        Raises `StoreUnavailable` and `ConfigError`.
+        """
+        config = self.config
+        async with self._opening:
+            if self.store is None and not config.store_is_off:
+                self.store = await Store.open(
+                    config.mongodb_uri,
+                    config.mongodb_database,
+                    config.mongodb_data_dir,
+                    self.crawl_id,
+                )
+        return self.store
+
+    async def close_store(self) -> None:
+        """Close the store if it is open; idempotent."""
+        store, self.store = self.store, None
+        if store is not None:
+            await store.close()
+
+    def count(self, name: str, detail: str = "", number: int = 1) -> None:
+        """Add to a counter of `counters`."""
+        if number:
+            self._crawler.stats.inc_value(stat(name, detail), number)
+
+
+def now() -> datetime:
+    """The present instant in UTC with whole milliseconds."""
+    return whole_milliseconds(datetime.now(UTC))
+
+
+def _new_crawl_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

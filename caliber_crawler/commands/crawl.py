@@ -1,0 +1,75 @@
+"""`scrapy crawl`: as Scrapy's; arguments are checked first, exit codes tell the outcome."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from scrapy import signals
+from scrapy.commands import crawl
+from scrapy.crawler import Crawler
+from scrapy.exceptions import UsageError
+
+from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.config import Config
+from caliber_crawler.debugging import usage_error
+from caliber_crawler.errors import ConfigError
+from caliber_crawler.spiders.base import CaliberSpider
+from caliber_crawler.verdict import COULD_NOT_START
+
+
+class Command(crawl.Command):
+    """Exit codes are listed in docs/exit-codes.md; the last line on standard error says why."""
+
+    def short_desc(self) -> str:
+        return "Run a spider; the exit code tells how it went (see docs/exit-codes.md)"
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            raise UsageError("give the name of one spider", print_help=False)
+        assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before it calls this
+        loader = self.crawler_process.spider_loader
+        if args[0] not in loader.list():
+            names = ", ".join(sorted(loader.list()))
+            raise UsageError(f"no spider {args[0]!r}; there are {names}", print_help=False)
+        self._check(loader.load(args[0]), opts.spargs)
+        crawler = self._create_crawler(args[0])
+        crawler.signals.connect(self._watch_signals, signals.engine_started)
+        self.crawler_process.crawl(crawler, **opts.spargs)
+        self.crawler_process.start()
+        self.exitcode = self._conclude(crawler)
+
+    def _check(self, spidercls: type[Any], arguments: dict[str, str]) -> None:
+        """Refuse impossible settings and arguments before anything is started."""
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        try:
+            config = Config.from_settings(self.settings)
+            if issubclass(spidercls, CaliberSpider):
+                spidercls.arguments_class.parse(arguments, config).check_complete()
+        except ConfigError as error:
+            raise usage_error(error) from None
+
+    def _watch_signals(self, sender: Crawler) -> None:
+        """Note which signal stops the crawl, then let Scrapy handle it as always."""
+        addon = CaliberAddon.of(sender)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous = signal.getsignal(number)
+
+            def note(signum: int, frame: FrameType | None, previous: Any = previous) -> None:
+                addon.signal = signum
+                if callable(previous):
+                    previous(signum, frame)
+
+            signal.signal(number, note)
+
+    def _conclude(self, crawler: Crawler) -> int:
+        addon = crawler.get_addon(CaliberAddon)
+        verdict = addon.verdict if addon else None
+        if verdict is None:
+            print("caliber-crawler: could not start; the log says why", file=sys.stderr)
+            return COULD_NOT_START
+        print(f"caliber-crawler: {verdict.line}", file=sys.stderr)
+        return verdict.code

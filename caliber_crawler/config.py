@@ -1,0 +1,100 @@
+"""The crawler's settings as typed, checked values."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caliber_crawler.errors import ConfigError
+from caliber_crawler.site import Site
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+OFF = "off"
+OVERLAPS = ("refuse", "allow")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
+_LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Values of the settings in docs/settings.md. `crawl_id` is "" when the run shall make one."""
+
+    site: Site
+    languages: tuple[str, ...]
+    mongodb_uri: str
+    mongodb_database: str
+    mongodb_data_dir: Path
+    mongodb_retry_seconds: float
+    crawl_id: str
+    download_delay: float
+    overlap: str
+    contact: str
+
+    @property
+    def store_is_off(self) -> bool:
+        """Whether there is to be no database at all."""
+        return self.mongodb_uri == OFF
+
+    @classmethod
+    def from_settings(cls, settings: BaseSettings) -> Config:
+        """Read and check; `ConfigError` names the setting, its value and what is allowed."""
+        site = Site.from_settings(str(settings["CALIBER_BASE_URL"]), str(settings["SITE_TIMEZONE"]))
+        uri = str(settings["MONGODB_URI"] or "").strip()
+        return cls(
+            site=site,
+            languages=_languages(str(settings["SITE_LANGUAGES"])),
+            mongodb_uri=OFF if uri.lower() == OFF else uri,
+            mongodb_database=_database(str(settings["MONGODB_DATABASE"])),
+            mongodb_data_dir=Path(str(settings["MONGODB_DATA_DIR"])).expanduser(),
+            mongodb_retry_seconds=_seconds(settings, "MONGODB_RETRY_SECONDS"),
+            crawl_id=_crawl_id(str(settings["CRAWL_ID"] or "")),
+            download_delay=_seconds(settings, "CLUSTER_DOWNLOAD_DELAY"),
+            overlap=_choice(settings, "CRAWL_OVERLAP", OVERLAPS),
+            contact=str(settings["CRAWLER_CONTACT"] or "").strip(),
+        )
+
+
+def _seconds(settings: BaseSettings, name: str) -> float:
+    value = settings[name]
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ConfigError(f"{name}={value!r}: give seconds, a number of 0 or more")
+    return seconds
+
+
+def _choice(settings: BaseSettings, name: str, allowed: tuple[str, ...]) -> str:
+    value = str(settings[name]).strip().lower()
+    if value not in allowed:
+        raise ConfigError(f"{name}={settings[name]!r}: allowed are {', '.join(allowed)}")
+    return value
+
+
+def _database(value: str) -> str:
+    if not _DATABASE.fullmatch(value):
+        raise ConfigError(f"MONGODB_DATABASE={value!r} is no name that MongoDB takes")
+    return value
+
+
+def _crawl_id(value: str) -> str:
+    if value and not _NAME.fullmatch(value):
+        raise ConfigError(
+            f"CRAWL_ID={value!r}: allowed are up to 100 letters, digits and . _ : - "
+            "with a letter or digit first"
+        )
+    return value
+
+
+def _languages(value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip().lower() for part in value.split(",") if part.strip()))
+    if not names or not all(map(_LANGUAGE.fullmatch, names)):
+        raise ConfigError(f"SITE_LANGUAGES={value!r}: give names of editions such as en,ru,arm")
+    return names

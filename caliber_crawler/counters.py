@@ -1,0 +1,75 @@
+"""Names of what is counted, with their meaning. They appear in Scrapy's stats under ``caliber/``,
+in the crawl's summary and, without the prefix, in the collection `crawls`. docs/counters.md is
+made of this table.
+"""
+
+from __future__ import annotations
+
+PREFIX = "caliber/"
+
+ARTICLES_NEW = "articles/new"
+ARTICLES_CHANGED = "articles/changed"
+ARTICLES_UNCHANGED = "articles/unchanged"
+ARTICLES_EXPORTED = "articles/exported"
+DUPLICATES_ADDRESS = "duplicates/address"
+DUPLICATES_CONTENT = "duplicates/content"
+REJECTED = "rejected"  # one counter for each reason below it
+FAILED_REQUESTS = "requests/failed"
+LISTS_READ = "lists/read"
+LISTS_WITHOUT_CARDS = "lists/without_cards"
+LISTS_UNKNOWN = "lists/unknown_section"
+CARDS_SEEN = "cards/seen"
+CARDS_REPEATED = "cards/repeated"
+CARDS_BROKEN = "cards/broken"
+CARDS_OUT_OF_RANGE = "cards/out_of_range"
+CARDS_OVER_LIMIT = "cards/over_limit"
+CARDS_OTHER_EDITION = "cards/other_edition"
+ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
+TIMES_UNKNOWN = "times/unknown"
+TIMES_WITHOUT_CLOCK = "times/without_clock"
+VIEWS_UNKNOWN = "views/unknown"
+TEASERS_LEFT_OUT = "teasers/left_out"
+MISSING = "missing"  # one counter for each field below it
+ARTICLES_READ = "articles/read"
+SIGHTINGS_ADDED = "sightings/added"
+SIGHTINGS_LOST = "sightings/lost"
+STORE_RETRIES = "store/retries"
+STORE_LOST = "store/lost"
+ITEM_ERRORS = "items/errors"
+
+MEANING: dict[str, str] = {
+    ARTICLES_READ: "article pages read into a record",
+    ARTICLES_NEW: "records stored for the first time",
+    ARTICLES_CHANGED: "records whose headline or body changed since they were stored",
+    ARTICLES_UNCHANGED: "records that say what was stored already",
+    ARTICLES_EXPORTED: "records handed to the feeds (-o, -O)",
+    ARTICLES_OUT_OF_RANGE: "articles left out because their time is outside since and until",
+    DUPLICATES_ADDRESS: "articles taken already in this crawl under another address",
+    DUPLICATES_CONTENT: "articles that repeat another one; stored with duplicate_of, not exported",
+    REJECTED: "pages not stored, by reason (collection rejects)",
+    FAILED_REQUESTS: "requests that gave no usable page after all retries",
+    LISTS_READ: "list pages read",
+    LISTS_WITHOUT_CARDS: "list pages without a single card: the layout may have changed",
+    LISTS_UNKNOWN: "sections asked for that the site does not have",
+    CARDS_SEEN: "cards on the lists read",
+    CARDS_REPEATED: "cards of articles that another list or card named already",
+    CARDS_BROKEN: "cards without a link to an article",
+    CARDS_OUT_OF_RANGE: "cards left out because their time is outside since and until",
+    CARDS_OVER_LIMIT: "cards left out because the section reached its limit",
+    CARDS_OTHER_EDITION: "cards left out because they lead to an edition not asked for",
+    TIMES_UNKNOWN: "printed times that were not understood (kept as unknown)",
+    TIMES_WITHOUT_CLOCK: "printed times that name a day only (taken as its first minute)",
+    VIEWS_UNKNOWN: "view counters that were not understood (kept as unknown)",
+    TEASERS_LEFT_OUT: "paragraphs of bodies that only pointed to other articles",
+    MISSING: "records without a field, by field",
+    SIGHTINGS_ADDED: "later lists or addresses added to records stored before",
+    SIGHTINGS_LOST: "later lists or addresses whose article was not stored",
+    STORE_RETRIES: "batches written again because the database did not answer",
+    ITEM_ERRORS: "records lost to an error in a pipeline",
+    STORE_LOST: "records that could not be written because the database was gone",
+}
+
+
+def stat(name: str, detail: str = "") -> str:
+    """Scrapy's stats key of a counter, with what it is broken down by."""
+    return f"{PREFIX}{name}/{detail}" if detail else PREFIX + name

@@ -1,0 +1,35 @@
+"""What the debugging commands have in common: they touch no database and run no crawl."""
+
+from __future__ import annotations
+
+import argparse
+
+from scrapy.commands import ScrapyCommand
+
+from caliber_crawler.config import OFF, Config
+from caliber_crawler.errors import ConfigError
+
+
+class WithoutStore(ScrapyCommand):
+    """Mix-in for commands that only look: whatever the settings say, no database is opened.
+
+    Scrapy builds and opens all pipelines for `shell`, `parse`, `fetch` and `view` too, so without
+    this a look at a page would start a server, write to it, or take work from a running crawl.
+    """
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        self.settings.set("MONGODB_URI", OFF, priority="cmdline")
+        self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
+        try:
+            Config.from_settings(self.settings)
+        except ConfigError as error:
+            raise usage_error(error) from None
+
+
+def usage_error(error: ConfigError) -> Exception:
+    """Scrapy's way to end a command with exit code 2 and a message."""
+    from scrapy.exceptions import UsageError
+
+    return UsageError(str(error), print_help=False)

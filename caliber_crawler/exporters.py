@@ -1,0 +1,26 @@
+"""JSON lines for feeds (-o, -O): the same record as in MongoDB, one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from itemadapter import ItemAdapter
+from scrapy.exporters import JsonLinesItemExporter
+
+from caliber_crawler.items import Article, json_line
+
+
+class RecordLinesExporter(JsonLinesItemExporter):
+    """One record a line, UTF-8 without BOM, fields in the record's order, None as ``null``.
+
+    Times are ISO 8601 with offset. U+2028, U+2029 and U+0085 are escaped, so that readers which
+    split on any Unicode line end see whole records. ``fields`` of the feed choose and rename.
+    """
+
+    def export_item(self, item: Any) -> None:
+        whole = isinstance(item, Article) and self.fields_to_export is None
+        record = item.document() if whole else self._chosen(item)
+        self.file.write(f"{json_line(record)}\n".encode())
+
+    def _chosen(self, item: Any) -> dict[str, Any]:
+        return dict(self.get_serialized_fields(ItemAdapter(item), include_empty=True))

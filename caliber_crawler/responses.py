@@ -1,0 +1,105 @@
+"""Scrapy responses → pages and records. The one place where a response becomes a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scrapy.http import Response
+
+from caliber_crawler import counters, records
+from caliber_crawler.items import Article, CrawlInfo, Reject, SectionRef
+from caliber_crawler.pages.article import Notes, parse_article
+from caliber_crawler.pages.html import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from caliber_crawler.site import Site
+
+    Count = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Who fetched, for the record's `crawl`; `at` is the instant of the fetch in UTC."""
+
+    crawl_id: str
+    spider: str
+    worker: str
+    at: datetime
+
+    def info(self, response: Response, section: str | None) -> CrawlInfo:
+        """The record's `crawl` for a response; `section` is the list that named the article."""
+        asked = requested_urls(response)
+        return {
+            "id": self.crawl_id,
+            "spider": self.spider,
+            "worker": self.worker,
+            "section": section,
+            "requested_url": asked[0],
+            "http_status": response.status,
+            "fetched_at": self.at,
+            "rendered": bool(response.meta.get("playwright")) if response.request else False,
+            "outcome": "new",
+        }
+
+
+def requested_urls(response: Response) -> list[str]:
+    """The addresses that led to the response: the one asked for, then each redirect's."""
+    if response.request is None:
+        return [response.url]
+    return [*response.meta.get("redirect_urls", ()), response.request.url]
+
+
+def page_of(response: Response) -> Page:
+    """The response as bytes with an address."""
+    header = response.headers.get("Content-Type") or b""
+    return Page(response.url, response.body, header.decode("latin-1"))
+
+
+def article_of(
+    response: Response,
+    site: Site,
+    fetch: Fetch,
+    *,
+    sections: Sequence[SectionRef] = (),
+    addresses: Sequence[str] = (),
+) -> tuple[Article, Notes]:
+    """The record in a response, as a crawl hands it to its pipelines.
+
+    `sections` are the lists that named the article, `addresses` other addresses that led to it.
+    Raises `NotAnArticle`.
+    """
+    parsed = parse_article(page_of(response), site)
+    article = parsed.article
+    led_here = [*article.aliases, *addresses, *requested_urls(response)]
+    article.aliases = [url for url in dict.fromkeys(led_here) if url != article.url]
+    article.sections = records.add_sections(article.sections, sections)
+    article.crawl = fetch.info(response, sections[0]["slug"] if sections else None)
+    return article, parsed.notes
+
+
+def count_notes(article: Article, notes: Notes, count: Count) -> None:
+    """Count what was odd about a page, with `CaliberAddon.count` or alike."""
+    count(counters.ARTICLES_READ)
+    count(counters.TIMES_UNKNOWN, number=int(notes.unknown_time is not None))
+    count(counters.TIMES_WITHOUT_CLOCK, number=int(notes.time_without_clock))
+    count(counters.VIEWS_UNKNOWN, number=int(notes.unknown_views is not None))
+    count(counters.TEASERS_LEFT_OUT, number=notes.teasers)
+    for name in article.extraction["missing"] if article.extraction else ():
+        count(counters.MISSING, name)
+
+
+def reject_of(response: Response, fetch: Fetch, reason: str, detail: str) -> Reject:
+    """The reject for a page that gives no record, with the beginning of its text."""
+    return Reject(
+        url=response.url,
+        reason=reason,
+        detail=detail,
+        at=fetch.at,
+        crawl=fetch.info(response, None),
+        http_status=response.status,
+        excerpt=response.body[:2000].decode("utf-8", "replace"),
+    )

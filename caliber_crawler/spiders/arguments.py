@@ -1,0 +1,168 @@
+"""Spider arguments: text from the command line → checked, typed values.
+
+Everything is refused with `ArgumentError` before the first request; the message says what is
+allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caliber_crawler.config import Config
+from caliber_crawler.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+MODES = ("update", "full")
+RENDERS = ("auto", "http", "browser")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Base of a spider's arguments; the fields of a subclass are the arguments' names."""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str], config: Config) -> Self:
+        """Check names and values. Names with a leading ``_`` are a scheduler's own: ignored."""
+        given = {name: value for name, value in given.items() if not name.startswith("_")}
+        allowed = [item.name for item in fields(cls)]
+        unknown = sorted(set(given) - set(allowed))
+        if unknown:
+            raise ArgumentError(
+                f"unknown argument {', '.join(unknown)}; allowed are {', '.join(allowed)}"
+            )
+        return cls._from_text(given, config)
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        raise NotImplementedError
+
+    def check_complete(self) -> None:
+        """Raise `ArgumentError` when an argument that a crawl needs is missing."""
+
+
+@dataclass(frozen=True)
+class SectionsArguments(Arguments):
+    """Arguments of the spider `sections`. `section` is empty for all; None means no bound."""
+
+    language: tuple[str, ...]
+    section: tuple[str, ...]
+    since: date | None
+    until: date | None
+    limit: int | None
+    mode: str
+    render: str
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        since, until = _day("since", given), _day("until", given)
+        if since and until and since > until:
+            raise ArgumentError(f"since={since} is after until={until}")
+        return cls(
+            language=_names("language", given, "en", allowed=config.languages),
+            section=_names("section", given, ""),
+            since=since,
+            until=until,
+            limit=_positive("limit", given),
+            mode=_choice("mode", given, MODES),
+            render=_choice("render", given, RENDERS),
+        )
+
+    def admits(self, published_at: datetime | None, config: Config) -> bool:
+        """Whether a UTC instant is within `since` and `until`, whole days of the site's zone.
+
+        An unknown time is admitted: only the article itself can tell.
+        """
+        if published_at is None:
+            return True
+        zone = config.site.zone
+        after = self.since is None or published_at >= datetime.combine(self.since, time(), zone)
+        end = None if self.until is None else self.until + timedelta(days=1)
+        return after and (end is None or published_at < datetime.combine(end, time(), zone))
+
+
+@dataclass(frozen=True)
+class ArticlesArguments(Arguments):
+    """Arguments of the spider `articles`: canonical addresses, from `url` and `file` together."""
+
+    url: tuple[str, ...]
+    file: tuple[str, ...]
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        named = [part.strip() for part in given.get("url", "").split(",")]
+        listed = _lines(given["file"]) if "file" in given else []
+        return cls(_addresses("url", named, config), _addresses("file", listed, config))
+
+    def check_complete(self) -> None:
+        if not self.url and not self.file:
+            raise ArgumentError(
+                "nothing to fetch: give url=ADDRESS[,ADDRESS...] or file=PATH, one address a line"
+            )
+
+
+def _names(
+    name: str, given: Mapping[str, str], default: str, *, allowed: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    values = [part.strip().lower() for part in given.get(name, default).split(",")]
+    names = tuple(dict.fromkeys(filter(None, values)))
+    if name in given and not names:
+        raise ArgumentError(f"{name}={given[name]!r} names nothing")
+    unknown = [value for value in names if allowed and value not in allowed]
+    if unknown:
+        raise ArgumentError(f"{name}={','.join(unknown)}: allowed are {', '.join(allowed)}")
+    bad = [value for value in names if set(value) & set(" /?#&\\")]
+    if bad:
+        raise ArgumentError(f"{name}={bad[0]!r}: give names as they are in addresses")
+    return names
+
+
+def _choice(name: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+    value = given.get(name, allowed[0]).strip().lower()
+    if value not in allowed:
+        raise ArgumentError(f"{name}={given[name]!r}: allowed are {', '.join(allowed)}")
+    return value
+
+
+def _day(name: str, given: Mapping[str, str]) -> date | None:
+    if name not in given:
+        return None
+    try:
+        return date.fromisoformat(given[name].strip())
+    except ValueError:
+        raise ArgumentError(
+            f"{name}={given[name]!r} is no date; give a day of the site's calendar, 2026-06-25"
+        ) from None
+
+
+def _positive(name: str, given: Mapping[str, str]) -> int | None:
+    if name not in given:
+        return None
+    text = given[name].strip()
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ArgumentError(f"{name}={given[name]!r}: give a whole number of 1 or more")
+    return int(text)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"file={path!r} cannot be read: {error}") from None
+    return [line.strip() for line in lines if not line.lstrip().startswith("#")]
+
+
+def _addresses(name: str, values: list[str], config: Config) -> tuple[str, ...]:
+    found: list[str] = []
+    for value in filter(None, values):
+        if config.site.canonical(value) is None:
+            raise ArgumentError(
+                f"{name}: {value!r} is no address of {config.site.base} (CALIBER_BASE_URL)"
+            )
+        found.append(value)
+    return tuple(dict.fromkeys(found))

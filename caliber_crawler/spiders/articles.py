@@ -1,0 +1,48 @@
+"""The spider `articles`: takes the articles whose addresses it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from scrapy.http import Request, Response
+
+from caliber_crawler.pages.section import parse_list
+from caliber_crawler.responses import page_of
+from caliber_crawler.spiders.arguments import ArticlesArguments
+from caliber_crawler.spiders.base import CaliberSpider
+
+
+class ArticlesSpider(CaliberSpider):
+    """Takes given articles.
+
+    Arguments: ``url`` (comma list) or ``file`` (one a line, ``#`` begins a comment).
+    """
+
+    name = "articles"
+    arguments_class = ArticlesArguments
+
+    def set_arguments(self, arguments: ArticlesArguments) -> None:
+        self.arguments = arguments
+
+    async def start(self) -> AsyncIterator[Any]:
+        self.arguments.check_complete()
+        for given in (*self.arguments.url, *self.arguments.file):
+            url = self.config.site.canonical(given) or given
+            yield self.article_request(url, addresses=[given])
+
+    parse = CaliberSpider.parse_article
+
+    async def parse_newest(self, response: Response) -> AsyncIterator[Any]:
+        """Take the first article of the first section that a home page names, for `scrapy check`.
+
+        @on_site /en/
+        @articles 1 published_at sections
+        """
+        site = self.config.site
+        for link in parse_list(page_of(response), site).sections[:1]:
+            section = await self.crawler.engine.download_async(Request(link.href))
+            for card in parse_list(page_of(section), site).cards[:1]:
+                page = await self.crawler.engine.download_async(Request(card.url))
+                for item in self.parse_article(page):
+                    yield item

@@ -1,0 +1,135 @@
+"""What all spiders share: arguments, the site, and how an article is asked for and read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import scrapy
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Request, Response
+from scrapy.spidermiddlewares.httperror import HttpError
+
+from caliber_crawler import counters
+from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.config import Config
+from caliber_crawler.errors import NotAnArticle
+from caliber_crawler.items import Article, Reject, SectionRef
+from caliber_crawler.responses import Fetch, article_of, count_notes, reject_of
+from caliber_crawler.spiders.arguments import Arguments
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from twisted.python.failure import Failure
+
+ARTICLE_PRIORITY = 0
+LIST_PRIORITY = 100
+
+
+class CaliberSpider(scrapy.Spider):
+    """Base of the spiders of this project.
+
+    `arguments` are the checked arguments, `given_arguments` the texts that they came from.
+    """
+
+    arguments_class: ClassVar[type[Arguments]]
+    config: Config
+    allowed_domains: list[str]
+    given_arguments: dict[str, str]
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Raises `ArgumentError` and `ConfigError` before anything is asked of the site."""
+        config = Config.from_settings(crawler.settings)
+        arguments = cls.arguments_class.parse(kwargs, config)
+        spider = super().from_crawler(crawler)
+        spider.config = config
+        spider.given_arguments = {name: str(value) for name, value in kwargs.items()}
+        spider.allowed_domains = [config.site.host]
+        spider.set_arguments(arguments)
+        return spider
+
+    def set_arguments(self, arguments: Any) -> None:
+        """Take the checked arguments; they are of the spider's `arguments_class`."""
+        raise NotImplementedError
+
+    async def start(self) -> AsyncIterator[Any]:
+        raise NotImplementedError
+        yield  # makes this a generator, as Scrapy expects
+
+    # --- articles
+
+    def article_request(
+        self,
+        url: str,
+        *,
+        sections: Sequence[SectionRef] = (),
+        addresses: Sequence[str] = (),
+        priority: int = ARTICLE_PRIORITY,
+    ) -> Request:
+        """A request for one article; `sections` named it, `addresses` are other forms of `url`."""
+        return Request(
+            url,
+            callback=self.parse_article,
+            errback=self.failed,
+            priority=priority,
+            cb_kwargs={"sections": list(sections), "addresses": list(addresses)},
+        )
+
+    def parse_article(
+        self,
+        response: Response,
+        sections: Sequence[SectionRef] = (),
+        addresses: Sequence[str] = (),
+    ) -> Iterator[Article | Reject]:
+        """One record, or one reject when the page is of another kind."""
+        fetch = self.fetch()
+        try:
+            article, notes = article_of(
+                response, self.config.site, fetch, sections=sections, addresses=addresses
+            )
+        except NotAnArticle as error:
+            yield reject_of(response, fetch, f"not_an_article_{error.kind}", error.detail)
+            return
+        count_notes(article, notes, self.count)
+        if self.admits(article):
+            yield article
+        else:
+            self.count(counters.ARTICLES_OUT_OF_RANGE)
+
+    def admits(self, article: Article) -> bool:
+        """Whether an article that was read is one that was asked for."""
+        return True
+
+    # --- failures
+
+    def failed(self, failure: Failure) -> Iterator[Reject]:
+        """Errback of every request: what gave no page becomes a reject with its reason."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        self.count(counters.FAILED_REQUESTS)
+        error = failure.value
+        if isinstance(error, HttpError):
+            response = error.response
+            reason = f"http_{response.status}"
+            yield reject_of(response, self.fetch(), reason, "the site refused or lacks the page")
+            return
+        forbidden = isinstance(error, IgnoreRequest)
+        yield Reject(
+            url=request.url,
+            reason="forbidden_by_robots" if forbidden and "robots" in str(error) else "no_response",
+            detail=f"{type(error).__name__}: {error}"[:500],
+            at=now(),
+        )
+
+    # --- shorthands
+
+    def count(self, name: str, detail: str = "", number: int = 1) -> None:
+        """Add to a counter of `counters`."""
+        CaliberAddon.of(self.crawler).count(name, detail, number)
+
+    def fetch(self) -> Fetch:
+        """This crawl and this moment, for the records of the page being read."""
+        addon = CaliberAddon.of(self.crawler)
+        return Fetch(addon.crawl_id, self.name, addon.worker.id, now())

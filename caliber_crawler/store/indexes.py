@@ -1,0 +1,43 @@
+"""Indexes of all collections, made at start. Making them again is cheap and changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.store.client import driver_errors
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "articles": [
+        IndexModel([("url", ASCENDING)], name="url", unique=True),
+        # Not unique: that would hold two empty lists for equal, and a partial index that leaves
+        # empty ones out is not used by look-ups of an alias.
+        IndexModel([("aliases", ASCENDING)], name="aliases"),
+        # Finds the record that a new one repeats.
+        IndexModel([("content_hash", ASCENDING)], name="content_hash"),
+        IndexModel([("published_at", DESCENDING)], name="published_at"),
+        IndexModel(
+            [("language", ASCENDING), ("sections.slug", ASCENDING), ("published_at", DESCENDING)],
+            name="language_section_published",
+        ),
+    ],
+    "revisions": [
+        IndexModel(
+            [("article_id", ASCENDING), ("revision", ASCENDING)], name="article", unique=True
+        )
+    ],
+    "crawls": [IndexModel([("started_at", DESCENDING)], name="started_at")],
+    "rejects": [
+        IndexModel([("crawl_id", ASCENDING), ("reason", ASCENDING)], name="crawl_reason"),
+        IndexModel([("url", ASCENDING), ("at", DESCENDING)], name="url"),
+    ],
+}
+
+
+async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
+    """Make every index that is not there. Raises `StoreError` when stored data contradict one."""
+    with driver_errors("making indexes"):
+        for collection, models in INDEXES.items():
+            await database[collection].create_indexes(models)

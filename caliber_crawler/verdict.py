@@ -1,0 +1,111 @@
+"""How a crawl ended: the exit code of `scrapy crawl` and one line that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from caliber_crawler import counters
+
+HEALTHY = 0
+COULD_NOT_START = 1
+WRONG_USAGE = 2
+LOOKS_WRONG = 3
+PARTLY_FAILED = 4
+DATABASE_LOST = 5
+
+# Reasons that components close the spider with.
+STORE_UNAVAILABLE = "store_unavailable"
+STORE_LOST = "database_lost"
+UNKNOWN_SECTION = "unknown_section"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`code` as in docs/exit-codes.md, `line` for people, `status` for the collection `crawls`."""
+
+    code: int
+    line: str
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``stopped`` (by a signal) or ``failed`` (not started, database lost)."""
+        if self.code > 128:
+            return "stopped"
+        return (
+            "failed" if self.code in (COULD_NOT_START, WRONG_USAGE, DATABASE_LOST) else "finished"
+        )
+
+
+def judge(
+    reason: str,
+    stats: Mapping[str, object],
+    *,
+    failure: str | None = None,
+    signal: int | None = None,
+) -> Verdict:
+    """Judge a crawl by its closing reason and Scrapy's stats.
+
+    `failure` is what a component noted as the cause, `signal` the signal that stopped the crawl.
+    """
+    taken = sum(_count(stats, name) for name in _TAKEN)
+    if signal is not None:
+        return Verdict(128 + signal, f"stopped by signal {signal}; {taken} articles kept")
+    if reason in (STORE_UNAVAILABLE, "start_error"):
+        return Verdict(COULD_NOT_START, f"could not start: {failure or reason}")
+    if reason == STORE_LOST:
+        return Verdict(DATABASE_LOST, f"database lost: {failure or reason}")
+    if reason == UNKNOWN_SECTION:
+        return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
+    troubles = _troubles(stats)
+    if reason != "finished":
+        troubles.append(f"closed early ({reason})")
+    failed = "; ".join(troubles)
+    suspicious = _count(stats, counters.LISTS_WITHOUT_CARDS)
+    if suspicious:
+        text = f"{suspicious} list pages without cards: has the layout changed?"
+        return Verdict(LOOKS_WRONG, "; ".join(filter(None, (text, failed))))
+    if failed and not taken:
+        return Verdict(LOOKS_WRONG, f"nothing collected: {failed}")
+    if failed:
+        return Verdict(PARTLY_FAILED, f"{taken} articles taken, but {failed}")
+    return Verdict(HEALTHY, f"healthy: {_summary(stats, taken)}")
+
+
+_TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UNCHANGED)
+
+
+def _troubles(stats: Mapping[str, object]) -> list[str]:
+    """What went wrong, each in words with its number."""
+    rejected = sum(
+        value
+        for key, value in stats.items()
+        if isinstance(value, int) and key.startswith(counters.stat(counters.REJECTED, " ").strip())
+    )
+    numbers = {
+        "requests failed": _count(stats, counters.FAILED_REQUESTS),
+        "pages rejected": rejected,
+        "records lost": _count(stats, counters.STORE_LOST),
+        "sections unknown": _count(stats, counters.LISTS_UNKNOWN),
+        "errors in callbacks": _number(stats.get("spider_exceptions/count")),
+        "errors in pipelines": _count(stats, counters.ITEM_ERRORS),
+        "feeds not written": sum(
+            _number(value)
+            for key, value in stats.items()
+            if key.startswith("feedexport/failed_count/")
+        ),
+    }
+    return [f"{number} {what}" for what, number in numbers.items() if number]
+
+
+def _summary(stats: Mapping[str, object], taken: int) -> str:
+    new, changed = (_count(stats, n) for n in (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED))
+    return f"{taken} articles taken, {new} new, {changed} changed"
+
+
+def _count(stats: Mapping[str, object], name: str) -> int:
+    return _number(stats.get(counters.stat(name)))
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
