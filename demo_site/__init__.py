@@ -17,10 +17,11 @@ Which file answers which question:
     editions   addresses, labels, printed times     cards      the cards of lists
     plan       which story is in which list         lists      how lists ask for more
     slugs      headline and index to slug and back  scripts    the JavaScript that asks
-    blocks     HTML and truth of a body, in step    render     HTML of whole pages
-    compose    what a body consists of              site       routes: request to answer
-    world      every article, computed on demand    server     sockets, threads, processes
-    pictures   bytes of the one picture there is    __main__   `python -m demo_site`
+    blocks     HTML and truth of a body, in step    more       what it is answered
+    compose    what a body consists of              render     HTML of whole pages
+    world      every article, computed on demand    site       routes: request to answer
+    pictures   bytes of the one picture there is    server     sockets, threads, processes
+    messages   requests and answers                 __main__   `python -m demo_site`
 """
 
 from demo_site.config import SiteConfig

@@ -10,7 +10,7 @@ from demo_site.cards import Card
 from demo_site.config import SiteConfig
 from demo_site.knobs import Edit, Knobs
 from demo_site.lists import Listing
-from demo_site.world import NEWEST, Page, World
+from demo_site.world import NEWEST, Page, Truth, World
 
 SEARCH_DEPTH = 2_000
 """A search looks at this many of the newest articles: enough for a stand-in, and quick."""
@@ -39,24 +39,26 @@ class Catalogue:
         page = self._world.page(language, index)
         truth = page.truth
         made, slug = truth.slug, self._knobs.served_slug(truth.slug)
-        if slug != made:
+        if self._knobs.renamed or self._knobs.removed:
             path = self._world.editions[language].post_path(slug)
-            page = replace(page, truth=replace(truth, slug=slug, path=path))
+            alternates = self._alternates(truth)
+            page = replace(page, truth=replace(truth, slug=slug, path=path, alternates=alternates))
         edit = self._edit(made)
         return page if edit is None else _edited(page, edit)
 
-    def batch(self, listing: Listing, offset: int) -> list[int]:
-        """Indexes of the articles that follow the first `offset` ones of a list, one batch long.
+    def batch(self, listing: Listing, offset: int, count: int | None = None) -> list[int]:
+        """Indexes of the `count` articles (default: a batch) after the first `offset` of a list.
 
         Removed articles are in no list and count for nothing. `KeyError` for an unknown list.
         """
+        wanted = self._cards if count is None else count
         gaps = self._gaps(listing)
         place = offset
         for gap in gaps:
             place += gap <= place
         end = self._full_size(listing)
         indexes: list[int] = []
-        while len(indexes) < self._cards and place < end:
+        while len(indexes) < wanted and place < end:
             if place not in gaps:
                 indexes.append(self._index_at(listing, place))
             place += 1
@@ -106,6 +108,16 @@ class Catalogue:
             Card(None, href, label, ZOOM, label, edition.section_path(slug), time_text)
             for href in hrefs
         ]
+
+    def _alternates(self, truth: Truth) -> dict[str, str]:
+        """Where the story stands now in the other editions."""
+        alternates: dict[str, str] = {}
+        for language, path in truth.alternates.items():
+            made = path.rpartition("/")[2]
+            if not self._is_removed(made):
+                slug = self._knobs.served_slug(made)
+                alternates[language] = self._world.editions[language].post_path(slug)
+        return alternates
 
     def _is_removed(self, made: str) -> bool:
         removed = self._knobs.removed

@@ -95,7 +95,7 @@ class Knobs:
         if times > 1:
             self.status[path] = (status, times - 1)
         else:
-            del self.status[path]
+            self.status.pop(path, None)
         return status if times > 0 else None
 
     def served_slug(self, slug: str) -> str:
@@ -104,7 +104,7 @@ class Knobs:
 
     def made_slug(self, slug: str) -> str | None:
         """The slug with which the article now served as `slug` was made; None when it moved."""
-        for old, new in self.renamed.items():
+        for old, new in list(self.renamed.items()):  # a test may add one meanwhile
             if new == slug:
                 return old
         return None if slug in self.renamed else slug

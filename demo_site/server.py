@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from demo_site.config import SiteConfig
-from demo_site.site import Answer, Request, Site
+from demo_site.messages import Answer, Request
+from demo_site.site import Site
 
 _CLOSING_SECONDS = 0.5
 """How long open answers may take to end when the server stops."""

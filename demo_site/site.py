@@ -1,22 +1,14 @@
 """What the site answers to a request. No sockets here: `demo_site.server` has those."""
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
 from demo_site import render
 from demo_site.cards import render_card
 from demo_site.catalogue import Catalogue
 from demo_site.config import SiteConfig
 from demo_site.editions import Edition
 from demo_site.knobs import Charset, Knobs
-from demo_site.lists import (
-    Listing,
-    list_attributes,
-    make_token,
-    next_address,
-    read_token,
-)
+from demo_site.lists import Listing, list_attributes
+from demo_site.messages import Answer, Request, redirect_answer, text_answer
+from demo_site.more import MoreCards
 from demo_site.pictures import PNG, WEBP
 from demo_site.scripts import list_growth
 from demo_site.world import Page, Truth, World
@@ -24,44 +16,6 @@ from demo_site.world import Page, Truth, World
 _FEED_LANGUAGE = "en"
 _FEED_ITEMS = 30
 _SEARCH_LETTERS = 3
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as far as the site looks at it.
-
-    base: `http://host:port` as the visitor named it. path: decoded. Of parameters in `query` and
-    `form` that come twice, one is kept.
-    """
-
-    method: str
-    base: str
-    path: str
-    query_string: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response. `promised`: the Content-Length to send when it is not that of `body`."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-    promised: int | None = None
-
-
-def _text(status: int, text: str, content_type: str = "text/html") -> Answer:
-    return Answer(status, text.encode(), {"Content-Type": f"{content_type}; charset=utf-8"})
-
-
-def _json(data: object) -> Answer:
-    return _text(200, json.dumps(data, ensure_ascii=False), "application/json")
-
-
-def _redirect(status: int, location: str) -> Answer:
-    return Answer(status, b"", {"Location": location, "Content-Type": "text/html"})
 
 
 class Site:
@@ -73,12 +27,7 @@ class Site:
         self._config = config
         self._catalogue = Catalogue(config, self.world, self.knobs)
         self._visits: dict[tuple[str, int], int] = {}
-        self._more: dict[str, Callable[[Request], Answer]] = {
-            "/ajax/list": self._more_by_page,
-            "/ajax/list/offset": self._more_by_offset,
-            "/ajax/list/after": self._more_by_last_id,
-            "/ajax/list/token": self._more_by_token,
-        }
+        self._more = MoreCards(self._catalogue, self.knobs, config.cards)
 
     def truth(self, language: str, slug: str) -> Truth:
         """What a correct crawler records of the article that is served under `slug` now.
@@ -108,23 +57,23 @@ class Site:
                 status, headers, body = self.knobs.raw[path]
                 return Answer(status, body, headers)
             if path in self.knobs.redirect:
-                return _redirect(302, self.knobs.redirect[path])
+                return redirect_answer(302, self.knobs.redirect[path])
             forced = self.knobs.take_status(path)
             if forced is not None:
-                return _text(forced, f"<h1>{forced}</h1>")
+                return text_answer(forced, f"<h1>{forced}</h1>")
         return self._route(request)
 
     def _route(self, request: Request) -> Answer:
         path = request.path
         if path.startswith("/ajax/list"):
-            return self._more_cards(request)
+            return self._more.answer(request)
         if path.startswith(("/media/", "/templates/")):
             return _media(path)
         match path:
             case "/robots.txt":
                 robots = self.knobs.robots
                 status, text = robots if isinstance(robots, tuple) else (200, robots)
-                return _text(status, text, "text/plain")
+                return text_answer(status, text, "text/plain")
             case "/rss.xml":
                 return self._feed(request.base)
             case "/rss":
@@ -139,7 +88,7 @@ class Site:
         if first in self.world.editions and self.world.editions[first].prefix:
             edition = self.world.editions[first]
             if request.path == edition.prefix:
-                return _redirect(301, edition.home)
+                return redirect_answer(301, edition.home)
         else:
             edition, rest = self.world.editions["ru"], parts
         match rest:
@@ -161,7 +110,7 @@ class Site:
         self, status: int, edition: Edition, base: str, content: str, *, title: str
     ) -> Answer:
         html = render.frame(edition, self.world.editions, base, content, title=title)
-        return _text(status, self._laid_out(html))
+        return text_answer(status, self._laid_out(html))
 
     def _laid_out(self, html: str, slug: str = "") -> str:
         layout = self.knobs.layout_of.get(slug, self.knobs.layout)
@@ -191,7 +140,7 @@ class Site:
     def _article(self, edition: Edition, base: str, slug: str) -> Answer:
         language = edition.language
         if slug in self.knobs.renamed and self.knobs.renamed_redirects:
-            return _redirect(301, base + edition.post_path(self.knobs.renamed[slug]))
+            return redirect_answer(301, base + edition.post_path(self.knobs.renamed[slug]))
         index = self._catalogue.index(language, slug)
         if index is None:
             return self._not_found(edition, base)
@@ -237,15 +186,9 @@ class Site:
 
     def _feed(self, base: str) -> Answer:
         edition = self.world.editions[_FEED_LANGUAGE]
-        pages = self._catalogue
-        indexes: list[int] = []
-        while len(indexes) < _FEED_ITEMS:
-            batch = pages.batch(Listing(_FEED_LANGUAGE), len(indexes))
-            if not batch:
-                break
-            indexes += batch
-        truths = [pages.page(_FEED_LANGUAGE, index).truth for index in indexes[:_FEED_ITEMS]]
-        return _text(200, render.rss(base, edition, truths), "application/rss+xml")
+        indexes = self._catalogue.batch(Listing(_FEED_LANGUAGE), 0, _FEED_ITEMS)
+        truths = [self._catalogue.page(_FEED_LANGUAGE, index).truth for index in indexes]
+        return text_answer(200, render.rss(base, edition, truths), "application/rss+xml")
 
     # Lists
 
@@ -269,70 +212,10 @@ class Site:
             growth=list_growth(protocol, more),
         )
 
-    def _more_cards(self, request: Request) -> Answer:
-        """The answer to a list that asks for more; 404 to a request that makes no sense."""
-        try:
-            if request.path.startswith("/ajax/list/next/"):
-                return self._more_by_next(request)
-            return self._more[request.path](request)
-        except (KeyError, ValueError):
-            return _text(404, "")
-
-    def _cards_html(self, listing: Listing, offset: int, base: str) -> tuple[int, str]:
-        """How many cards a batch has, and the cards."""
-        indexes = self._catalogue.batch(listing, offset)
-        cards = [self._catalogue.card(listing.language, index, base) for index in indexes]
-        return len(cards), self._laid_out("".join(map(render_card, cards)))
-
-    def _more_by_page(self, request: Request) -> Answer:
-        listing = Listing.from_parameters(request.query)
-        offset = _natural(request.query["page"], least=1) - 1
-        return _text(200, self._cards_html(listing, offset * self._config.cards, request.base)[1])
-
-    def _more_by_offset(self, request: Request) -> Answer:
-        listing = Listing.from_parameters(request.query)
-        offset = _natural(request.query["offset"])
-        count, html = self._cards_html(listing, offset, request.base)
-        return _json({"html": html, "count": count})
-
-    def _more_by_last_id(self, request: Request) -> Answer:
-        if request.method != "POST":
-            return _text(405, "")
-        listing = Listing.from_parameters(request.form)
-        offset = self._catalogue.offset_after(listing, _natural(request.form["last_id"]))
-        cards = (
-            self._catalogue.card(listing.language, index, request.base)
-            for index in self._catalogue.batch(listing, offset)
-        )
-        return _json([card.as_data() for card in cards])
-
-    def _more_by_next(self, request: Request) -> Answer:
-        listing = Listing.from_parameters(request.query)
-        offset = _natural(request.path.rpartition("/")[2])
-        count, html = self._cards_html(listing, offset, request.base)
-        more = self._catalogue.size(listing) > offset + count
-        return _json(
-            {"html": html, "next": next_address(listing, offset + count) if more else None}
-        )
-
-    def _more_by_token(self, request: Request) -> Answer:
-        listing, offset = read_token(request.query["token"])
-        count, html = self._cards_html(listing, offset, request.base)
-        more = self._catalogue.size(listing) > offset + count
-        return _json({"html": html, "token": make_token(listing, offset + count) if more else None})
-
-
-def _natural(text: str, least: int = 0) -> int:
-    """The number in a parameter; `ValueError` for anything but a number from `least` on."""
-    number = int(text)
-    if number < least:
-        raise ValueError(f"{number} is less than {least}")
-    return number
-
 
 def _media(path: str) -> Answer:
     if path.endswith(".png"):
         return Answer(200, PNG, {"Content-Type": "image/png"})
     if path.endswith((".webp", ".jpg")):
         return Answer(200, WEBP, {"Content-Type": "image/webp"})
-    return _text(404, "")
+    return text_answer(404, "")

@@ -535,6 +535,10 @@ def test_a_list_gives_every_card_once_and_in_order(protocol: str) -> None:
             ]
             assert len(expected) > 60
             assert follow(site, path) == expected
+        opened = site.first_list("en", "world")[0]
+        section = list(site.world.in_section("en", opened.sections[0][0]))
+        others = [truth.title for truth in section if truth != opened]
+        assert follow(site, opened.path) == others
         everything = [site.world.article("arm", i).title for i in range(site.world.count("arm"))]
         assert follow(site, "/arm/") == everything
         searched = [
@@ -567,6 +571,11 @@ def test_a_list_that_fits_does_not_ask_for_more() -> None:
         page = fetch(site.url, "/en/category/opinion").page
         assert titles_on(page) == [truth.title for truth in site.world.in_section("en", "opinion")]
         assert not page.css("script")
+
+
+def test_cards_as_data_are_had_by_post_only(site: ServedSite) -> None:
+    query = "lang=en&category=world&last_id=100150"
+    assert fetch(site.url, f"/ajax/list/after?{query}").status == 405
 
 
 @pytest.mark.parametrize(
@@ -703,6 +712,21 @@ def test_a_renamed_article_has_a_new_address(site: ServedSite, redirects: bool) 
         assert (old.status, old.headers["Location"]) == (301, site.url + now.path)
     else:
         assert old.status == 404
+
+
+def test_the_switch_follows_what_became_of_the_other_editions(site: ServedSite) -> None:
+    truth = next(
+        truth for truth in site.world.in_section("en", "world") if len(truth.alternates) == 2
+    )
+    slugs = {language: path.rpartition("/")[2] for language, path in truth.alternates.items()}
+    site.knobs.renamed[slugs["ru"]] = "novyy-adres"
+    site.knobs.removed.add(slugs["arm"])
+    assert site.truth("en", truth.slug).alternates == {"ru": "/post/novyy-adres"}
+    page = fetch(site.url, truth.path).page
+    assert page.css(".lang_switch::attr(href)").getall() == [
+        f"{site.url}/post/novyy-adres",
+        f"{site.url}/arm/",
+    ]
 
 
 def test_a_renamed_article_can_be_edited_and_removed_by_its_new_slug(site: ServedSite) -> None:
