@@ -10,7 +10,7 @@ from caliber_crawler.text import fold, line
 # "By" in the site's languages, with or without a colon. Russian "Автор" and "Подготовил(а)".
 _LABEL = re.compile(
     r"(?:by|written by|authors?|автор(?:ы)?|подготовил(?:а|и)?|текст|müəllif(?:lər)?|"
-    r"հեղինակ(?:ներ)?)\b\s*[:：—–-]?\s*",
+    r"հեղինակ(?:ներ)?)\b\s*[:：՝—–-]?\s*",
     re.IGNORECASE,
 )
 # Labels of other languages than English are also ordinary words, so only a colon makes a byline.

@@ -40,6 +40,8 @@ _TRACKING = re.compile(
     r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url",
     re.IGNORECASE,
 )
+_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.:-]+/[^\s\\]*$")
+_ROOT_PATH = re.compile(r"/(?:[^/.\s\\][^.\s\\]*)?$")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
 # Names of editions → Babel locales, where the two differ.
 _LOCALES = {"arm": "hy", "am": "hy", "aze": "az", "rus": "ru", "eng": "en"}
@@ -106,8 +108,14 @@ class Site:
 
     def resolve(self, href: str, page_url: str | None = None) -> str | None:
         """Absolute http(s) address of a link; None for anything else (mail, script, broken)."""
+        href = href.strip()
+        # Most links need not be taken apart: absolute ones, and paths from the site's root.
+        if _ABSOLUTE.match(href):
+            return href
+        if _ROOT_PATH.match(href) and (page_url is None or page_url.startswith(f"{self.base}/")):
+            return self.base + href
         try:
-            url = urljoin(page_url or self.base + "/", href.strip())
+            url = urljoin(page_url or self.base + "/", href)
             scheme = urlsplit(url).scheme
         except ValueError:
             return None

@@ -100,10 +100,11 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
 
 def _parts(page: Page) -> dict[str, Element]:
     """The first element of each part within the root; part names are class names of the layout."""
-    roots = page.classes.get(ROOT, [])
+    classes = page.classes(ROOT)
+    roots = classes.get(ROOT, [])
     found: dict[str, Element] = {}
     for name in (TITLE, TIME, COVER, BODY, VIEWS, *SECTION):
-        for element in page.classes.get(name, ()):
+        for element in classes.get(name, ()):
             if any(root in element.iterancestors() for root in roots[:1]):
                 found[name] = element
                 break
@@ -116,7 +117,7 @@ def _wrong_kind(page: Page, has_root: bool) -> NotAnArticle:
     excerpt = line(" ".join(raw_text(e) for e in page.root.iter("h1", "title")))[:200]
     if has_root:
         return NotAnArticle("empty", f"an article's frame without headline and body: {excerpt!r}")
-    if CARD in page.classes:
+    if page.classes(CARD):
         return NotAnArticle("list", f"a page of cards: {excerpt!r}")
     return NotAnArticle("unknown", f"no article in the page: {excerpt!r}")
 

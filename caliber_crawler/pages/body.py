@@ -193,7 +193,8 @@ class _Reader:
         if self._link is None or self._link[0] is not element:
             return
         url = self._site.resolve(attribute(element, "href"), self._page_url)
-        if url and attribute(element, "href") and self._silent is None:
+        is_embed = any(embed["url"] == url for embed in self._body.embeds)
+        if url and attribute(element, "href") and self._silent is None and not is_embed:
             linked = text.line("".join(self._parts[self._link[1] :]))
             self._body.links.append({"url": url, "text": linked})
         self._link = None

@@ -10,13 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from caliber_crawler.pages.html import Page, attribute, raw_text, select
+from caliber_crawler.pages.html import Element, Page, attribute, raw_text
 from caliber_crawler.site import Site
-
-META = "//meta[@content and (@name or @property)]"
-JSON_LD = '//script[@type="application/ld+json"]'
-CANONICAL = '//link[@rel="canonical" and @href]'
-HREFLANG = '//link[@rel="alternate" and @hreflang and @href]'
 
 ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle"})
 
@@ -24,17 +19,18 @@ ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "Op
 def meta_values(page: Page) -> dict[str, str]:
     """First non-empty content of each meta tag by its name or property, lower case."""
     values: dict[str, str] = {}
-    for tag in select(page.root, META):
+    for tag in page.root.iter("meta"):
         name = attribute(tag, "name") or attribute(tag, "property")
         content = attribute(tag, "content")
-        if content:
+        if name and content:
             values.setdefault(name.lower(), content)
     return values
 
 
 def canonical_href(page: Page) -> str | None:
     """The href of the page's canonical link, unchecked."""
-    return next((attribute(tag, "href") for tag in select(page.root, CANONICAL)), None)
+    links = _head_links(page, "canonical")
+    return next((attribute(link, "href") for link in links if link.get("href")), None)
 
 
 def hreflang_links(page: Page, site: Site) -> dict[str, str]:
@@ -43,9 +39,9 @@ def hreflang_links(page: Page, site: Site) -> dict[str, str]:
     The edition is the address's, since the code in the attribute may be another name of it.
     """
     found: dict[str, str] = {}
-    for tag in select(page.root, HREFLANG):
-        if attribute(tag, "hreflang").lower() != "x-default":
-            address = site.address(attribute(tag, "href"), page.url)
+    for link in _head_links(page, "alternate"):
+        if attribute(link, "hreflang").lower() not in ("", "x-default"):
+            address = site.address(attribute(link, "href"), page.url)
             if address and address.kind == "article" and address.language:
                 found.setdefault(address.language, address.url)
     return found
@@ -53,7 +49,9 @@ def hreflang_links(page: Page, site: Site) -> dict[str, str]:
 
 def json_ld_article(page: Page) -> dict[str, Any]:
     """The first JSON-LD object that describes an article; empty when there is none to be read."""
-    for script in select(page.root, JSON_LD):
+    for script in page.root.iter("script"):
+        if attribute(script, "type").lower() != "application/ld+json":
+            continue
         try:
             data = json.loads(raw_text(script))
         except (ValueError, RecursionError):
@@ -76,6 +74,10 @@ def json_ld_authors(article: dict[str, Any]) -> list[str]:
             name = author.get("name")
             names += [name] if isinstance(name, str) else []
     return names
+
+
+def _head_links(page: Page, relation: str) -> list[Element]:
+    return [e for e in page.root.iter("link") if relation in attribute(e, "rel").lower().split()]
 
 
 def _nodes(data: object) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ CARD_TIME = "float_block_time"
 EDITION_LABELS = frozenset(
     "en eng english az aze ru rus рус русский arm am hy hye հայ հայերեն ka ge geo fa tr".split()
 )
+_LONGEST_LABEL = max(map(len, EDITION_LABELS))
 _EDITION_NAMES = {
     "eng": "en",
     "english": "en",
@@ -86,7 +87,7 @@ def parse_list(page: Page, site: Site) -> ListPage:
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
-    for element in page.classes.get(CARD, ()):
+    for element in page.classes(CARD).get(CARD, ()):
         card = _card(element, page.url, site)
         if card is None:
             result.broken_cards += 1
@@ -106,7 +107,7 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
     A link's words give the name; a link without words (a picture) gives the slug until another
     link of the section has words.
     """
-    in_cards = {link for card in page.classes.get(CARD, ()) for link in card.iter("a")}
+    in_cards = {link for card in page.classes(CARD).get(CARD, ()) for link in card.iter("a")}
     found: dict[str, SectionLink] = {}
     for link in sorted(page.links, key=in_cards.__contains__):
         href = attribute(link, "href")
@@ -139,9 +140,26 @@ def editions(page: Page, site: Site) -> list[Edition]:
 
 def _edition_label(link: Element) -> str | None:
     """The edition's short name when a link's words, picture or title are one."""
-    shown = words(link) or next(filter(None, (attribute(i, "alt") for i in link.iter("img"))), None)
-    label = fold(shown or attribute(link, "title"))
+    shown = _few_words(link)
+    if shown == "":
+        shown = attribute(link, "title")
+    if not shown or len(shown) > _LONGEST_LABEL:
+        return None
+    label = fold(shown)
     return _EDITION_NAMES.get(label, label) if label in EDITION_LABELS else None
+
+
+def _few_words(link: Element) -> str | None:
+    """The words or the picture's name in a link that holds one element at most; else None.
+
+    A page has a hundred links, most of them round headlines, so those are put aside cheaply.
+    """
+    if len(link) > 1 or (len(link) and len(link[0])):
+        return None
+    shown = link.text or ""
+    for inner in link:
+        shown += (inner.text or "") + attribute(inner, "alt") + (inner.tail or "")
+    return shown.strip()
 
 
 def _card(element: Element, page_url: str, site: Site) -> Card | None:
