@@ -90,7 +90,7 @@ class Plan:
         block, rest = divmod(n, len(members))
         places = [place for place, slot in enumerate(self._block(block)) if slot in members]
         story = block * BLOCK + places[rest]
-        if not n >= 0 or story >= self.stories:
+        if n < 0 or story >= self.stories:
             raise IndexError(f"the list has no article {n}")
         return story
 
