@@ -1,0 +1,167 @@
+"""Shared fixtures: a real mongod, a real stand-in site, real `scrapy` processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from caliber_crawler.store.server import EmbeddedServer
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRAPY = (sys.executable, "-m", "scrapy")
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "") -> Any:
+    """Poll until a condition holds and return its value; fail with `what` when time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s in vain: {what or condition}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real mongod that this test process has for itself."""
+    with EmbeddedServer(tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def database_name(mongo_uri: str) -> Iterator[str]:
+    """Name of an empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield name
+    with MongoClient(mongo_uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def database(mongo_uri: str, database_name: str) -> Iterator[Database[dict[str, Any]]]:
+    """The database for looking into with the blocking driver."""
+    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        yield client[database_name]
+
+
+@pytest.fixture
+async def async_database(
+    mongo_uri: str, database_name: str
+) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """The same database as the store sees it."""
+    async with AsyncMongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        yield client[database_name]
+
+
+@dataclass
+class Run:
+    """A finished `scrapy` process. `records` are the lines of its feed when it had one."""
+
+    code: int
+    out: str
+    err: str
+    feed: Path
+
+    @property
+    def verdict(self) -> str:
+        """The last line on standard error."""
+        return self.err.rstrip().rpartition("\n")[2]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.feed.read_text("utf-8").splitlines()]
+
+
+@dataclass
+class Scrapy:
+    """Runs `scrapy` as a user would, in a folder of its own, against given settings."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def feed(self) -> Path:
+        return self.folder / "out.jsonl"
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start without waiting. Settings go through the environment, as in production."""
+        names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+        environment = {name: os.environ[name] for name in names if name in os.environ}
+        environment |= {
+            "PYTHONPATH": str(ROOT),
+            "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
+            "PYTHONUNBUFFERED": "1",
+            **self.settings,
+            **settings,
+        }
+        process = subprocess.Popen(
+            [*SCRAPY, *arguments],
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.running.append(process)
+        return process
+
+    def finish(self, process: subprocess.Popen[str], *, seconds: float = 90.0) -> Run:
+        """Wait for the end of a started process."""
+        out, err = process.communicate(timeout=seconds)
+        return Run(process.returncode, out, err, self.feed)
+
+    def __call__(self, *arguments: str, **settings: str) -> Run:
+        """Run to the end."""
+        return self.finish(self.start(*arguments, **settings))
+
+    def crawl(self, spider: str, *arguments: str, **settings: str) -> Run:
+        """`scrapy crawl SPIDER -O out.jsonl`, each argument as ``name=value``."""
+        options = [part for argument in arguments for part in ("-a", argument)]
+        return self("crawl", spider, "-O", str(self.feed), *options, **settings)
+
+
+@pytest.fixture
+def scrapy_without_store(tmp_path: Path) -> Iterator[Scrapy]:
+    """`scrapy` with MONGODB_URI=off and no delay."""
+    runner = Scrapy(tmp_path, {"MONGODB_URI": "off", "CLUSTER_DOWNLOAD_DELAY": "0"})
+    yield runner
+    _end(runner)
+
+
+@pytest.fixture
+def scrapy(tmp_path: Path, mongo_uri: str, database_name: str) -> Iterator[Scrapy]:
+    """`scrapy` with a real database of the test's own and no delay."""
+    settings = {
+        "MONGODB_URI": mongo_uri,
+        "MONGODB_DATABASE": database_name,
+        "CLUSTER_DOWNLOAD_DELAY": "0",
+    }
+    runner = Scrapy(tmp_path, settings)
+    yield runner
+    _end(runner)
+
+
+def _end(runner: Scrapy) -> None:
+    """Leave no process behind, whatever the test did."""
+    for process in runner.running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
