@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Sets up everything that `make demo`, `make test` and `make bench` need: a virtual environment in
+# .venv, Python packages, the system libraries of the MongoDB server, and Chromium.
+# Repeating it costs nothing while nothing changed. System packages are installed only when this
+# runs as root on a system with apt; elsewhere it says what is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+venv=.venv
+say() { printf 'setup: %s\n' "$*" >&2; }
+apt_works() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+apt_install() {
+    apt_works || return 1
+    say "installing $* with apt"
+    [ -n "${apt_updated:-}" ] || { apt-get update -qq >/dev/null && apt_updated=yes; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# --- Python 3.11 or newer, and an environment
+
+python=""
+for candidate in python3.11 python3 python3.12 python3.13; do
+    if command -v "$candidate" >/dev/null &&
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || { say "Python 3.11 or newer is needed and not on PATH"; exit 1; }
+
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    rm -rf "$venv"
+    # Debian packs the part that makes environments apart from Python.
+    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
+        rm -rf "$venv"
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        apt_install "python$version-venv" || apt_install python3-venv || {
+            say "$python cannot make virtual environments; install python3-venv and try again"
+            exit 1
+        }
+        "$python" -m venv "$venv"
+    fi
+fi
+
+# --- Python packages, again only when the lists changed
+
+wanted=$(cat requirements.txt requirements-dev.txt | cksum)
+if [ "$(cat "$venv/.requirements" 2>/dev/null)" != "$wanted" ]; then
+    say "installing Python packages"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+    printf '%s' "$wanted" >"$venv/.requirements"
+fi
+
+# --- the MongoDB server's own needs
+
+mongod=$("$venv/bin/python" -c 'from caliber_crawler.store.server import find_mongod; print(find_mongod())' 2>/dev/null || true)
+if [ -n "$mongod" ] && ! "$mongod" --version >/dev/null 2>&1; then
+    apt_install libcurl4 || say "the MongoDB server lacks system libraries; install libcurl4 and OpenSSL 3"
+fi
+
+# --- Chromium: from a setting, from PATH, Playwright's, or to be installed
+
+chromium_found() {
+    [ -n "${CHROMIUM_EXECUTABLE:-}" ] && [ -x "${CHROMIUM_EXECUTABLE}" ] && return 0
+    for name in chromium chromium-browser google-chrome; do
+        # Ubuntu's chromium-browser may be a mere pointer to a snap, so ask it.
+        command -v "$name" >/dev/null && "$name" --version >/dev/null 2>&1 && return 0
+    done
+    "$venv/bin/python" - <<'PY' >/dev/null 2>&1
+import os, sys
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    sys.exit(not os.access(playwright.chromium.executable_path, os.X_OK))
+PY
+}
+if ! chromium_found && [ ! -e "$venv/.no-chromium" ]; then
+    if [ -e /etc/debian_version ] && ! grep -qi ubuntu /etc/os-release; then
+        apt_install chromium || true
+    fi
+    chromium_found || timeout 300 "$venv/bin/python" -m playwright install chromium >/dev/null 2>&1 || true
+    if ! chromium_found; then
+        # Not tried again at each call; delete the mark to try again.
+        : >"$venv/.no-chromium"
+    fi
+fi
+if [ -e "$venv/.no-chromium" ]; then
+    if chromium_found; then
+        rm "$venv/.no-chromium"
+    else
+        say "no Chromium to be had: install it or set CHROMIUM_EXECUTABLE; going on without a browser"
+    fi
+fi
