@@ -307,6 +307,30 @@ def test_ctrl_c_ends_the_crawl_and_not_the_server(data_dir: Path) -> None:
             assert mongods(data_dir) == [mongod]
 
 
+def test_forked_child_does_not_keep_the_share(data_dir: Path) -> None:
+    program = f"""
+import os, sys
+from pathlib import Path
+from caliber_crawler.store.server import EmbeddedServer
+
+server = EmbeddedServer(Path({str(data_dir)!r}))
+server.acquire()
+if os.fork() == 0:
+    sys.stdin.read()  # lives on with copies of all descriptors
+    os._exit(0)
+server.release()
+print("released", flush=True)
+os.wait()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"released\n"
+        wait_for(lambda: not processes(data_dir), "the server stops while the child lives")
+        assert process.poll() is None
+
+
 # Kills
 
 
@@ -590,6 +614,12 @@ def test_folder_that_cannot_be(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(StoreUnavailable, match="MONGODB_DATA_DIR"):
             EmbeddedServer(folder).acquire()
+
+
+def test_folder_that_cannot_be_written_in_part(data_dir: Path) -> None:
+    (data_dir / watchdog.SERVER_LOCK).mkdir(parents=True)
+    with pytest.raises(StoreUnavailable, match=r"cannot hold the embedded MongoDB.*MONGODB_DATA_"):
+        EmbeddedServer(data_dir).acquire()
 
 
 def test_files_of_another_version(data_dir: Path) -> None:

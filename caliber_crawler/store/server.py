@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 POLL_S = 0.02
+RELEASED = "the embedded MongoDB was released while it was being started"
 WATCHDOG_LOG_LIMIT_BYTES = 1024 * 1024
 
 
@@ -64,17 +65,14 @@ class EmbeddedServer:
                     return self._uri
                 self._given_up = threading.Event()
             attempt = _Attempt(self._data_dir, self._mongod, self._start_timeout_s, self._given_up)
-            share = attempt.take_share()
-            try:
-                port = attempt.join_or_start()
-                with self._state:
-                    attempt.check_wanted()
-                    self._share, share = share, -1
+            share, port = attempt.run()
+            with self._state:
+                if not self._given_up.is_set():
+                    self._share = share
                     self._uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
                     return self._uri
-            finally:
-                if share >= 0:
-                    _give_back(share)
+            _give_back(share)
+            raise StoreUnavailable(RELEASED)
 
     def release(self) -> None:
         """Give up the share, without waiting: the server stops after the last one is given up.
@@ -129,20 +127,29 @@ class _Attempt:
         self.deadline = time.monotonic() + timeout_s
         self.given_up = given_up
 
-    def take_share(self) -> int:
-        """Descriptor with the shared lock on the users' file. Waits while a server stops."""
+    def run(self) -> tuple[int, int]:
+        """Descriptor that holds the share, and port of the server."""
         try:
-            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            while (share := _locked(self.data_dir / watchdog.USERS_LOCK, fcntl.LOCK_SH)) is None:
-                self.pause("the MongoDB that others used is still stopping")
+            share = self._take_share()
+            try:
+                return share, self._join_or_start()
+            except BaseException:
+                _give_back(share)
+                raise
         except OSError as error:
             raise StoreUnavailable(
                 f"the folder {self.data_dir} cannot hold the embedded MongoDB: {error.strerror}; "
                 f"set MONGODB_DATA_DIR to a folder that this user can write, {OR_OTHER_SERVER}"
             ) from error
+
+    def _take_share(self) -> int:
+        """Descriptor with the shared lock on the users' file. Waits while a server stops."""
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while (share := _locked(self.data_dir / watchdog.USERS_LOCK, fcntl.LOCK_SH)) is None:
+            self._pause("the MongoDB that others used is still stopping")
         return share
 
-    def join_or_start(self) -> int:
+    def _join_or_start(self) -> int:
         """Port of a `mongod` that answers. Needs the share, or the server could be stopping."""
         while True:
             # Whoever gets this lock starts the server; the watchdog inherits it, and keeps it.
@@ -150,10 +157,11 @@ class _Attempt:
                 return self._start(lock)
             if (port := self._running()) is not None:
                 return port
-            self.pause("the MongoDB that another process started does not answer")
+            self._pause("the MongoDB that another process started does not answer")
 
-    def pause(self, reason: str) -> None:
-        self.check_wanted()
+    def _pause(self, reason: str) -> None:
+        if self.given_up.is_set():
+            raise StoreUnavailable(RELEASED)
         if time.monotonic() > self.deadline:
             raise StoreUnavailable(
                 f"{reason} after {self.timeout_s:g} s; after a power loss it may be repairing its "
@@ -161,10 +169,6 @@ class _Attempt:
                 f"and try again, {OR_OTHER_SERVER}"
             )
         self.given_up.wait(POLL_S)
-
-    def check_wanted(self) -> None:
-        if self.given_up.is_set():
-            raise StoreUnavailable("the embedded MongoDB was released while it was being started")
 
     def _running(self) -> int | None:
         """Port that the live watchdog published, if the `mongod` it names answers there."""
@@ -233,7 +237,7 @@ class _Attempt:
             try:
                 part = os.read(reports, 65536)
             except BlockingIOError:
-                self.pause("the embedded MongoDB does not answer")
+                self._pause("the embedded MongoDB does not answer")
                 continue
             if not part:
                 break
@@ -262,9 +266,8 @@ def _locked(path: Path, kind: int) -> int | None:
 
 
 def _give_back(share: int) -> None:
-    fcntl.flock(
-        share, fcntl.LOCK_UN
-    )  # closing alone would leave the lock to a forked child, if there is one
+    # Closing alone would leave the lock to a forked child, if there is one.
+    fcntl.flock(share, fcntl.LOCK_UN)
     os.close(share)
 
 
