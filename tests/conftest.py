@@ -71,12 +71,13 @@ async def async_database(
 
 @dataclass
 class Run:
-    """A finished `scrapy` process. `records` are the lines of its feed when it had one."""
+    """A finished `scrapy` process. `lines` are those of its feed, if it had one."""
 
     code: int
     out: str
     err: str
     feed: Path
+    lines: list[str]
 
     @property
     def verdict(self) -> str:
@@ -85,7 +86,7 @@ class Run:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.feed.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in self.lines]
 
 
 @dataclass
@@ -126,7 +127,8 @@ class Scrapy:
     def finish(self, process: subprocess.Popen[str], *, seconds: float = 90.0) -> Run:
         """Wait for the end of a started process."""
         out, err = process.communicate(timeout=seconds)
-        return Run(process.returncode, out, err, self.feed)
+        lines = self.feed.read_text("utf-8").splitlines() if self.feed.exists() else []
+        return Run(process.returncode, out, err, self.feed, lines)
 
     def __call__(self, *arguments: str, **settings: str) -> Run:
         """Run to the end."""

@@ -209,7 +209,7 @@ class SectionsSpider(CaliberSpider):
 
     def _note(self, page: ListPage, section: SectionRef | None) -> None:
         """Remember the articles that a list names, up to its limit."""
-        taken = 0
+        taken: set[str] = set()
         for card in page.cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)
@@ -217,24 +217,23 @@ class SectionsSpider(CaliberSpider):
                 self.count(counters.CARDS_OTHER_EDITION)
             elif not self.arguments.admits(card.published_at, self.config):
                 self.count(counters.CARDS_OUT_OF_RANGE)
-            elif self.arguments.limit is not None and taken >= self.arguments.limit:
+            elif self.arguments.limit is not None and len(taken) >= self.arguments.limit:
                 self.count(counters.CARDS_OVER_LIMIT)
             else:
-                taken += self._note_card(card, section)
+                taken.add(card.url)
+                self._note_card(card, section)
 
-    def _note_card(self, card: Card, section: SectionRef | None) -> bool:
-        """Remember one card; False when the same list named its article before."""
+    def _note_card(self, card: Card, section: SectionRef | None) -> None:
+        """Remember one card with the sections and the address that it adds."""
         named = self._named.get(card.url)
         if named is None:
             named = self._named[card.url] = Named(card)
         else:
             self.count(counters.CARDS_REPEATED)
-        before = len(named.sections)
         refs = [ref for ref in (section, card.section) if ref is not None]
         named.sections = add_sections(named.sections, refs)
         if card.href not in (*named.addresses, card.url):
             named.addresses.append(card.href)
-        return before == 0 or len(named.sections) > before
 
     def _article_requests(self) -> Iterator[Request]:
         """Requests for all articles noted so far, newest first, those without a time last."""

@@ -54,9 +54,9 @@ class Store:
         to be had; nothing stays open then.
         """
         server = None if uri else EmbeddedServer(data_dir)
-        if server is not None:
-            uri = await asyncio.to_thread(server.acquire)
         try:
+            if server is not None:
+                uri = await asyncio.to_thread(server.acquire)
             client = await connect(uri)
         except BaseException:
             if server is not None:

@@ -1,0 +1,190 @@
+"""Crawls that meet trouble: what is rejected, what goes on, and how `scrapy crawl` exits."""
+
+from __future__ import annotations
+
+import signal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from demo_site import SiteConfig, serve
+from tests.conftest import Scrapy, wait_until
+
+Documents = Database[dict[str, Any]]
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=40, seed=1)) as site:
+        truths = site.first_list("en", "world")
+        gone, titleless, listing, text, huge, counter, *rest = truths
+        site.knobs.status[gone.path] = 404
+        site.knobs.hide[titleless.slug] = {"title"}
+        site.knobs.raw[listing.path] = (200, HTML, b'<div class="float_block">x</div>')
+        site.knobs.raw[text.path] = (200, HTML, b"<h1>Try again later</h1>")
+        site.knobs.body_html[huge.slug] = "<p>" + "word " * 3_500_000 + "</p>"
+        page = (
+            "<div class=post><h1 class=post_title>T</h1><div class=post_hits>Views: %d</div></div>"
+        )
+        site.knobs.raw[counter.path] = (200, HTML, (page % (2**63 + 5)).encode())
+        run = scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+
+    rejects = {r["url"].removeprefix(site.url): r for r in database.rejects.find()}
+    assert {path: r["reason"] for path, r in rejects.items()} == {
+        gone.path: "http_404",
+        titleless.path: "no_title",
+        listing.path: "not_an_article_list",
+        text.path: "not_an_article_unknown",
+        huge.path: "unstorable",
+    }
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    for reject in rejects.values():
+        assert reject["crawl_id"] == crawl["_id"]
+        assert reject["at"] >= crawl["started_at"]
+        assert reject["detail"]
+    assert rejects[gone.path]["http_status"] == 404
+    assert "Try again later" in rejects[text.path]["excerpt"]
+
+    kept = {r["slug"]: r for r in run.records}
+    assert kept.keys() == {t.slug for t in rest} | {counter.slug}
+    assert kept[counter.slug]["views"] is None
+    assert "views" in kept[counter.slug]["extraction"]["missing"]
+    assert database.articles.count_documents({}) == len(kept)
+    assert run.code == 4
+    assert "1 requests failed" in run.verdict
+    assert "5 pages rejected" in run.verdict
+    counts = crawl["counts"]
+    assert counts["articles/new"] == len(kept)
+    assert counts["views/unknown"] == 1
+    assert sum(n for name, n in counts.items() if name.startswith("rejected/")) == 5
+    assert len(truths) == counts["articles/new"] + 5
+
+
+def test_a_section_without_cards_looks_wrong(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=30, seed=2)) as site:
+        site.knobs.layout = "renamed"
+        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+    assert run.code == 3
+    assert "without cards" in run.verdict
+    assert {r["reason"] for r in database.rejects.find()} == {"list_without_cards"}
+    assert database.rejects.count_documents({}) == len(site.sections("en"))
+
+
+def test_an_unknown_section_is_wrong_usage(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=30, seed=2)) as site:
+        run = scrapy.crawl("sections", "section=nosuch", CALIBER_BASE_URL=site.url)
+        assert run.code == 2
+        assert "nosuch" in run.verdict
+        assert "world" in run.verdict  # what is allowed
+        both = scrapy.crawl("sections", "section=world,nosuch", CALIBER_BASE_URL=site.url)
+        wanted = {t.slug for t in site.first_list("en", "world")}
+    assert both.code == 4
+    assert "sections unknown" in both.verdict
+    assert {r["slug"] for r in both.records} == wanted
+    assert {r["reason"] for r in database.rejects.find()} == {"unknown_section"}
+
+
+def test_a_section_that_no_navigation_names_is_found_all_the_same(
+    scrapy_without_store: Scrapy,
+) -> None:
+    with serve(SiteConfig(articles=30, seed=2)) as site:
+        target = site.world.article("en", 3)
+        card = f'<div class="float_block"><a href="{target.path}">x</a></div>'
+        site.knobs.raw["/en/category/hidden"] = (200, HTML, card.encode())
+        run = scrapy_without_store.crawl("sections", "section=hidden", CALIBER_BASE_URL=site.url)
+    assert run.code == 0, run.err
+    [record] = run.records
+    assert record["slug"] == target.slug
+    assert {"slug": "hidden", "name": "hidden"} in record["sections"]
+
+
+def test_robots_are_obeyed_and_forbidding_everything_is_not_healthy(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=30, seed=3)) as site:
+        blocked, *others = site.first_list("en", "sport")
+        site.knobs.robots = f"User-agent: *\nDisallow: {blocked.path}\n"
+        some = scrapy.crawl("sections", "section=sport", CALIBER_BASE_URL=site.url)
+        assert some.code == 4
+        assert {r["slug"] for r in some.records} == {t.slug for t in others}
+        [reject] = database.rejects.find()
+        assert (reject["reason"], reject["url"]) == (
+            "forbidden_by_robots",
+            site.url + blocked.path,
+        )
+        site.knobs.robots = "User-agent: caliber-crawler\nDisallow: /\n"
+        site.log.clear()
+        everything = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        assert {hit.path for hit in site.log} == {"/robots.txt"}
+    assert everything.code == 3
+    assert "nothing collected" in everything.verdict
+
+
+def test_delay_and_user_agent_are_polite(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=120, seed=3)) as site:
+        run = scrapy_without_store.crawl(
+            "sections",
+            "section=sport",
+            "limit=5",
+            CALIBER_BASE_URL=site.url,
+            CLUSTER_DOWNLOAD_DELAY="0.25",
+            CRAWLER_CONTACT="crawl@example.org",
+        )
+    assert run.code == 0, run.err
+    times = sorted(hit.at for hit in site.log)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    # robots.txt, home, list, five articles; the server's clock starts when a request came in.
+    assert len(times) == 8
+    assert min(gaps) > 0.2
+    agents = {hit.agent for hit in site.log}
+    assert len(agents) == 1
+    assert "caliber-crawler/" in (agent := agents.pop())
+    assert "crawl@example.org" in agent
+
+
+def test_redirects_between_forms_of_one_address_are_followed(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=30, seed=4)) as site:
+        moved, target, *_ = site.first_list("en", "culture")
+        site.knobs.redirect["/en/"] = "/en/home/../?x=1"
+        site.knobs.raw["/en/"] = (302, {"Location": "/en?welcome=1"}, b"")
+        site.knobs.redirect[moved.path] = target.path
+        del site.knobs.redirect["/en/"]
+        html = f'<a href="/en/category/culture">CULTURE</a><a href="{target.path}">t</a>'
+        site.knobs.raw["/en?welcome=1"] = (200, HTML, html.encode())
+        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+    slugs = [r["slug"] for r in run.records]
+    assert run.code == 0, run.err
+    assert moved.slug not in slugs
+    assert slugs.count(target.slug) == 1
+    assert "duplicates/address" in run.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_keeps_what_was_fetched_in_both_places(
+    scrapy: Scrapy, database: Documents, number: signal.Signals
+) -> None:
+    with serve(SiteConfig(articles=150, seed=5)) as site:
+        site.knobs.delay = 0.05
+        process = scrapy.start(
+            "crawl", "sections", "-O", str(scrapy.feed), CALIBER_BASE_URL=site.url
+        )
+        wait_until(lambda: database.articles.count_documents({}) >= 12, what="12 articles")
+        process.send_signal(number)
+        run = scrapy.finish(process)
+        answered = {hit.path for hit in site.log if "/post/" in hit.path}
+    stored = {d["_id"] for d in database.articles.find()}
+    assert run.code == 128 + number
+    assert f"stopped by signal {int(number)}" in run.verdict
+    assert {r["id"] for r in run.records} == stored
+    assert 12 <= len(stored) <= len(answered)
+    # Nothing that came back from the site was dropped: at most what was on its way is missing.
+    assert len(answered) - len(stored) <= 8
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert crawl["status"] == "stopped"
+    assert crawl["counts"]["articles/new"] == len(stored)

@@ -1,0 +1,219 @@
+"""`scrapy crawl sections` from start to end: a real site, a real database, a real process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from caliber_crawler.items import ARTICLE_FIELDS
+from demo_site import Edit, SiteConfig, serve
+from tests.conftest import Scrapy
+from tests.expected import assert_is, first_lists
+
+Documents = Database[dict[str, Any]]
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_takes_exactly_what_the_first_lists_name(
+    scrapy: Scrapy, database: Documents, seed: int
+) -> None:
+    with serve(SiteConfig(articles=120, seed=seed)) as site:
+        run = scrapy.crawl("sections", "language=en,ru", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "en") | first_lists(site, "ru")
+        assert run.code == 0, run.err
+        assert run.verdict.startswith("caliber-crawler: healthy")
+
+        records = run.records
+        assert Counter(r["id"] for r in records) == Counter(dict.fromkeys(truths, 1))
+        stored = {document["_id"]: document for document in database.articles.find()}
+        assert stored.keys() == truths.keys()
+        for record in records:
+            truth, lists = truths[record["id"]]
+            assert list(record) == list(ARTICLE_FIELDS)
+            assert_is(record, site, truth)
+            # The page names one section, the lists that show the article are the others.
+            assert {s["slug"] for s in record["sections"]} == lists | {truth.sections[0][0]}
+            document = stored[record["id"]]
+            assert document["id"] == record["id"]
+            assert document["body"] == record["body"]
+            assert document["published_at"] == truth.published
+            assert document["sections"] == record["sections"]
+        articles = [hit for hit in site.log if "/post/" in hit.path]
+        assert max(Counter(hit.path for hit in articles).values()) == 1
+
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert (crawl["status"], crawl["reason"], crawl["exit_code"]) == ("finished", "finished", 0)
+    assert crawl["spider"] == "sections"
+    assert crawl["arguments"] == {"language": "en,ru"}
+    assert crawl["counts"]["articles/new"] == len(truths)
+    assert crawl["counts"]["requests"] == len(site.log)
+    assert crawl["coverage"]["title"] == 1.0
+    assert 0 < crawl["coverage"]["authors"] < 1
+    assert crawl["versions"]["scrapy"].startswith("2.19")
+    assert crawl["workers"][0]["counts"] == crawl["counts"]
+    assert {r["crawl"]["id"] for r in records} == {crawl["_id"]}
+
+
+def test_finds_an_edition_with_an_unknown_prefix(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=60, seed=5, arm_prefix="hy")) as site:
+        run = scrapy_without_store.crawl("sections", "language=arm", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "hy")
+        assert run.code == 0, run.err
+        assert {r["id"] for r in run.records} == truths.keys()
+        for record in run.records:
+            assert_is(record, site, truths[record["id"]][0])
+
+
+def test_second_crawl_says_unchanged_and_keeps_history(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=40, seed=6)) as site:
+        first = scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+        before = {d["_id"]: d for d in database.articles.find()}
+        second = scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+        after = {d["_id"]: d for d in database.articles.find()}
+
+    assert (first.code, second.code) == (0, 0)
+    assert {r["crawl"]["outcome"] for r in first.records} == {"new"}
+    assert {r["crawl"]["outcome"] for r in second.records} == {"unchanged"}
+    assert "0 new, 0 changed" in second.verdict
+    assert before.keys() == after.keys()
+    for key, old in before.items():
+        new = after[key]
+        same = ("first_seen_at", "changed_at", "revision", "content_hash", "published_at", "body")
+        assert [new[name] for name in same] == [old[name] for name in same]
+        assert new["last_seen_at"] > old["last_seen_at"]
+        assert new["views"] == old["views"] + 1
+    assert database.revisions.count_documents({}) == 0
+    assert database.crawls.count_documents({}) == 2
+
+
+def test_an_edit_makes_a_revision_and_hidden_parts_wipe_nothing(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=40, seed=7)) as site:
+        edited = next(t for t in site.first_list("en", "world") if t.authors and t.paragraphs)
+        scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+        site.knobs.edited[edited.slug] = Edit(title="Quite another headline", paragraph="More.")
+        site.knobs.hide[edited.slug] = {"time", "byline"}
+        run = scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+
+    assert run.code == 0, run.err
+    document = database.articles.find_one({"_id": f"en/{edited.slug}"})
+    assert document is not None
+    assert document["title"] == "Quite another headline"
+    assert document["body"].endswith("\n\nMore.")
+    assert document["authors"] == edited.authors
+    assert document["published_at"] == edited.published
+    assert document["revision"] == 2
+    assert document["changed_at"] == document["last_seen_at"] > document["first_seen_at"]
+    assert document["crawl"]["outcome"] == "changed"
+    assert set(document["extraction"]["missing"]) >= {"published_at", "authors"}
+    [revision] = database.revisions.find()
+    assert revision["article_id"] == document["_id"]
+    assert revision["title"] == edited.title
+    assert revision["body"] == "\n\n".join(edited.paragraphs)
+    outcomes = Counter(r["crawl"]["outcome"] for r in run.records)
+    assert outcomes["changed"] == 1
+
+
+def test_all_forms_of_an_address_are_one_article(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=40, seed=8, cards=5)) as site:
+        target = site.world.article("en", 30)  # on no first list by itself
+        assert target.slug not in {t.slug for t, _ in first_lists(site, "en").values()}
+        url = site.url + target.path
+        forms = [
+            f"{url}/",
+            f"{url}?utm_source=tg&utm_medium=x",
+            f"{url}?fbclid=abc#comments",
+            url.replace("http://", "HTTP://"),
+            url.replace("/post/", "/%70ost/"),
+        ]
+        site.knobs.extra_cards = {"world": forms[:3], "sport": forms[3:]}
+        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        fetched = [hit for hit in site.log if target.slug in hit.path]
+
+    assert run.code == 0, run.err
+    [record] = [r for r in run.records if r["slug"] == target.slug]
+    assert record["url"] == url
+    # A scheme in capitals is no other address by the standard, so it makes no alias.
+    assert set(record["aliases"]) == set(forms) - {url.replace("http://", "HTTP://")}
+    assert {s["slug"] for s in record["sections"]} >= {"world", "sport"}
+    assert len(fetched) == 1
+    assert database.articles.count_documents({"slug": target.slug}) == 1
+
+
+def test_the_same_story_under_two_addresses_is_linked_and_exported_once(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=40, seed=9, reposts=4)) as site:
+        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "en")
+    assert run.code == 0, run.err
+    texts = Counter((t.title, tuple(t.paragraphs)) for t, _ in truths.values())
+    repeated = sum(number - 1 for number in texts.values())
+    assert repeated >= 2
+    duplicates = list(database.articles.find({"duplicate_of": {"$ne": None}}))
+    assert len(duplicates) == repeated
+    assert database.articles.count_documents({}) == len(truths)
+    for duplicate in duplicates:
+        original = database.articles.find_one({"_id": duplicate["duplicate_of"]})
+        assert original is not None
+        assert original["content_hash"] == duplicate["content_hash"]
+        assert original["duplicate_of"] is None
+    exported = {r["id"] for r in run.records}
+    assert exported == truths.keys() - {d["_id"] for d in duplicates}
+
+
+def test_duplicates_are_found_without_a_store_too(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=40, seed=9, reposts=4)) as site:
+        run = scrapy_without_store.crawl("sections", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "en")
+    texts = {(t.title, tuple(t.paragraphs)) for t, _ in truths.values()}
+    assert run.code == 0, run.err
+    assert len(run.records) == len(texts) < len(truths)
+    assert not (scrapy_without_store.folder / ".caliber").exists()
+
+
+def test_limit_counts_articles_of_each_section(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=80, seed=10)) as site:
+        run = scrapy_without_store.crawl("sections", "limit=3", CALIBER_BASE_URL=site.url)
+        named = {t.slug for s, _ in site.sections("en") for t in site.first_list("en", s)[:3]}
+    assert run.code == 0, run.err
+    assert {r["slug"] for r in run.records} == named
+
+
+def test_since_and_until_are_whole_days_of_the_site(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=200, seed=11)) as site:
+        truths = [t for t, _ in first_lists(site, "en").values()]
+        day = sorted(t.published for t in truths)[len(truths) // 2].date()
+        before = day - timedelta(days=1)
+        run = scrapy_without_store.crawl(
+            "sections", f"since={before}", f"until={day}", CALIBER_BASE_URL=site.url
+        )
+    wanted = {t.slug for t in truths if before <= t.published.date() <= day}
+    assert run.code == 0, run.err
+    assert wanted
+    assert len(wanted) < len(truths)
+    assert {r["slug"] for r in run.records} == wanted
+
+
+def test_since_decides_by_the_page_when_the_card_has_no_time(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=60, seed=12, cards=4)) as site:
+        old = site.world.article("en", 50)
+        site.knobs.raw["/en/category/world"] = (
+            200,
+            {"Content-Type": "text/html; charset=utf-8"},
+            f'<div class="float_block"><a href="{old.path}"><h2>x</h2></a></div>'.encode(),
+        )
+        newest = site.world.article("en", 0).published.date()
+        run = scrapy_without_store.crawl(
+            "sections", "section=world", f"since={newest}", CALIBER_BASE_URL=site.url
+        )
+    assert old.published.date() < newest
+    assert run.code == 0, run.err
+    assert run.feed.read_bytes() == b""
+    assert "articles/out_of_range  1" in run.err

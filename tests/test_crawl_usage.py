@@ -1,0 +1,128 @@
+"""Bad input to `scrapy crawl`: refused before the first request, with what is allowed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from demo_site import SiteConfig, serve
+from tests.conftest import Scrapy
+
+WRONG = [
+    (("sections", "language=xx"), "allowed are en, ru, arm"),
+    (("sections", "language="), "names nothing"),
+    (("sections", "since=soon"), "since='soon' is no date"),
+    (("sections", "until=2026-02-30"), "until='2026-02-30' is no date"),
+    (("sections", "since=2026-05-02", "until=2026-05-01"), "since=2026-05-02 is after"),
+    (("sections", "limit=0"), "limit='0': give a whole number"),
+    (("sections", "limit=-3"), "limit='-3'"),
+    (("sections", "mode=fast"), "allowed are update, full"),
+    (("sections", "render=flash"), "allowed are auto, http, browser"),
+    (("sections", "sektion=world"), "unknown argument sektion; allowed are language, section"),
+    (("sections", "section=a/b"), "section='a/b'"),
+    (("articles",), "give url="),
+    (("articles", "url=http://other.example/en/post/x"), "is no address of http://127.0.0.1"),
+    (("articles", "url=javascript:alert(1)"), "is no address of"),
+    (("articles", "file=/no/such/file"), "cannot be read"),
+    (("nosuchspider",), "no spider 'nosuchspider'; there are articles, sections"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_arguments(
+    scrapy_without_store: Scrapy, arguments: tuple[str, ...], message: str
+) -> None:
+    with serve(SiteConfig(articles=10)) as site:
+        run = scrapy_without_store.crawl(*arguments, CALIBER_BASE_URL=site.url)
+        assert site.log == []
+    assert run.code == 2
+    assert message in run.err
+    assert "Traceback" not in run.err
+    assert not run.feed.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CALIBER_BASE_URL", "caliber.az"),
+        ("CALIBER_BASE_URL", "ftp://caliber.az"),
+        ("CALIBER_BASE_URL", "https://caliber.az/en"),
+        ("SITE_TIMEZONE", "Asia/Bakku"),
+        ("CLUSTER_DOWNLOAD_DELAY", "fast"),
+        ("CLUSTER_DOWNLOAD_DELAY", "-1"),
+        ("CRAWL_OVERLAP", "maybe"),
+        ("CRAWL_ID", "../x"),
+        ("MONGODB_DATABASE", "a.b"),
+    ],
+)
+@pytest.mark.parametrize("way", ["environment", "option"])
+def test_wrong_settings(scrapy_without_store: Scrapy, name: str, value: str, way: str) -> None:
+    if way == "environment":
+        run = scrapy_without_store("crawl", "sections", **{name: value})
+    else:
+        run = scrapy_without_store("crawl", "sections", "-s", f"{name}={value}")
+    assert run.code == 2
+    assert f"{name}='{value}'" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_settings_may_come_from_the_environment_or_from_options(
+    scrapy_without_store: Scrapy,
+) -> None:
+    with serve(SiteConfig(articles=20)) as site:
+        run = scrapy_without_store(
+            "crawl", "sections", "-s", f"CALIBER_BASE_URL={site.url}", "-s", "CRAWL_ID=mine",
+            "-a", "section=sport", "-a", "limit=1", "-O", str(scrapy_without_store.feed),
+            CALIBER_BASE_URL="http://127.0.0.1:1",
+        )  # fmt: skip
+    assert run.code == 0, run.err
+    assert [r["crawl"]["id"] for r in run.records] == ["mine"]
+
+
+def test_no_database_to_be_had(scrapy_without_store: Scrapy) -> None:
+    uri = "mongodb://reader:s3cr3t%2DX@127.0.0.1:1/?serverSelectionTimeoutMS=500"
+    with serve(SiteConfig(articles=10)) as site:
+        began = time.monotonic()
+        run = scrapy_without_store.crawl(
+            "sections", CALIBER_BASE_URL=site.url, MONGODB_URI=uri, LOG_LEVEL="DEBUG"
+        )
+        assert site.log == []
+    assert run.code == 1
+    assert time.monotonic() - began < 20
+    assert "127.0.0.1:1" in run.verdict
+    assert "could not start" in run.verdict
+    for secret in ("s3cr3t", "s3cr3t-X", "s3cr3t%2DX"):
+        assert secret not in run.err + run.out
+
+
+@pytest.mark.parametrize("uri", ["postgres://x", "mongodb://", "mongodb://h:port", "localhost"])
+def test_a_uri_that_is_none(scrapy_without_store: Scrapy, uri: str) -> None:
+    run = scrapy_without_store.crawl("sections", MONGODB_URI=uri)
+    assert run.code == 1
+    assert "MONGODB_URI" in run.verdict
+
+
+def test_data_directory_that_cannot_be(scrapy_without_store: Scrapy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    run = scrapy_without_store.crawl(
+        "sections", MONGODB_URI="", MONGODB_DATA_DIR=str(tmp_path / "file" / "db")
+    )
+    assert run.code == 1
+    assert "could not start" in run.verdict
+
+
+def test_a_component_that_cannot_be_built(scrapy_without_store: Scrapy) -> None:
+    run = scrapy_without_store("crawl", "sections", "-s", "LOG_FORMATTER=no.such.Class")
+    assert run.code == 1
+    assert "could not start" in run.verdict
+
+
+def test_a_site_that_is_down_is_not_healthy(scrapy_without_store: Scrapy) -> None:
+    run = scrapy_without_store.crawl(
+        "sections", CALIBER_BASE_URL="http://127.0.0.1:1", LOG_LEVEL="CRITICAL"
+    )
+    assert run.code == 3
+    assert "nothing collected" in run.verdict
+    assert "1 requests failed" in run.verdict
