@@ -9,7 +9,7 @@ Which file answers which question, in the order in which data flow:
 * Where and how is it stored?                           `store/`
 * Which pages are asked for?                            `spiders/`, `requests`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
-  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`
+  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`
 * What is counted, and when is a crawl healthy?         `counters`, `verdict`
 * What can go wrong?                                    `errors`
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from itemadapter import ItemAdapter
 from scrapy.exporters import JsonLinesItemExporter
 
 from caliber_crawler.items import Article, json_line
@@ -23,4 +22,4 @@ class RecordLinesExporter(JsonLinesItemExporter):
         self.file.write(f"{json_line(record)}\n".encode())
 
     def _chosen(self, item: Any) -> dict[str, Any]:
-        return dict(self.get_serialized_fields(ItemAdapter(item), include_empty=True))
+        return dict(self.get_serialized_fields(item, include_empty=True))

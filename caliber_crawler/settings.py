@@ -57,6 +57,8 @@ USER_AGENT = f"caliber-crawler/{__version__}"
 ROBOTSTXT_OBEY = True
 # DOWNLOAD_DELAY follows CLUSTER_DOWNLOAD_DELAY (add-on); a random factor would undercut it.
 DOWNLOAD_DELAY_JITTER = 0
+# Scrapy starts this many tasks for every response, and our pages yield one item each.
+CONCURRENT_ITEMS = 4
 CONCURRENT_REQUESTS = 8
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_TIMEOUT = 60

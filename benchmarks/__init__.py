@@ -1,0 +1,1 @@
+"""Benchmarks: our crawl against what people would write instead, on the same site in one run."""

@@ -1,0 +1,38 @@
+"""``make bench``: run the benchmarks and print their tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+from pathlib import Path
+
+from benchmarks.crawl import compare
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer articles, one run each")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    options = parser.parse_args()
+    small, large, runs = (150, 600, 1) if options.quick else (1000, 3000, 3)
+
+    print(f"Python {platform.python_version()}, {platform.platform()}")
+    print(f"\nWhole crawl of {large} articles, delay 0, median of {runs} (minimum to maximum):")
+    main_run = compare(large, runs)
+    print(main_run.table())
+    print(f"\nThe same for {small} articles:")
+    small_run = compare(small, runs)
+    print(small_run.table())
+    peaks = [statistics.median(u.peak for u in c.ours) for c in (small_run, main_run)]
+    print(
+        f"\nPeak memory of ours, {large} against {small} articles: {peaks[1] / peaks[0]:.2f} times"
+    )
+    if options.json:
+        figures = [comparison.figures() for comparison in (main_run, small_run)]
+        options.json.write_text(json.dumps({"whole_crawl": figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The whole crawl: ours with all pipelines and MongoDB against a plain spider with JSON lines."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks.measure import Usage, run, spread
+from caliber_crawler.store.server import EmbeddedServer
+from demo_site import SiteConfig, World, serve_process
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAIN = Path(__file__).with_name("plain_spider.py")
+SCRAPY = [sys.executable, "-m", "scrapy"]
+
+
+@dataclass
+class Comparison:
+    """Runs of both sides in turn, over the same pages of the same site."""
+
+    articles: int
+    ours: list[Usage] = field(default_factory=list)
+    plain: list[Usage] = field(default_factory=list)
+
+    def ratios(self) -> list[float]:
+        """Speed of ours over the plain spider's, pair by pair: 1.0 is as fast."""
+        return [p.wall / o.wall for o, p in zip(self.ours, self.plain, strict=True)]
+
+    def figures(self) -> dict[str, Any]:
+        """For the JSON output."""
+        return {
+            "articles": self.articles,
+            "speed_ratio": self.ratios(),
+            "ours": [vars(usage) for usage in self.ours],
+            "plain": [vars(usage) for usage in self.plain],
+        }
+
+    def table(self) -> str:
+        """For people."""
+        rows = [f"{'':28} {'wall s':>24} {'cpu s':>24} {'peak MiB':>24}"]
+        for name, usages in (
+            ("ours, MongoDB + JSON lines", self.ours),
+            ("plain spider", self.plain),
+        ):
+            columns = (spread([getattr(u, key) for u in usages]) for key in ("wall", "cpu", "peak"))
+            rows.append(f"{name:28} " + " ".join(f"{column:>24}" for column in columns))
+        rows.append(f"speed of ours / plain: {spread(self.ratios())}")
+        return "\n".join(rows)
+
+
+def compare(articles: int, runs: int) -> Comparison:
+    """Crawl `articles` pages `runs` times with either side, after one warm-up each."""
+    result = Comparison(articles)
+    config = SiteConfig(articles=articles, seed=1)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serve_process(config) as url,
+        EmbeddedServer(Path(name) / "mongodb") as uri,
+        MongoClient[dict[str, Any]](uri) as client,
+    ):
+        folder = Path(name)
+        world = World(config)
+        urls = folder / "urls.txt"
+        urls.write_text("".join(f"{url}{world.article('en', i).path}\n" for i in range(articles)))
+        environment = {
+            "PYTHONPATH": str(ROOT),
+            "CALIBER_BASE_URL": url,
+            "CLUSTER_DOWNLOAD_DELAY": "0",
+            "MONGODB_URI": uri,
+            "LOG_LEVEL": "WARNING",
+        }
+        ours_environment = environment | {"SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings"}
+        feed = ["-a", f"file={urls}", "-O", str(folder / "out.jsonl")]
+        for turn in range(runs + 1):
+            client.drop_database("caliber")
+            ours = run([*SCRAPY, "crawl", "articles", *feed], ours_environment, folder)
+            _check(folder / "out.jsonl", articles)
+            if client["caliber"]["articles"].count_documents({}) != articles:
+                raise RuntimeError("not every article was stored")
+            plain = run([*SCRAPY, "runspider", str(PLAIN), *feed], environment, folder)
+            _check(folder / "out.jsonl", articles)
+            if turn:  # the first pair warms files and caches up
+                result.ours.append(ours)
+                result.plain.append(plain)
+    return result
+
+
+def _check(feed: Path, articles: int) -> None:
+    with feed.open("rb") as lines:
+        number = sum(1 for _ in lines)
+    if number != articles:
+        raise RuntimeError(f"{number} lines in the feed, expected {articles}")

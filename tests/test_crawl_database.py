@@ -1,0 +1,109 @@
+"""Crawls whose database is slow, comes back, or is lost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit
+
+from pymongo.database import Database
+
+from demo_site import SiteConfig, serve
+from tests.conftest import Scrapy, wait_until
+from tests.proxy import proxy
+
+Documents = Database[dict[str, Any]]
+
+
+def _through(uri: str, port: int) -> str:
+    return uri.replace(str(urlsplit(uri).port), str(port))
+
+
+def test_downloads_go_on_while_writes_wait(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    port = urlsplit(mongo_uri).port
+    assert port
+    with proxy(port) as slow, serve(SiteConfig(articles=40, seed=1)) as site:
+        slow.delay = 1.0
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(20))
+        run = scrapy.crawl(
+            "articles",
+            f"url={urls}",
+            CALIBER_BASE_URL=site.url,
+            MONGODB_URI=_through(mongo_uri, slow.port),
+        )
+        pages = [hit.at for hit in site.log if "/post/" in hit.path]
+    assert run.code == 0, run.err
+    assert len(pages) == 20
+    assert max(later - earlier for earlier, later in pairwise(pages)) < 1.0
+    assert database.articles.count_documents({}) == 20
+
+
+def test_a_database_that_comes_back_gets_everything(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    port = urlsplit(mongo_uri).port
+    assert port
+    with proxy(port) as link, serve(SiteConfig(articles=40, seed=1)) as site:
+        site.knobs.delay = 0.1
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(30))
+        process = scrapy.start(
+            "crawl", "articles", "-a", f"url={urls}", "-O", str(scrapy.feed),
+            "-s", "LOG_FILE=log.txt",
+            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+        )  # fmt: skip
+        wait_until(lambda: database.articles.count_documents({}) >= 5, what="5 articles")
+        link.cut()
+        log = scrapy.folder / "log.txt"
+        wait_until(lambda: "trying again" in log.read_text("utf-8"), what="a second attempt")
+        link.mend()
+        run = scrapy.finish(process)
+    assert run.code == 0, run.err
+    assert database.articles.count_documents({}) == 30
+    assert len({r["id"] for r in run.records}) == len(run.records) == 30
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert crawl["counts"]["store/retries"] >= 1
+
+
+def test_a_database_that_stays_away_ends_the_crawl(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    port = urlsplit(mongo_uri).port
+    assert port
+    with proxy(port) as link, serve(SiteConfig(articles=300, seed=1)) as site:
+        site.knobs.delay = 0.2
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(300))
+        process = scrapy.start(
+            "crawl", "articles", "-a", f"url={urls}", "-O", str(scrapy.feed),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+            MONGODB_RETRY_SECONDS="0.5",
+        )  # fmt: skip
+        wait_until(lambda: database.articles.count_documents({}) >= 5, what="5 articles")
+        link.cut()
+        run = scrapy.finish(process)
+        assert len(site.log) < 300
+    assert run.code == 5
+    assert "database lost" in run.verdict
+    # The feed has exactly what is stored: what could not be written is in neither.
+    assert {r["id"] for r in run.records} == {d["_id"] for d in database.articles.find()}
+
+
+def test_the_embedded_server_is_shared_and_stops_after_the_crawl(
+    scrapy_without_store: Scrapy,
+) -> None:
+    scrapy = scrapy_without_store
+    with serve(SiteConfig(articles=40, seed=1)) as site:
+        site.knobs.delay = 0.05
+        runs = [
+            scrapy.start(
+                "crawl", "sections", "-a", f"section={section}", "-O", f"{section}.jsonl",
+                CALIBER_BASE_URL=site.url, MONGODB_URI="", MONGODB_DATA_DIR="data",
+            )
+            for section in ("world", "sport")
+        ]  # fmt: skip
+        ended = [scrapy.finish(process) for process in runs]
+    assert [run.code for run in ended] == [0, 0], [run.err for run in ended]
+    state = scrapy.folder / "data" / "server.json"
+    wait_until(lambda: not state.exists(), what="the server to stop")
