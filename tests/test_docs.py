@@ -1,0 +1,80 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from caliber_crawler import counters, settings, verdict
+from caliber_crawler.items import ARTICLE_FIELDS
+from caliber_crawler.spiders.arguments import ArticlesArguments, SectionsArguments
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+
+
+def _names(document: str) -> set[str]:
+    """All names in code font in the first column of a document's tables."""
+    rows = re.findall(r"^\|([^|]*)\|", (DOCS / document).read_text("utf-8"), re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_every_counter_is_documented_with_its_meaning() -> None:
+    text = (DOCS / "counters.md").read_text("utf-8")
+    constants = {name: value for name, value in vars(counters).items() if name.isupper()}
+    del constants["PREFIX"], constants["MEANING"]
+    assert set(constants.values()) == counters.MEANING.keys()
+    for name, meaning in counters.MEANING.items():
+        assert re.search(
+            rf"^\| `{re.escape(name)}(/[A-Z]+)?` \| {re.escape(meaning)} \|$", text, re.MULTILINE
+        )
+
+
+def test_every_reason_of_a_reject_is_documented() -> None:
+    sources = "".join(path.read_text("utf-8") for path in ROOT.glob("caliber_crawler/**/*.py"))
+    reasons = set(re.findall(r'reason="([a-z_]+)"', sources))
+    reasons |= set(re.findall(r'self\.fetch\(\), "([a-z_]+)"', sources))
+    reasons |= {f"not_an_article_{kind}" for kind in re.findall(r'NotAnArticle\("(\w+)"', sources)}
+    assert len(reasons) >= 8
+    assert reasons <= _names("counters.md")
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    source = (ROOT / "caliber_crawler" / "settings.py").read_text("utf-8")
+    ours = re.findall(r'^(\w+) = _from_environment\("\w+", "(.*)"\)$', source, re.MULTILINE)
+    text = (DOCS / "settings.md").read_text("utf-8")
+    assert len(ours) >= 12
+    for name, default in ours:
+        row = re.search(rf"^\| `{name}` \| (.*?) \|", text, re.MULTILINE)
+        assert row, name
+        assert hasattr(settings, name)
+        if default:
+            assert row[1] == f"`{default}`"
+
+
+def test_every_field_of_the_record_is_documented() -> None:
+    assert set(ARTICLE_FIELDS) <= _names("record.md")
+
+
+@pytest.mark.parametrize("arguments", [SectionsArguments, ArticlesArguments])
+def test_every_argument_is_documented(arguments: type) -> None:
+    text = (DOCS / "spiders.md").read_text("utf-8")
+    for item in fields(arguments):
+        assert f"`{item.name}`" in text
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = (DOCS / "exit-codes.md").read_text("utf-8")
+    codes = {value for name, value in vars(verdict).items() if name.isupper()}
+    for code in (code for code in codes if isinstance(code, int)):
+        assert re.search(rf"^\| {code} \|", text, re.MULTILINE)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", *DOCS.glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
