@@ -7,6 +7,7 @@ Which file answers which question, in the order in which data flow:
   `body`, `media`, `metadata`), with `text`, `dates` and `people`
 * What happens to a record before it is stored?         `records`, `dedupe`
 * Where and how is it stored?                           `store/`
+* Which browser is started, and when?                   `browser/`, `handlers`
 * Which pages are asked for?                            `spiders/`, `requests`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`

@@ -13,6 +13,7 @@ import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
 from caliber_crawler.counters import stat
 from caliber_crawler.items import whole_milliseconds
@@ -70,6 +71,8 @@ class CaliberAddon:
         """Derive Scrapy's settings; a value given on the command line still wins."""
         settings.set("DOWNLOAD_DELAY", self.config.download_delay, priority="addon")
         settings.set("USER_AGENT", self._user_agent(settings), priority="project")
+        options = launch_options(self.config.chromium)
+        settings.set("PLAYWRIGHT_LAUNCH_OPTIONS", options, priority="addon")
 
     def _user_agent(self, settings: BaseSettings) -> str:
         # A host's postmaster is who the standards name for complaints when no one else is known.

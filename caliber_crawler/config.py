@@ -35,6 +35,7 @@ class Config:
     download_delay: float
     overlap: str
     contact: str
+    chromium: str
 
     @property
     def store_is_off(self) -> bool:
@@ -57,6 +58,7 @@ class Config:
             download_delay=_seconds(settings, "CLUSTER_DOWNLOAD_DELAY"),
             overlap=_choice(settings, "CRAWL_OVERLAP", OVERLAPS),
             contact=str(settings["CRAWLER_CONTACT"] or "").strip(),
+            chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
         )
 
 

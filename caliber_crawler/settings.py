@@ -27,6 +27,7 @@ MONGODB_RETRY_SECONDS = _from_environment("MONGODB_RETRY_SECONDS", "60")
 CRAWL_ID = _from_environment("CRAWL_ID", "")
 CLUSTER_DOWNLOAD_DELAY = _from_environment("CLUSTER_DOWNLOAD_DELAY", "1.0")
 CRAWL_OVERLAP = _from_environment("CRAWL_OVERLAP", "refuse")
+CHROMIUM_EXECUTABLE = _from_environment("CHROMIUM_EXECUTABLE", "")
 CRAWLER_CONTACT = _from_environment("CRAWLER_CONTACT", "")
 
 # --- of Scrapy
@@ -65,7 +66,14 @@ DOWNLOAD_TIMEOUT = 60
 DOWNLOAD_MAXSIZE = 32 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 8 * 1024 * 1024
 DOWNLOAD_VERIFY_CERTIFICATES = True
-DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
+DOWNLOAD_HANDLERS = {
+    "http": "caliber_crawler.handlers.BrowserOnDemandHandler",
+    "https": "caliber_crawler.handlers.BrowserOnDemandHandler",
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "s3": None,
+}
 
 FEED_EXPORT_ENCODING = "utf-8"
 FEED_EXPORTERS = {

@@ -96,6 +96,7 @@ class Scrapy:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def feed(self) -> Path:
@@ -109,6 +110,7 @@ class Scrapy:
             "PYTHONPATH": str(ROOT),
             "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
             "PYTHONUNBUFFERED": "1",
+            "CALIBER_TEST_MARK": self.mark,
             **self.settings,
             **settings,
         }
@@ -118,15 +120,30 @@ class Scrapy:
             env=environment,
             text=True,
             encoding="utf-8",
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         self.running.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[str], *, seconds: float = 90.0) -> Run:
-        """Wait for the end of a started process."""
-        out, err = process.communicate(timeout=seconds)
+    def alive(self) -> list[str]:
+        """Command lines of all living processes that stem from this runner's, by their mark."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (folder / "environ").read_bytes():
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found.append(command)
+            except OSError:  # gone meanwhile
+                continue
+        return [command for command in found if command]  # a dead one that waits has none
+
+    def finish(
+        self, process: subprocess.Popen[str], *, typed: str = "", seconds: float = 90.0
+    ) -> Run:
+        """Wait for the end of a started process; `typed` goes to its standard input."""
+        out, err = process.communicate(typed, timeout=seconds)
         lines = self.feed.read_text("utf-8").splitlines() if self.feed.exists() else []
         return Run(process.returncode, out, err, self.feed, lines)
 

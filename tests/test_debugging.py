@@ -11,7 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from demo_site import ServedSite, SiteConfig, Truth, serve
-from tests.conftest import Scrapy
+from tests.conftest import Scrapy, wait_until
 
 SAME = (
     "id", "url", "title", "description", "authors", "published_at", "body", "images", "embeds",
@@ -104,6 +104,25 @@ def test_parse_prints_the_record_of_a_crawl(
     names = [name for name in SAME if name != "published_at"]
     assert {name: record[name] for name in names} == {name: crawled[name] for name in names}
     assert len([hit for hit in site.log if hit.path == truth.path]) == 2
+    _untouched(database, scrapy)
+
+
+@pytest.mark.parametrize("shell", ["python", "ipython"])
+def test_shell_fetches_with_a_browser_and_leaves_none_behind(
+    scrapy: Scrapy, site: ServedSite, database: Database[dict[str, Any]], shell: str
+) -> None:
+    url = f"{site.url}/en/category/world"
+    typed = (
+        f"fetch(scrapy.Request('{url}', meta={{'playwright': True}}))\n"
+        "print('found', len(cards), 'by', response.flags)\n"
+        "exit()\n"
+    )
+    process = scrapy.start("shell", "--nolog", CALIBER_BASE_URL=site.url, SCRAPY_PYTHON_SHELL=shell)
+    run = scrapy.finish(process, typed=typed)
+    number = len(site.first_list("en", "world"))
+    assert f"found {number} by ['playwright']" in run.out, run.out + run.err
+    assert any("/media/" in hit.path for hit in site.log), "a browser loads pictures too"
+    wait_until(lambda: not scrapy.alive(), what="the browser to be gone")
     _untouched(database, scrapy)
 
 
