@@ -25,6 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRAPY = (sys.executable, "-m", "scrapy")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests of tests/soak")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The long tests are `make soak`'s; each has a short form in the suite proper."""
+    soak = collection_path.name == "soak" and collection_path.is_dir()
+    return True if soak and not config.getoption("--soak") else None
+
+
 def wait_until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "") -> Any:
     """Poll until a condition holds and return its value; fail with `what` when time is up."""
     deadline = time.monotonic() + seconds

@@ -1,0 +1,78 @@
+"""Crawls that tests and soak tests share, in a short and a long form."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from typing import Any
+
+from pymongo.database import Database
+
+from demo_site import SiteConfig, World, serve, serve_process
+from tests.conftest import Scrapy, wait_until
+
+Documents = Database[dict[str, Any]]
+
+
+def peak_memory(scrapy: Scrapy, articles: int, **settings: str) -> float:
+    """Peak memory in MiB of a crawl of that many articles, each checked to have been taken."""
+    config = SiteConfig(articles=articles, seed=1)
+    with serve_process(config) as url:
+        world = World(config)
+        addresses = scrapy.folder / "urls.txt"
+        addresses.write_text(
+            "".join(f"{url}{world.article('en', i).path}\n" for i in range(articles))
+        )
+        options = ("-a", f"file={addresses}", "-O", str(scrapy.feed), "-L", "WARNING")
+        process = scrapy.start("crawl", "articles", *options, CALIBER_BASE_URL=url, **settings)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    with scrapy.feed.open("rb") as lines:
+        assert sum(1 for _ in lines) == articles
+    return usage.ru_maxrss / 1024
+
+
+def kill_and_crawl_again(
+    scrapy: Scrapy, database: Documents, number: signal.Signals, *, moments: int, seed: int
+) -> None:
+    """Kill a crawl at several moments, then let one run to its end: all is there, once."""
+    chance = random.Random(seed)
+    with serve(SiteConfig(articles=120, seed=seed)) as site:
+        wanted = {t.slug for s, _ in site.sections("en") for t in site.first_list("en", s)}
+        site.knobs.delay = 0.02
+        for _ in range(moments):
+            began = len(site.log)
+            process = scrapy.start(
+                "crawl", "sections", "-O", str(scrapy.feed), CALIBER_BASE_URL=site.url
+            )
+            after = chance.randrange(1, len(wanted))
+            wait_until(
+                lambda began=began, after=after, process=process: (
+                    len(site.log) >= began + after or process.poll() is not None
+                ),
+                what=f"{after} requests",
+            )
+            time.sleep(chance.random() * 0.05)  # also between two requests
+            process.send_signal(number)
+            run = scrapy.finish(process)
+            if number != signal.SIGKILL and run.code:
+                assert run.code == 128 + number, run.err
+                stored = {d["_id"] for d in database.articles.find({"crawl.id": _id(run.lines)})}
+                assert {r["id"] for r in run.records} == stored
+        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+    assert run.code == 0, run.err
+    stored_slugs = Counter(d["slug"] for d in database.articles.find())
+    assert stored_slugs == Counter(dict.fromkeys(wanted, 1))
+    assert {r["slug"] for r in run.records} == wanted
+    for document in database.articles.find():
+        assert document["revision"] == 1
+        assert document["first_seen_at"] <= document["last_seen_at"]
+
+
+def _id(lines: list[str]) -> str | None:
+    return json.loads(lines[0])["crawl"]["id"] if lines else None
