@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -217,3 +218,22 @@ def test_since_decides_by_the_page_when_the_card_has_no_time(scrapy_without_stor
     assert run.code == 0, run.err
     assert run.feed.read_bytes() == b""
     assert "articles/out_of_range  1" in run.err
+
+
+def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store: Scrapy) -> None:
+    header = {"Content-Type": "text/html; charset=utf-8"}
+    with serve(SiteConfig(articles=40, seed=13)) as site:
+        truths = site.first_list("en", "world")
+        navigation = '<a href="/category/dunya">WORLD</a><a href="/post/x">not a section</a>'
+        card = (
+            '<div class="float_block"><a href="{}"><h2 class="float_block_title">x</h2></a></div>'
+        )
+        other = site.world.article("ru", 1).path
+        cards = "".join(card.format(path) for path in (*(t.path for t in truths), other))
+        site.knobs.raw["/en/"] = (200, header, navigation.encode())
+        site.knobs.raw["/category/dunya"] = (200, header, (navigation + cards).encode())
+        run = scrapy_without_store.crawl("sections", CALIBER_BASE_URL=site.url)
+    assert run.code == 0, run.err
+    assert {r["slug"] for r in run.records} == {t.slug for t in truths}
+    assert all({"slug": "dunya", "name": "WORLD"} in r["sections"] for r in run.records)
+    assert re.search(r"cards/other_edition +1\n", run.err)

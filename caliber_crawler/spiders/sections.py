@@ -74,7 +74,7 @@ class SectionsSpider(CaliberSpider):
         wanted = self.arguments.language
         for language in wanted:
             if language in KNOWN_PREFIXES:
-                yield self._home_request(self.config.site.home(language))
+                yield self._home_request(language)
         others = [language for language in wanted if language not in KNOWN_PREFIXES]
         if others:
             yield Request(
@@ -92,8 +92,7 @@ class SectionsSpider(CaliberSpider):
         for language in languages:
             for edition in page.editions:
                 if language in (edition.label, edition.address.language):
-                    home = self.config.site.home(edition.address.language or language)
-                    yield self._home_request(home)
+                    yield self._home_request(edition.address.language or language)
                     break
             else:
                 labels = ", ".join(edition.label for edition in page.editions) or "no other edition"
@@ -103,30 +102,34 @@ class SectionsSpider(CaliberSpider):
                     f"the switch does not name {language!r}; it names {labels}",
                 )  # fmt: skip
 
-    def parse_home(self, response: Response) -> Iterator[Any]:
+    def parse_home(self, response: Response, language: str | None = None) -> Iterator[Any]:
         """Ask for the sections that an edition's home page names, or for those wanted.
 
         @on_site /en/
         @follows 1 parse_section
         """
         page = self._read(response)
+        language = language or page.language or ROOT_LANGUAGE
         wanted = self.arguments.section
         if not wanted:
-            yield from self._follow(page)
+            yield from self._follow(page, language)
             if not self._lists:
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = "the page names no section of its edition"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
             return
-        known = {link.ref["slug"]: link for link in page.sections if link.language == page.language}
+        known = {link.ref["slug"]: link for link in _of_edition(page, language)}
         for slug in wanted:
-            url = self.config.site.section_url(page.language or "en", slug)
-            link = known.get(slug) or SectionLink(
-                url, url, page.language or "en", {"slug": slug, "name": slug}
-            )
-            yield from self._list_request(link, sorted(filter(None, known)))
+            url = self.config.site.section_url(language, slug)
+            link = known.get(slug) or SectionLink(url, url, language, {"slug": slug, "name": slug})
+            yield from self._list_request(link, language, sorted(filter(None, known)))
 
-    def parse_section(self, response: Response, section: SectionRef | None = None) -> Iterator[Any]:
+    def parse_section(
+        self,
+        response: Response,
+        section: SectionRef | None = None,
+        language: str | None = None,
+    ) -> Iterator[Any]:
         """Note the articles on a section's cards; ask for sections that only this page names."""
         page = self._read(response)
         self.count(counters.LISTS_READ)
@@ -137,9 +140,10 @@ class SectionsSpider(CaliberSpider):
             yield reject_of(
                 response, self.fetch(), "list_without_cards", "no card with an article on the page"
             )
-        self._note(page, section)
+        language = language or page.language or ROOT_LANGUAGE
+        self._note(page, section, language)
         if not self.arguments.section:
-            yield from self._follow(page)
+            yield from self._follow(page, language)
         # There is no idle moment to wait for while a single page is debugged.
         if self.settings.getbool("CALIBER_DEBUGGING"):
             yield from self._article_requests()
@@ -180,19 +184,20 @@ class SectionsSpider(CaliberSpider):
     def _read(self, response: Response) -> ListPage:
         return parse_list(page_of(response), self.config.site)
 
-    def _home_request(self, url: str) -> Request:
+    def _home_request(self, language: str) -> Request:
         return Request(
-            url, callback=self.parse_home, errback=self.failed, priority=LIST_PRIORITY,
-            dont_filter=True,
+            self.config.site.home(language), callback=self.parse_home, errback=self.failed,
+            priority=LIST_PRIORITY, dont_filter=True, cb_kwargs={"language": language},
         )  # fmt: skip
 
-    def _follow(self, page: ListPage) -> Iterator[Request]:
-        """Requests for the sections of the page's edition that were not asked for yet."""
-        for link in page.sections:
-            if link.language == page.language:
-                yield from self._list_request(link, [])
+    def _follow(self, page: ListPage, language: str) -> Iterator[Request]:
+        """Requests for the sections that a page of an edition names and that were not asked for."""
+        for link in _of_edition(page, language):
+            yield from self._list_request(link, language, [])
 
-    def _list_request(self, link: SectionLink, known: list[str]) -> Iterator[Request]:
+    def _list_request(
+        self, link: SectionLink, language: str, known: list[str]
+    ) -> Iterator[Request]:
         if link.url in self._lists:
             return
         self._lists.add(link.url)
@@ -201,19 +206,19 @@ class SectionsSpider(CaliberSpider):
             callback=self.parse_section,
             errback=self.section_failed,
             priority=LIST_PRIORITY,
-            cb_kwargs={"section": link.ref},
+            cb_kwargs={"section": link.ref, "language": language},
             meta={"known_sections": known},
         )
 
     # --- articles
 
-    def _note(self, page: ListPage, section: SectionRef | None) -> None:
+    def _note(self, page: ListPage, section: SectionRef | None, language: str) -> None:
         """Remember the articles that a list names, up to its limit."""
         taken: set[str] = set()
         for card in page.cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)
-            if address is None or address.language != page.language:
+            if address is None or address.language != language:
                 self.count(counters.CARDS_OTHER_EDITION)
             elif not self.arguments.admits(card.published_at, self.config):
                 self.count(counters.CARDS_OUT_OF_RANGE)
@@ -254,6 +259,16 @@ class SectionsSpider(CaliberSpider):
 
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
+
+
+def _of_edition(page: ListPage, language: str) -> list[SectionLink]:
+    """The sections that a page names for its edition.
+
+    Those with the edition's prefix; where no section has it, all: that the addresses of sections
+    carry a prefix is likely but not known.
+    """
+    own = [link for link in page.sections if link.language == language]
+    return own or page.sections
 
 
 def _newest_first(named: Named) -> float:
