@@ -8,12 +8,17 @@ cd "$(dirname "$0")/.."
 
 venv=.venv
 say() { printf 'setup: %s\n' "$*" >&2; }
+quietly() { # what a command prints is shown only when it fails
+    local out
+    out=$("$@" 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
+}
 apt_works() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 apt_install() {
     apt_works || return 1
     say "installing $* with apt"
-    [ -n "${apt_updated:-}" ] || { apt-get update -qq >/dev/null && apt_updated=yes; }
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    [ -n "${apt_updated:-}" ] || { quietly apt-get update -qq && apt_updated=yes; }
+    quietly env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@"
 }
 
 # --- Python 3.11 or newer, and an environment
