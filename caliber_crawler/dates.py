@@ -15,15 +15,14 @@ from functools import lru_cache
 from babel.dates import get_day_names, get_month_names
 
 from caliber_crawler.items import whole_milliseconds
-from caliber_crawler.text import fold
+from caliber_crawler.text import fold, line
 
 LOCALES = ("en", "ru", "az", "hy")
 
 # Words that may stand around a date without changing it: "г." is the Russian "year", the rest are
-# "at", "on" and the like. Anything else ("Updated", "until") makes the text unknown.
-_FILLERS = frozenset(
-    {"г", "года", "year", "at", "on", "в", "saat", "ժամը", "թ", "թվականի", "il", "th"}
-)
+# "at", "on" and the like; "-ci il" is Azerbaijani for "-th year". Anything else ("Updated",
+# "until") makes the text unknown.
+_FILLERS = frozenset("г года year at on в saat ժամը թ թվականի il ili ci cu cü".split())
 _YEARS = range(1990, 2101)
 
 _CLOCK = (
@@ -31,10 +30,15 @@ _CLOCK = (
 )
 _WORD = r"[^\W\d_]+"
 _DATES = (
-    re.compile(rf"(?P<day>\d{{1,2}})[\s.,-]*(?P<month>{_WORD})[\s.,-]*(?P<year>\d{{4}})"),
-    re.compile(rf"(?P<month>{_WORD})\.?\s*(?P<day>\d{{1,2}})\s*,?\s*(?P<year>\d{{4}})"),
     re.compile(
-        rf"(?P<year>\d{{4}})[\s.,-]*(?:թ\.\s*)?(?P<month>{_WORD})[\s.,-]*(?P<day>\d{{1,2}})"
+        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s.,-]*(?P<month>{_WORD})[\s.,-]*(?P<year>\d{{4}})"
+    ),
+    re.compile(
+        rf"(?P<month>{_WORD})\.?\s*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s*,?\s*(?P<year>\d{{4}})"
+    ),
+    re.compile(
+        rf"(?P<year>\d{{4}})[\s.,-]*(?:թ\.\s*|c[iuü]\s+il\w*[\s.,]*)?"
+        rf"(?P<month>{_WORD})[\s.,-]*(?P<day>\d{{1,2}})"
     ),
     # Day first, as all of the site's languages write it. With slashes the order is not known.
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
@@ -60,7 +64,7 @@ def parse_printed(text: str | None, zone: tzinfo) -> PrintedTime | None:
     """
     if not text or len(text) > 200:
         return None
-    return parse_iso(text.strip(), zone) or _parse_words(fold(text), zone)
+    return parse_iso(line(text), zone) or _parse_words(fold(text), zone)
 
 
 def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:
@@ -71,7 +75,7 @@ def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return _printed(parsed, ":" in text, zone)
+    return _printed(parsed, len(text) > len("2025-04-02"), zone)
 
 
 def _parse_words(text: str, zone: tzinfo) -> PrintedTime | None:

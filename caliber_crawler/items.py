@@ -7,6 +7,7 @@ with whole milliseconds, which is what MongoDB keeps.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
@@ -184,6 +185,7 @@ def _plain(value: object) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 # JSON allows these raw, but readers that split text on Unicode line ends would cut the record.
 _LINE_ENDS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -191,4 +193,6 @@ def json_line(record: Mapping[str, Any]) -> str:
 
     Times are ISO 8601 with offset ``+00:00``; field order is the mapping's; None is ``null``.
     """
-    return _encode(record).translate(_LINE_ENDS)
+    text = _encode(record).translate(_LINE_ENDS)
+    # Half of a surrogate pair has no UTF-8 form, so writing it raw would lose the record.
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

@@ -4,51 +4,72 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC
 
+from caliber_crawler.dates import parse_printed
 from caliber_crawler.text import fold, line
 
 # "By" in the site's languages, with or without a colon. Russian "Автор" and "Подготовил(а)".
 _LABEL = re.compile(
     r"(?:by|written by|authors?|автор(?:ы)?|подготовил(?:а|и)?|текст|müəllif(?:lər)?|"
-    r"հեղինակ(?:ներ)?)\b\s*[:：՝—–-]?\s*",
+    r"հեղինակ(?:ներ)?(?:ը)?)\b\s*[:：՝—–-]?\s*",
     re.IGNORECASE,
 )
 # Labels of other languages than English are also ordinary words, so only a colon makes a byline.
 _NEEDS_COLON = re.compile(r"(?:текст|authors?)\b(?!\s*:)", re.IGNORECASE)
-_BETWEEN = re.compile(r"\s*(?:,|;|&|\band\b|\bи\b|\bvə\b|\bև\b|\bеւ\b)\s*", re.IGNORECASE)
+# The last is the Armenian "and" written as two letters, U+0565 U+0582.
+# A conjunction has spaces on both sides, since "И." is an initial, too.
+_BETWEEN = re.compile(r"\s*[,;&/|]\s*|\s+(?:and|и|və|և|\u0565\u0582)\s+", re.IGNORECASE)
+_FOR_HOUSE = re.compile(
+    r"[\s,]+(?:(?:exclusively|especially|специально)\s+)?(?:for|для)\s+caliber(?:\s*\.?\s*az)?\.?$",
+    re.IGNORECASE,
+)
 _PARTICLES = frozenset(
-    {"de", "da", "del", "van", "von", "der", "den", "la", "le", "al", "ibn", "bin"}
+    "de da del di du dos van von der den ter la le el al ul ibn bin bint abu "
+    "де да дель ди ван фон дер ден ла ле эль аль ибн бин абу".split()
+)
+# Degrees and family suffixes that a comma may set apart from a name.
+_TITLES = re.compile(r"(?:ph\.?d|m\.?d|m\.?a|dr|prof|jr|sr)\.?")
+# Capitalised words that begin or fill such a sentence and are no part of a name.
+_NO_NAMES = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday "
+    "the of our to in on for with at from this that its his her their staff".split()
 )
 _SUFFIXES = frozenset({"oglu", "oğlu", "ogly", "оглы", "огли", "qizi", "qızı", "кызы", "гызы"})
 _HOUSE = re.compile(r"caliber(?:\s*\.?\s*az)?(?:\s+(?:news|editorial(?: team)?|редакция))?|калибр")
 _INITIAL = re.compile(r"[^\W\d_]\.(?:-?[^\W\d_]\.)*")
-_NAME_WORD = re.compile(r"[^\W\d_]+(?:['’ʼ‘-][^\W\d_]+)*\.?")
+_NAME_WORD = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]+(?:['’ʼ‘`-][^\W\d_]+)*\.?")
+_BEFORE_DATE = re.compile(r"\s*[,;|/–—-]\s*")
 _LONGEST_BYLINE = 160
 
 
 def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
-    """Take the byline off the end of a body.
+    """Take the byline off the end of a body: its last paragraph, or the last line of that.
 
     Returns the paragraphs without it and the persons named, which may be none when only the house
-    signs; None instead of a list when the last paragraph is no byline.
+    signs; None instead of a list when the body does not end with a byline.
     """
     if not paragraphs:
         return paragraphs, None
-    names = parse_byline(paragraphs[-1])
-    return (paragraphs, None) if names is None else (paragraphs[:-1], names)
+    before, _, last_line = paragraphs[-1].rpartition("\n")
+    names = parse_byline(last_line)
+    if names is None:
+        return paragraphs, None
+    return [*paragraphs[:-1], *filter(None, [before])], names
 
 
 def parse_byline(text: str) -> list[str] | None:
     """The persons of ``By A. One and B. Two``; None when the text is no byline.
 
     A sentence that only begins like one ("By Tuesday evening the road was open.") is none: after
-    the label every word must look like part of a name.
+    the label every word must look like part of a name. A date behind the names is put aside, and
+    so is a full stop when the words before it cannot be a sentence (two names at least).
     """
     text = line(text)
     label = _LABEL.match(text)
     if not label or len(text) > _LONGEST_BYLINE or _NEEDS_COLON.match(text):
         return None
-    parts = _names_in(text[label.end() :])
+    parts = _names_in(_without_full_stop(_without_date(text[label.end() :])))
     if not parts or not all(is_house(part) or looks_like_name(part) for part in parts):
         return None
     return persons(parts)
@@ -63,7 +84,7 @@ def clean_authors(values: Iterable[str]) -> list[str]:
     for value in values:
         text = line(value)
         label = _LABEL.match(text)
-        names += _names_in(text[label.end() :] if label else text)
+        names += _names_in(_without_date(text[label.end() :] if label else text))
     return persons(name for name in names if looks_like_name(name))
 
 
@@ -82,22 +103,45 @@ def is_house(name: str) -> bool:
 
 
 def looks_like_name(text: str) -> bool:
-    """One to five words, each capitalised, an initial, or a particle that names carry."""
+    """One to six words, each capitalised, an initial, or a particle that names carry."""
     words = text.split()
-    if not 1 <= len(words) <= 5 or fold(words[0]) in _PARTICLES:
+    if not 1 <= len(words) <= 6 or words[0] in _PARTICLES:
         return False
-    *front, last = words
-    # A full stop ends a sentence; in a name it only follows an initial.
-    if last.endswith(".") and not _INITIAL.fullmatch(last):
+    last = words[-1]
+    # A full stop ends a sentence; in a name it only follows an initial or a title.
+    if last.endswith(".") and not (_INITIAL.fullmatch(last) or _TITLES.fullmatch(fold(last))):
         return False
-    return all(map(_name_word, words)) and any(word[0].isupper() for word in (*front, last))
+    return all(map(_name_word, words)) and any(word[0].isupper() for word in words)
 
 
 def _name_word(word: str) -> bool:
-    if fold(word) in _PARTICLES or fold(word) in _SUFFIXES or _INITIAL.fullmatch(word):
+    key = fold(word)
+    if key in _NO_NAMES:
+        return False
+    if key in _PARTICLES or key in _SUFFIXES or _INITIAL.fullmatch(word):
         return True
-    return word[0].isupper() and _NAME_WORD.fullmatch(word) is not None
+    particle, hyphen, name = word.partition("-")  # al-Rashid
+    if hyphen and particle in _PARTICLES:
+        word = name
+    return word[:1].isupper() and _NAME_WORD.fullmatch(word) is not None
 
 
 def _names_in(text: str) -> list[str]:
-    return [part for part in _BETWEEN.split(text.strip()) if part]
+    parts = _BETWEEN.split(_FOR_HOUSE.sub("", text).strip())
+    return [part for part in parts if part and not _TITLES.fullmatch(fold(part))]
+
+
+def _without_date(text: str) -> str:
+    """The text up to a comma, bar or dash behind which there is a date and nothing else."""
+    if not any(map(str.isdigit, text)):
+        return text
+    for mark in _BEFORE_DATE.finditer(text):
+        if parse_printed(text[mark.end() :], UTC):
+            return text[: mark.start()]
+    return text
+
+
+def _without_full_stop(text: str) -> str:
+    names = text.removesuffix(".")
+    two_names = len(names.split()) > 1 and looks_like_name(names)
+    return names if two_names and not looks_like_name(text) else text

@@ -26,7 +26,7 @@ REQUIRED = ("id", "url", "title", "language")
 def clean(article: Article) -> Article:
     """Clean every text of the record in place, then count and hash it. Idempotent.
 
-    Returns the same object. Lists lose entries that have nothing left.
+    Returns the same object. Authors and sections without anything left are dropped.
     """
     article.title = text.line(article.title or "") or None
     article.description = text.line(article.description or "") or None
@@ -34,8 +34,11 @@ def clean(article: Article) -> Article:
         part for part in text.paragraphs(article.body) if not text.is_boilerplate(part)
     )
     article.authors = [name for name in map(text.line, article.authors) if name]
-    for section in article.sections:
-        section["name"] = text.line(section["name"])
+    named: list[SectionRef] = [
+        {"slug": section["slug"], "name": text.line(section["name"]) or section["slug"] or ""}
+        for section in article.sections
+    ]
+    article.sections = [section for section in named if section["name"]]
     for image in article.images:
         image["caption"] = text.line(image["caption"] or "") or None
     for link in article.links:
@@ -80,6 +83,8 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         seen,
         id=stored.id,
         url=url,
+        language=seen.language or stored.language,
+        slug=seen.slug or stored.slug,
         aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
         title=seen.title or stored.title,
         description=seen.description or stored.description,
@@ -100,6 +105,9 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         first_seen_at=stored.first_seen_at,
         last_seen_at=max(at, stored.last_seen_at or at),
         changed_at=stored.changed_at,
+        extraction=seen.extraction or stored.extraction,
+        crawl=seen.crawl or stored.crawl,
+        attribution=attribution(url) if url else None,
     )
     _count(record)
     changed = record.content_hash != stored.content_hash

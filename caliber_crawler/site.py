@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote_plus, urljoin, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from w3lib.url import canonicalize_url
@@ -33,14 +33,15 @@ Kind = Literal["article", "section", "home", "search", "other"]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]{2,4})?")
 _KINDS: dict[str, Kind] = {"post": "article", "category": "section", "search": "search"}
-# Parameters that only say where a visitor came from. Any other parameter may choose the article
-# (`?id=1` against `?id=2`), so it stays part of the address.
+# Parameters that only say where a visitor came from, or ask for the copy for phones. Any other
+# parameter may choose the article (`?id=1` against `?id=2`), so it stays part of the address.
 _TRACKING = re.compile(
     r"utm_.*|fbclid|gclid|gbraid|wbraid|dclid|yclid|ymclid|msclkid|twclid|ttclid|igshid|igsh|"
-    r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url",
+    r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url|amp",
     re.IGNORECASE,
 )
 _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.:-]+/[^\s\\]*$")
+_HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[0-9a-f:.]+(?:%\w+)?")
 _ROOT_PATH = re.compile(r"/(?:[^/.\s\\][^.\s\\]*)?$")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
 # Names of editions → Babel locales, where the two differ.
@@ -84,7 +85,8 @@ class Site:
             port = parts.port
         except ValueError as error:
             raise ConfigError(f"CALIBER_BASE_URL={base_url!r}: {error}") from None
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        hostname = parts.hostname or ""
+        if parts.scheme not in _DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname):
             raise ConfigError(
                 f"CALIBER_BASE_URL={base_url!r}: give an origin such as https://caliber.az"
             )
@@ -92,7 +94,7 @@ class Site:
             raise ConfigError(
                 f"CALIBER_BASE_URL={base_url!r}: give scheme, host and port only, no path or user"
             )
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        host = f"[{hostname}]" if ":" in hostname else hostname
         shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
         try:
             return cls(f"{parts.scheme}://{host}{shown_port}", ZoneInfo(zone))
@@ -107,7 +109,10 @@ class Site:
         return urlsplit(self.base).hostname or ""
 
     def resolve(self, href: str, page_url: str | None = None) -> str | None:
-        """Absolute http(s) address of a link; None for anything else (mail, script, broken)."""
+        """Absolute http(s) address of a link; None for anything else (mail, script, broken).
+
+        Spaces are percent-encoded; all else stays as the page has it.
+        """
         href = href.strip()
         # Most links need not be taken apart: absolute ones, and paths from the site's root.
         if _ABSOLUTE.match(href):
@@ -119,14 +124,14 @@ class Site:
             scheme = urlsplit(url).scheme
         except ValueError:
             return None
-        return url if scheme in _DEFAULT_PORTS else None
+        return url.replace(" ", "%20") if scheme in _DEFAULT_PORTS else None
 
     def canonical(self, href: str, page_url: str | None = None) -> str | None:
         """The one form of an address of this site; None when it is none of this site's.
 
         Undone are: http against https, ``www.``, case of the host, default port, trailing slash,
-        doubled slashes, fragment, tracking parameters, order of parameters and the ways to
-        percent-encode.
+        doubled slashes, ``.`` and ``..``, fragment, tracking parameters, order of parameters, the
+        ways to percent-encode, and ``amp`` before or after an article's address.
         """
         url = self.resolve(href, page_url)
         return _canonical(self.base, url) if url else None
@@ -158,13 +163,14 @@ def _endpoint(parts: SplitResult) -> tuple[str, int | None]:
     port = parts.port
     if port == _DEFAULT_PORTS.get(parts.scheme):
         port = None
-    return (parts.hostname or "").removeprefix("www."), port
+    return (parts.hostname or "").removeprefix("www.").removesuffix("."), port
 
 
 @lru_cache(maxsize=4096)
 def _canonical(base: str, url: str) -> str | None:
     # Most links are canonical already, and settling percent-encoding is the slow part.
-    if url.startswith(base + "/") and _PLAIN_PATH.fullmatch(url, len(base)):
+    plain = url.startswith(base + "/") and _PLAIN_PATH.fullmatch(url, len(base))
+    if plain and "/amp" not in url:
         return url
     origin = urlsplit(base)
     try:
@@ -172,14 +178,32 @@ def _canonical(base: str, url: str) -> str | None:
             return None
         # w3lib settles percent-encoding, the order of parameters and the fragment.
         parts = urlsplit(canonicalize_url(url))
-        query = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return None
-    kept = [(name, value) for name, value in query if not _TRACKING.fullmatch(name)]
-    path = "/" + "/".join(part for part in parts.path.split("/") if part)
-    # An unchanged query is kept to the letter: decoding and encoding again could alter it.
-    kept_query = parts.query if len(kept) == len(query) else urlencode(kept)
-    return urlunsplit((origin.scheme, origin.netloc, path, kept_query, ""))
+    # What is kept is kept to the letter: decoding and encoding again could alter it.
+    query = "&".join(part for part in parts.query.split("&") if not _is_tracking(part))
+    path = "/" + "/".join(_segments(parts.path))
+    return urlunsplit((origin.scheme, origin.netloc, path, query, ""))
+
+
+def _is_tracking(parameter: str) -> bool:
+    return _TRACKING.fullmatch(unquote_plus(parameter.partition("=")[0])) is not None
+
+
+def _segments(path: str) -> list[str]:
+    """The parts of a path without empty ones, dots and the mark of an article's amp copy."""
+    segments: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del segments[-1:]
+        elif part not in ("", "."):
+            segments.append(part)
+    if "post" in segments[:3]:
+        if segments[0] == "amp":
+            del segments[0]
+        if segments[-1] == "amp" and len(segments) > segments.index("post") + 2:
+            del segments[-1]
+    return segments
 
 
 @lru_cache(maxsize=4096)

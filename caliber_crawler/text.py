@@ -10,11 +10,12 @@ import unicodedata
 
 # Characters that no reader sees and that break search and comparison: soft hyphen, zero-width
 # space and non-joiner, word joiner and the invisible operators, byte-order mark, direction marks,
-# Mongolian vowel separator, control characters other than white space, and halves of surrogate
+# grapheme joiner, fillers, variation selectors (but the one that makes an emoji), the place of a
+# lost object, control characters other than white space, noncharacters and halves of surrogate
 # pairs. The zero-width joiner is handled apart, because it builds emoji.
 _INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
-    "\ufff9-\ufffb\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
+    "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\u3164\ufe00-\ufe0e"
+    "\ufeff\uffa0\ufff9-\ufffc\ufffe\uffff\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
 )
 _JOINER = "\u200d"
 _NEEDS_WORK = re.compile(
@@ -25,7 +26,8 @@ _PARAGRAPH_END = re.compile(r"\n{2,}")
 # Lines of the page's furniture, compared as a whole by `fold`. They are no part of an article even
 # when an editor pasted them with the text.
 _BOILERPLATE = re.compile(
-    r"caliber\.az|(?:views|просмотров|просмотрено|baxış|դիտումներ)\s*:?\s*[\d\s.,]*|"
+    # `fold` has made "baxış" this.
+    r"caliber\.az|(?:views|просмотров|просмотрено|baxiş|դիտումներ)\s*[:՝]?\s*[\d\s.,]*|"
     r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-",
 )
 
@@ -85,8 +87,15 @@ def fold(text: str) -> str:
     the same word is typed with either; so ``İLHAM`` equals ``ilham`` and ``BAKI`` equals ``bakı``.
     All else follows Unicode case folding of the compatibility form (NFKC).
     """
-    folded = unicodedata.normalize("NFKC", line(text)).casefold()
-    return folded.replace("i\u0307", "i").replace("ı", "i")
+    key = line(text)
+    if key.isascii():
+        return key.casefold()
+    while True:  # each step can make the others possible again; two rounds are the rule
+        folded = unicodedata.normalize("NFKC", key).casefold()
+        folded = line(folded.replace("i\u0307", "i").replace("ı", "i"))
+        if folded == key:
+            return key
+        key = folded
 
 
 def is_boilerplate(paragraph: str) -> bool:

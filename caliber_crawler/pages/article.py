@@ -10,16 +10,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
+
+from lxml import etree
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Image, SectionRef
 from caliber_crawler.pages import media, metadata
 from caliber_crawler.pages.body import Body, read_body
-from caliber_crawler.pages.html import Element, Page, attribute, raw_text, words
+from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.section import CARD, editions, section_links
 from caliber_crawler.people import clean_authors, split_byline
+from caliber_crawler.records import add_sections
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold, is_boilerplate, line
 
@@ -33,6 +36,8 @@ COVER = "post_cover"
 BODY = "post_body"
 VIEWS = "post_hits"
 
+_PARTS = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
+
 # Fields that a page can be expected to show. Embeds, links and other editions are not missing from
 # a page that has none.
 EXPECTED = (
@@ -40,7 +45,18 @@ EXPECTED = (
 )  # fmt: skip
 
 MAX_INT64 = 2**63 - 1
-_DIGITS = re.compile(r"\d[\d\s.,'’]*")
+# A count: digits, perhaps in groups of three. "1.2K", "3,5 тыс." and "1e5" are no counts to be had.
+_COUNT = re.compile(
+    r"(?<![\w.,'’-])(?<!\d\s)(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d{1,30})(?![\s.,'’]*\d|\w)"
+    r"(?!\s*(?:[kкmм]|тыс|млн|min|mln|mil|thousand|million|հազ|մլն)(?:\b|\.))",
+    re.IGNORECASE,
+)
+# The outermost elements of the class, so that none is looked through twice.
+_ROOTS = etree.XPath(
+    "//*[contains(concat(' ', normalize-space(@class), ' '), ' post ')]"
+    "[not(ancestor::*[contains(concat(' ', normalize-space(@class), ' '), ' post ')])]"
+)
+_LINKS = frozenset({"a"})
 
 
 @dataclass
@@ -72,11 +88,11 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     text. A page with the root but without a headline gives a record without title, which
     validation refuses with that reason.
     """
-    parts = _parts(page)
+    parts = _parts(page, site)
     notes = Notes()
     meta = metadata.meta_values(page)
     ld = metadata.json_ld_article(page)
-    body, byline = _body(parts.get(BODY), page.url, site, notes)
+    body, byline = _body(parts, page.url, site, notes)
 
     article = Article()
     _identify(article, page, site)
@@ -86,7 +102,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     article.sections = _sections(parts, page, site)
     article.published_at = _published(parts.get(TIME), meta, ld, site, notes)
     article.body = "\n\n".join(body.paragraphs)
-    article.images = _images(parts.get(COVER), meta, body, page.url, site)
+    article.images = _images(parts, meta, body, page.url, site)
     article.embeds, article.links = body.embeds, body.links
     article.views = _views(parts.get(VIEWS), notes)
     article.alternates = _alternates(page, site)
@@ -98,25 +114,31 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     return ParsedArticle(article, notes)
 
 
-def _parts(page: Page) -> dict[str, Element]:
-    """The first element of each part within the root; part names are class names of the layout."""
-    classes = page.classes(ROOT)
-    roots = classes.get(ROOT, [])
-    found: dict[str, Element] = {}
-    for name in (TITLE, TIME, COVER, BODY, VIEWS, *SECTION):
-        for element in classes.get(name, ()):
-            if any(root in element.iterancestors() for root in roots[:1]):
-                found[name] = element
-                break
-    if TITLE not in found and BODY not in found:
-        raise _wrong_kind(page, bool(roots))
-    return found
+def _parts(page: Page, site: Site) -> dict[str, Element]:
+    """The first element of each part within the root; part names are class names of the layout.
+
+    The root is the first that holds a headline or a body.
+    """
+    roots = cast("list[Element]", _ROOTS(page.root))
+    for root in roots:
+        found: dict[str, Element] = {}
+        for element in cast("list[Element]", root.xpath(".//*[contains(@class, 'post_')]")):
+            for name in attribute(element, "class").split():
+                if name in _PARTS:
+                    found.setdefault(name, element)
+        if TITLE in found or BODY in found:
+            return found
+    raise _wrong_kind(page, site, bool(roots))
 
 
-def _wrong_kind(page: Page, has_root: bool) -> NotAnArticle:
-    excerpt = line(" ".join(raw_text(e) for e in page.root.iter("h1", "title")))[:200]
+def _wrong_kind(page: Page, site: Site, has_root: bool) -> NotAnArticle:
+    shown = (words(element) for element in page.root.iter("h1", "title"))
+    excerpt = " ".join(filter(None, shown))[:200]
     if has_root:
         return NotAnArticle("empty", f"an article's frame without headline and body: {excerpt!r}")
+    address = site.address(page.url)
+    if address and address.kind == "home":
+        return NotAnArticle("home", f"the home page: {excerpt!r}")
     if page.classes(CARD):
         return NotAnArticle("list", f"a page of cards: {excerpt!r}")
     return NotAnArticle("unknown", f"no article in the page: {excerpt!r}")
@@ -142,12 +164,16 @@ def _identify(article: Article, page: Page, site: Site) -> None:
 
 
 def _body(
-    element: Element | None, page_url: str, site: Site, notes: Notes
+    parts: dict[str, Element], page_url: str, site: Site, notes: Notes
 ) -> tuple[Body, list[str] | None]:
-    """The body without furniture, and the persons of its byline; None when it has no byline."""
-    if element is None:
-        return Body(), None
-    body = read_body(element, page_url, site)
+    """The body without furniture, and the persons of its byline; None when it has no byline.
+
+    An embed in the cover's place (a video) comes before those of the body.
+    """
+    body = read_body(parts[BODY], page_url, site) if BODY in parts else Body()
+    if COVER in parts:
+        shown_first = read_body(parts[COVER], page_url, site).embeds
+        body.embeds = shown_first + [embed for embed in body.embeds if embed not in shown_first]
     notes.teasers = body.teasers
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
@@ -160,14 +186,21 @@ def _metadata_authors(meta: dict[str, str], ld: dict[str, Any]) -> list[str]:
 
 
 def _sections(parts: dict[str, Element], page: Page, site: Site) -> list[SectionRef]:
-    """The section on the page: its label, and its slug from its link or from the navigation."""
+    """The sections in the page's label; a slug comes from a link or else from the navigation."""
     element = next((parts[name] for name in SECTION if name in parts), None)
-    name = words(element)
-    if element is None or not name:
+    if element is None:
         return []
-    around = (*element.iter("a"), *element.iterancestors("a"))
-    addresses = [site.address(attribute(link, "href"), page.url) for link in around]
-    slug = next((a.slug for a in addresses if a and a.kind == "section"), None)
+    found: list[SectionRef] = []
+    for link in element.iter("a"):
+        slug, name = _section_slug(link, page, site), words(link)
+        if slug and name:
+            found = add_sections(found, [{"slug": slug, "name": name}])
+    name = words(element)
+    if found or not name:
+        return found
+    slug = next(
+        filter(None, (_section_slug(a, page, site) for a in element.iterancestors("a"))), None
+    )
     if slug is None:
         key = fold(name)
         slugs = (
@@ -179,49 +212,52 @@ def _sections(parts: dict[str, Element], page: Page, site: Site) -> list[Section
     return [{"slug": slug, "name": name}]
 
 
+def _section_slug(link: Element, page: Page, site: Site) -> str | None:
+    address = site.address(attribute(link, "href"), page.url)
+    return address.slug if address and address.kind == "section" else None
+
+
 def _published(
     element: Element | None, meta: dict[str, str], ld: dict[str, Any], site: Site, notes: Notes
 ) -> datetime | None:
     """The time printed on the page; where none is printed, the one that the head states."""
-    shown = _time_text(element)
+    shown = [] if element is None else _time_texts(element)
     stated = ld.get("datePublished")
-    candidates = (
-        shown,
+    in_head = [
         meta.get("article:published_time"),
         stated if isinstance(stated, str) else None,
-    )
-    for candidate in candidates:
+    ]
+    if shown and not any(parse_printed(text, site.zone) for text in shown):
+        notes.unknown_time = shown[0]
+    for candidate in (*shown, *in_head):
         printed = parse_printed(candidate, site.zone)
         if printed:
             notes.time_without_clock = not printed.has_clock
             return printed.instant
-        if candidate is shown:
-            notes.unknown_time = shown
     return None
 
 
-def _time_text(element: Element | None) -> str | None:
-    """The text of the time box itself: an editor's link was once found inside it."""
-    if element is None:
-        return None
-    own = [element.text, *(child.tail for child in element)]
-    stamped = next(filter(None, (attribute(e, "datetime") for e in element.iter("time"))), None)
-    return line(" ".join(filter(None, own))) or stamped or words(element)
+def _time_texts(element: Element) -> list[str]:
+    """What may be the time in the time box, likeliest first.
+
+    An editor's link was once found in the box, so the whole comes before the text without links,
+    and that before the box's own text. A machine's form is last, since readers do not see it.
+    """
+    own = line(" ".join(filter(None, [element.text, *(child.tail for child in element)])))
+    stamps = [attribute(stamp, "datetime") for stamp in element.iter("time")]
+    found = [words(element), words(element, without=_LINKS), own, *stamps]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def _images(
-    cover: Element | None, meta: dict[str, str], body: Body, page_url: str, site: Site
+    parts: dict[str, Element], meta: dict[str, str], body: Body, page_url: str, site: Site
 ) -> list[Image]:
     """The cover, then the body's pictures. A page without pictures has the head's as cover."""
 
     def resolve(href: str) -> str | None:
         return site.resolve(href, page_url)
 
-    url = None
-    if cover is not None:
-        boxes = (media.background_url(e.get("style"), resolve) for e in cover.iter("*"))
-        pictures = (media.image_url(e, resolve) for e in cover.iter("img"))
-        url = next(filter(None, (*boxes, *pictures)), None)
+    url = media.box_picture(parts[COVER], resolve) if COVER in parts else None
     if url is None and not body.images and "og:image" in meta:
         url = resolve(meta["og:image"])
     covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
@@ -233,8 +269,8 @@ def _views(element: Element | None, notes: Notes) -> int | None:
     shown = words(element)
     if shown is None:
         return None
-    digits = _DIGITS.search(shown)
-    number = int(re.sub(r"\D", "", digits[0])) if digits and len(digits[0]) < 40 else None
+    found = _COUNT.search(shown)
+    number = int(re.sub(r"\D", "", found[0])) if found else None
     if number is None or number > MAX_INT64:
         notes.unknown_views = shown[:100]
         return None

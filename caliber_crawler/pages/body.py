@@ -3,12 +3,14 @@
 Rules, each with its reason:
 
 * Block elements and table rows are paragraphs; a single ``<br>`` is a line end within a paragraph,
-  two are a paragraph's end. Text directly in ``div`` counts like any other.
+  two are a paragraph's end. Text directly in ``div`` counts like any other. The only block in a
+  table cell does not end its row. In ``<pre>`` line ends are as in the source.
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
   teasers do not enter.
-* A paragraph that only points to other articles of the site (nothing but such links, after at most
-  a short lead-in with a colon) is a teaser. A sentence that contains such a link is text.
-* A caption belongs to its picture, not to the body.
+* A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
+  and is left out with its links. A sentence that contains such a link is text. A body that would
+  have no text without its teasers is a digest and keeps them.
+* A caption belongs to its picture, not to the body; other text in a ``figure`` is text.
 * A quoted post of X is text (readers saw it) and an embed; the text in the placeholders of
   Instagram and Facebook is not what readers saw, so only the embed stays.
 """
@@ -17,20 +19,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lxml import etree
 
 from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import Element, attribute, words
+from caliber_crawler.pages.html import BLOCKS, Element, attribute, words
+from caliber_crawler.pages.teasers import Run, is_only_pointing, pointing_lines
+from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
 
-_BLOCKS = frozenset(
-    "address article aside blockquote caption center dd details dialog div dl dt fieldset "
-    "figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary "
-    "table tbody tfoot thead tr ul".split()
-)
 _CELLS = frozenset({"td", "th"})
 _DROPPED = frozenset(
     "script style template form button input select textarea nav svg canvas object embed applet "
@@ -47,12 +47,7 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_READ_ALSO = re.compile(
-    r"(?:read (?:also|more|next)|see also|also read|more on (?:this|the topic)|related(?: news)?|"
-    r"читайте также|читайте ещё|по теме|смотрите также|həmçinin oxuyun|oxuyun|bu mövzuda|"
-    r"կարդացեք նաև|կարդալ նաև)"
-)
-_LEAD_IN_WORDS = 5
+_SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
 
@@ -60,7 +55,8 @@ _SPACE = re.compile(r"\s+")
 class Body:
     """What a body holds: clean `paragraphs` in reading order, pictures, embeds and links.
 
-    `teasers` counts the paragraphs left out because they only point to other articles.
+    `teasers` counts the paragraphs left out, whole or in part, because they only point to other
+    articles.
     """
 
     paragraphs: list[str] = field(default_factory=list)
@@ -72,21 +68,57 @@ class Body:
 
 def read_body(root: Element, page_url: str, site: Site) -> Body:
     """Read one element as an article's body. The element's own tail is not part of it."""
-    return _Reader(page_url, site).read(root)
+    body = _Reader(page_url, site).read(root)
+    if body.teasers and not any(map(_says_something, body.paragraphs)):
+        return _Reader(page_url, site, keep_teasers=True).read(root)
+    return body
+
+
+def _says_something(paragraph: str) -> bool:
+    return not text.is_boilerplate(paragraph) and parse_byline(paragraph) is None
+
+
+@dataclass
+class _OpenLink:
+    """A link, from where it begins on; `shown` once a paragraph with its text is kept."""
+
+    url: str | None
+    element: Element
+    to_article: bool
+    text: str = ""
+    shown: bool = False
+
+
+class _Piece(NamedTuple):
+    """Text of the paragraph being read, with the link that it stands in."""
+
+    text: str
+    link: _OpenLink | None
+
+    @property
+    def run(self) -> Run:
+        return Run(self.text, self.link is not None and self.link.to_article)
+
+
+_LINE_END = _Piece("\n", None)
 
 
 class _Reader:
     """One walk over a tree, without recursion, so that deep nesting cannot exhaust the stack."""
 
-    def __init__(self, page_url: str, site: Site) -> None:
+    def __init__(self, page_url: str, site: Site, *, keep_teasers: bool = False) -> None:
         self._page_url = page_url
+        self._own_url = site.canonical(page_url)
         self._site = site
+        self._keep_teasers = keep_teasers
         self._body = Body()
-        self._parts: list[str] = []  # of the paragraph being read
-        self._own_text = self._linked_text = False  # outside, inside links to other articles
-        self._lead: list[str] = []
-        self._link: tuple[Element, int] | None = None  # open <a> and where its text begins
-        self._teaser_link = False
+        self._image_urls: set[str] = set()
+        self._embed_urls: set[str] = set()
+        self._pieces: list[_Piece] = []  # of the paragraph being read
+        self._links: list[_OpenLink] = []
+        self._link: _OpenLink | None = None
+        self._preformatted = 0  # open <pre>
+        self._figures: list[tuple[Element, bool]] = []  # open, with "holds a picture"
         self._silent: Element | None = None  # placeholder whose text is no text
 
     def read(self, root: Element) -> Body:
@@ -102,6 +134,11 @@ class _Reader:
                 if element is not root:
                     self._text(element.tail)
         self._flush()
+        self._body.links = [
+            {"url": link.url, "text": text.line(link.text)}
+            for link in self._links
+            if link.url and link.shown
+        ]
         return self._body
 
     # --- elements
@@ -115,29 +152,35 @@ class _Reader:
             for image in element.iter("img"):
                 self._image(image)
             return False
-        if tag in _DROPPED or _foreign(element):
+        if tag in _DROPPED or _foreign(element) or self._is_caption(element):
             return False
         if tag == "br":
-            self._parts.append("\n")
+            self._end_line()
         elif tag == "img":
             self._image(element)
-        elif tag == "figure" and self._figure(element):
-            return False
         elif tag == "a":
             self._open_link(element)
-        elif tag in _BLOCKS:
+        elif _ends_paragraph(element):
             self._flush()
             self._post(element)
+        if tag == "figure":
+            self._figures.append((element, self._figure(element)))
+        self._preformatted += tag == "pre"
         return tag not in ("iframe", "video")
 
     def _leave(self, element: Element) -> None:
         tag = element.tag
-        if tag in _BLOCKS:
+        if _ends_paragraph(element):
             self._flush()
         elif tag in _CELLS:
-            self._parts.append(" ")
-        elif tag == "a":
-            self._close_link(element)
+            self._pieces.append(_Piece(" ", None))
+        elif self._link is not None and element is self._link.element:
+            self._link = None
+        # Elements that were not entered are left as well.
+        if self._figures and element is self._figures[-1][0]:
+            self._figures.pop()
+        if tag == "pre" and self._preformatted:
+            self._preformatted -= 1
         if element is self._silent:
             self._silent = None
 
@@ -147,58 +190,68 @@ class _Reader:
         if not raw or self._silent is not None:
             return
         # In HTML a line end in the source is white space like any other.
-        piece = _SPACE.sub(" ", raw)
-        self._parts.append(piece)
-        if piece != " ":
-            if self._teaser_link:
-                self._linked_text = True
-            else:
-                self._own_text = True
-                self._lead.append(piece)
+        lines = raw.splitlines() if self._preformatted else [raw]
+        for number, piece in enumerate(lines):
+            if number:
+                self._end_line()
+            self._pieces.append(_Piece(_SPACE.sub(" ", piece), self._link))
+            if self._link is not None:
+                self._link.text += piece
+
+    def _end_line(self) -> None:
+        self._pieces.append(_LINE_END)
+        if self._link is not None:
+            self._link.text += " "
 
     def _flush(self) -> None:
-        """End the paragraph being read."""
-        if self._parts:
-            found = text.paragraphs("".join(self._parts))
-            if found and self._is_teaser():
-                self._body.teasers += 1
+        """End the paragraph being read; two line ends in it have ended others before."""
+        if self._link is not None:
+            self._link.text += " "
+        pieces, self._pieces = self._pieces, []
+        lines: list[list[_Piece]] = [[]]
+        for piece in pieces:
+            if piece is not _LINE_END:
+                lines[-1].append(piece)
+            elif all(part.text.isspace() for part in lines[-1]):
+                self._paragraph(lines)
+                lines = [[]]
             else:
-                self._body.paragraphs += found
-            self._parts.clear()
-            if self._link is not None:  # a link round several blocks goes on
-                self._link = (self._link[0], 0)
-        self._lead.clear()
-        self._own_text = self._linked_text = False
+                lines.append([])
+        self._paragraph(lines)
 
-    def _is_teaser(self) -> bool:
-        if not self._linked_text:
-            return False
-        lead = text.line("".join(self._lead)) if self._own_text else ""
-        lead_words = re.findall(r"\w+", lead)
-        if not lead_words:
-            return True
-        short = len(lead_words) <= _LEAD_IN_WORDS
-        return (short and lead.rstrip().endswith(":")) or (
-            _READ_ALSO.fullmatch(text.fold(lead).strip(" :-–—»>.")) is not None
-        )
+    def _paragraph(self, lines: list[list[_Piece]]) -> None:
+        """Keep a paragraph, or those of its lines that do not only point to other articles."""
+        left_out: set[int] = set()
+        if not self._keep_teasers:
+            runs = [[piece.run for piece in pieces] for pieces in lines]
+            if is_only_pointing([run for line_runs in runs for run in line_runs]):
+                left_out = set(range(len(lines)))
+            elif len(lines) > 1:
+                left_out = pointing_lines(runs)
+            self._body.teasers += bool(left_out)
+        kept = [pieces for number, pieces in enumerate(lines) if number not in left_out]
+        for pieces in kept:
+            for piece in pieces:
+                if piece.link is not None and not piece.text.isspace():
+                    piece.link.shown = True
+        shown = "\n".join("".join(piece.text for piece in pieces) for pieces in kept)
+        self._body.paragraphs += text.paragraphs(shown)
 
     # --- links
 
     def _open_link(self, element: Element) -> None:
-        self._link = (element, len(self._parts))
-        address = self._site.address(attribute(element, "href"), self._page_url)
-        self._teaser_link = address is not None and address.kind == "article"
-
-    def _close_link(self, element: Element) -> None:
-        if self._link is None or self._link[0] is not element:
+        """Note a link's beginning. One within the page (``#top``) or without address is none."""
+        href = attribute(element, "href")
+        if not href or href.startswith("#"):
+            self._link = None
             return
-        url = self._site.resolve(attribute(element, "href"), self._page_url)
-        is_embed = any(embed["url"] == url for embed in self._body.embeds)
-        if url and attribute(element, "href") and self._silent is None and not is_embed:
-            linked = text.line("".join(self._parts[self._link[1] :]))
-            self._body.links.append({"url": url, "text": linked})
-        self._link = None
-        self._teaser_link = False
+        url = self._resolve(href)
+        address = self._site.address(href, self._page_url)
+        to_article = bool(address and address.kind == "article" and address.url != self._own_url)
+        # The link in a network's placeholder is the embed's own address.
+        is_embed = url in self._embed_urls
+        self._link = _OpenLink(None if is_embed else url, element, to_article)
+        self._links.append(self._link)
 
     # --- pictures and embeds
 
@@ -207,8 +260,11 @@ class _Reader:
 
     def _image(self, element: Element, caption: str | None = None) -> bool:
         url = media.image_url(element, self._resolve)
-        if url and all(image["url"] != url for image in self._body.images):
+        if url and url not in self._image_urls:
+            self._image_urls.add(url)
             self._body.images.append({"url": url, "role": "body", "caption": caption})
+        if self._link is not None and url is not None:
+            self._link.shown = True
         return url is not None
 
     def _figure(self, element: Element) -> bool:
@@ -216,26 +272,41 @@ class _Reader:
         captions = [words(part) for part in element.iter("figcaption")]
         caption = " ".join(filter(None, captions)) or None
         found = [self._image(image, caption) for image in element.iter("img")]
-        if any(found):
-            for frame in element.iter("iframe", "video"):
-                self._embed(frame)
         return any(found)
+
+    def _is_caption(self, element: Element) -> bool:
+        """Whether an element is the caption of a picture, which was taken with the picture."""
+        return element.tag == "figcaption" and bool(self._figures) and self._figures[-1][1]
 
     def _embed(self, element: Element) -> None:
         sources = [element, *element.iter("source")] if element.tag == "video" else [element]
         for source in sources:
             embed = media.frame_embed(source, self._resolve)
-            if embed and embed not in self._body.embeds:
-                self._body.embeds.append(embed)
+            if embed:
+                self._add_embed(embed)
+
+    def _add_embed(self, embed: Embed) -> None:
+        if embed["url"] not in self._embed_urls:
+            self._embed_urls.add(embed["url"])
+            self._body.embeds.append(embed)
 
     def _post(self, element: Element) -> None:
         embed = media.post_embed(element, self._resolve)
         if embed is None:
             return
-        if embed not in self._body.embeds:
-            self._body.embeds.append(embed)
+        self._add_embed(embed)
         if embed["type"] != "x" and self._silent is None:
             self._silent = element
+
+
+def _ends_paragraph(element: Element) -> bool:
+    """Whether an element is shown as a block; the only block in a table cell stays in its row."""
+    if element.tag not in BLOCKS:
+        return bool(element.attrib) and bool(_SHOWN_AS_BLOCK.search(attribute(element, "style")))
+    parent = element.getparent()
+    if parent is None or parent.tag not in _CELLS or len(parent) > 1:
+        return True
+    return bool((parent.text or "").strip() or (element.tail or "").strip())
 
 
 def _foreign(element: Element) -> bool:

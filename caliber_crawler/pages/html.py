@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -17,11 +18,22 @@ if TYPE_CHECKING:
 
 Element = etree._Element
 
+BLOCKS = frozenset(
+    "address article aside blockquote caption center dd details dialog div dl dt fieldset "
+    "figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary "
+    "table tbody tfoot thead tr ul".split()
+)
+"""Elements that browsers show on lines of their own: words on their two sides never touch."""
+
+_NOT_SHOWN = frozenset({"script", "style", "template", "noscript"})
 _BOM_ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Old editors write a dash as `&#151;`, its number in windows-1252. HTML says that references to
+# 128-159 mean that code page; lxml makes them control characters, which cleaning would drop.
+_WINDOWS_REFERENCE = re.compile(r"&#(?:0*(12[89]|1[345][0-9])|[xX]0*([89][0-9a-fA-F]));")
 
 
 @dataclass(frozen=True)
@@ -36,31 +48,34 @@ class Page:
     def text(self) -> str:
         """The decoded page.
 
-        Order of trust: byte-order mark; valid UTF-8 (other encodings hardly ever are, and servers
-        often name a wrong one); the header; the meta tag; at last windows-1251, which has the
-        site's alphabets. What fits nowhere becomes U+FFFD.
+        Order of trust: byte-order mark; UTF-8 when the bytes are that but for a few (other
+        encodings hardly ever look so, and servers often name a wrong one); the header; the meta
+        tag; at last windows-1251, which has Cyrillic. What fits nowhere becomes U+FFFD.
         """
         for mark, encoding in _BOM_ENCODINGS:
             if self.body.startswith(mark):
                 return self.body[len(mark) :].decode(encoding, "replace")
         try:
             return self.body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            # A page cut off in the middle of a letter is still UTF-8.
-            if error.end >= len(self.body) - 3 and error.reason == "unexpected end of data":
-                return self.body.decode("utf-8", "replace")
+        except UnicodeDecodeError:
+            text = self.body.decode("utf-8", "replace")
+        # Some bytes pasted in another encoding, or a cut in the middle of a letter, do not make it
+        # another encoding: there, nearly every letter beyond ASCII would be wrong.
+        wrong = text.count("\ufffd")
+        if wrong * 5 <= len(text) - len(text.encode("ascii", "ignore")):
+            return text
         return html_to_unicode(self.content_type, self.body, "windows-1251")[1]
 
     @cached_property
     def root(self) -> Element:
         """The parsed page without comments; an empty document when there is nothing to parse."""
-        source = self.text.replace("\x00", "").encode("utf-8", "replace")
+        source = _WINDOWS_REFERENCE.sub(_windows_letter, self.text.replace("\x00", ""))
         parser = etree.HTMLParser(
             encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
         )
         try:
-            parsed = etree.fromstring(source or b"<html/>", parser)
-        except etree.ParserError:  # nothing but white space or declarations
+            parsed = etree.fromstring(source.encode("utf-8", "replace") or b"<html/>", parser)
+        except etree.LxmlError:  # nothing but white space or declarations
             parsed = None
         return etree.Element("html") if parsed is None else parsed
 
@@ -91,16 +106,41 @@ def attribute(element: Element, name: str) -> str:
 
 def raw_text(element: Element) -> str:
     """All text within an element as the source has it, in order."""
-    return "".join(cast("Iterable[str]", element.itertext(with_tail=False)))
+    return "".join(cast("Iterable[str]", element.itertext()))
 
 
-def words(element: Element | None) -> str | None:
-    """The text within an element as one clean line; None when there is none."""
+def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> str | None:
+    """The text that a reader sees within an element, as one clean line; None when there is none.
+
+    Elements named in `without` are passed over. A line break or a block's edge is a space.
+    """
     if element is None:
         return None
-    return line(raw_text(element)) or None
+    if not len(element):
+        return line(element.text or "") or None
+    hidden = _NOT_SHOWN | without
+    pieces: list[str] = []
+    walk = etree.iterwalk(element, events=("start", "end"))
+    for event, inner in walk:
+        if event == "start":
+            if inner is not element and inner.tag in hidden:
+                walk.skip_subtree()
+                continue
+            apart = inner.tag == "br" or inner.tag in BLOCKS
+            pieces += (" " if apart else "", inner.text or "")
+        elif inner is not element:
+            pieces += (" " if inner.tag in BLOCKS else "", inner.tail or "")
+    return line("".join(pieces)) or None
 
 
 def part(root: Element, name: str) -> Element | None:
     """The first element within `root` that carries a class; None when there is none."""
     return next((e for e in root.iter("*") if name in attribute(e, "class").split()), None)
+
+
+def _windows_letter(reference: re.Match[str]) -> str:
+    number = int(reference[1]) if reference[1] else int(reference[2], 16)
+    try:
+        return bytes([number]).decode("cp1252")
+    except UnicodeDecodeError:  # five of the numbers name no letter
+        return reference[0]

@@ -16,9 +16,16 @@ Resolve = Callable[[str], str | None]
 LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-url")
 SET_ATTRIBUTES = ("data-srcset", "srcset")
 # A magnifier that the page lays over its pictures.
+_INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)
 OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
-BACKGROUND = re.compile(
-    r"background(?:-image)?\s*:[^;]*?url\(\s*(['\"]?)(.*?)\1\s*\)", re.IGNORECASE
+# Where pages keep the background of a box that loads late.
+BOX_ATTRIBUTES = ("data-bg", "data-background", "data-background-image", "data-src")
+# Pieces of an inline style: an address, a property's name, the end of a declaration. Addresses are
+# bounded, so that a style of megabytes takes linear time; a picture within a style is as long.
+_STYLE_PIECES = re.compile(
+    r"url\(\s*(?:'([^']{0,4000})'|\"([^\"]{0,4000})\"|([^'\"()\s]{0,4000}))\s{0,99}\)"
+    r"|([\w-]+)(\s{0,99}:)?|;",
+    re.IGNORECASE,
 )
 
 _EMBED_HOSTS = {
@@ -57,11 +64,8 @@ def image_url(element: Element, resolve: Resolve) -> str | None:
     """Address of the real picture of an ``img``; None for placeholders, overlays and pixels."""
     if element.get("width") in ("0", "1") or element.get("height") in ("0", "1"):
         return None  # a counter's pixel
-    for value in _image_candidates(element):
-        url = None if value.startswith(("data:", "blob:", "about:")) else resolve(value)
-        if url:
-            return None if OVERLAY.search(urlsplit(url).path) else url
-    return None
+    candidates = (_picture(value, resolve) for value in _image_candidates(element))
+    return next(filter(None, candidates), None)
 
 
 def _image_candidates(element: Element) -> list[str]:
@@ -74,6 +78,7 @@ def _image_candidates(element: Element) -> list[str]:
 def _largest(srcset: str) -> str:
     """The address with the greatest width or density in a ``srcset``."""
     best, best_size = "", -1.0
+    # An address may hold commas itself; one that ends a candidate has white space or a root behind.
     for candidate in re.split(r",\s+|,(?=https?:|/)", srcset):
         url, _, size = candidate.strip().partition(" ")
         try:
@@ -86,10 +91,41 @@ def _largest(srcset: str) -> str:
 
 
 def background_url(style: str | None, resolve: Resolve) -> str | None:
-    """Address in ``background-image:url(...)`` of an inline style."""
-    found = BACKGROUND.search(style or "")
-    value = found[2].strip() if found else ""
-    return None if not value or value.startswith("data:") else resolve(value)
+    """Address of the first real picture in ``background-image:url(...)`` of an inline style."""
+    name = ""
+    for piece in _STYLE_PIECES.finditer(style or ""):
+        quoted, double_quoted, bare, word, colon = piece.groups()
+        if colon:
+            name = word.lower()
+        elif piece[0] == ";":
+            name = ""
+        elif word is None and name in ("background", "background-image"):
+            url = _picture(quoted or double_quoted or bare or "", resolve)
+            if url:
+                return url
+    return None
+
+
+def box_picture(box: Element, resolve: Resolve) -> str | None:
+    """The picture that a box shows: its background, else the first real picture within it."""
+    for element in box.iter("*"):
+        late = (_picture(attribute(element, name), resolve) for name in BOX_ATTRIBUTES)
+        shown = background_url(element.get("style"), resolve)
+        url = (
+            image_url(element, resolve)
+            if element.tag == "img"
+            else shown or next(filter(None, late), None)
+        )
+        if url:
+            return url
+    return None
+
+
+def _picture(value: str, resolve: Resolve) -> str | None:
+    """Absolute address of a picture; None for one within the page, and for the overlay."""
+    value = value.strip()
+    url = None if not value or _INLINE.match(value) else resolve(value)
+    return None if url is None or OVERLAY.search(urlsplit(url).path) else url
 
 
 def embed_type(url: str) -> str | None:
@@ -110,7 +146,7 @@ def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
         post = element.get("data-telegram-post")
         return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
     value = attribute(element, "data-src") or attribute(element, "src")
-    url = resolve(value) if value and not value.startswith(("about:", "data:", "blob:")) else None
+    url = resolve(value) if value and not _INLINE.match(value) else None
     if url is None:
         return None
     if element.tag in ("video", "source"):

@@ -14,6 +14,8 @@ from caliber_crawler.pages.html import Element, Page, attribute, raw_text
 from caliber_crawler.site import Site
 
 ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle"})
+# Where an object of JSON-LD keeps further objects that may be the article.
+_HOLDERS = ("@graph", "mainEntity")
 
 
 def meta_values(page: Page) -> dict[str, str]:
@@ -28,9 +30,12 @@ def meta_values(page: Page) -> dict[str, str]:
 
 
 def canonical_href(page: Page) -> str | None:
-    """The href of the page's canonical link, unchecked."""
-    links = _head_links(page, "canonical")
-    return next((attribute(link, "href") for link in links if link.get("href")), None)
+    """The href of the page's canonical link; None for words such as ``undefined``.
+
+    A word without a slash is a legal relative address, but a template's failure in all likelihood.
+    """
+    links = (attribute(link, "href") for link in _head_links(page, "canonical"))
+    return next((href for href in links if "/" in href), None)
 
 
 def hreflang_links(page: Page, site: Site) -> dict[str, str]:
@@ -52,13 +57,14 @@ def json_ld_article(page: Page) -> dict[str, Any]:
     for script in page.root.iter("script"):
         if attribute(script, "type").lower() != "application/ld+json":
             continue
+        source = raw_text(script).strip().removeprefix("<!--").removesuffix("-->").strip()
         try:
-            data = json.loads(raw_text(script))
+            # Not strict: line ends within strings are a common slip of templates.
+            data = json.loads(source.removesuffix(";"), strict=False)
         except (ValueError, RecursionError):
             continue
         for node in _nodes(data):
-            kinds = node.get("@type")
-            if ARTICLE_TYPES.intersection(kinds if isinstance(kinds, list) else [str(kinds)]):
+            if ARTICLE_TYPES.intersection(_types(node)):
                 return node
     return {}
 
@@ -70,7 +76,7 @@ def json_ld_authors(article: dict[str, Any]) -> list[str]:
     for author in authors if isinstance(authors, list) else [authors]:
         if isinstance(author, str):
             names.append(author)
-        elif isinstance(author, dict) and author.get("@type") != "Organization":
+        elif isinstance(author, dict) and not any("Organization" in t for t in _types(author)):
             name = author.get("name")
             names += [name] if isinstance(name, str) else []
     return names
@@ -81,10 +87,19 @@ def _head_links(page: Page, relation: str) -> list[Element]:
 
 
 def _nodes(data: object) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON-LD text: at the top, in a list, and in ``@graph``."""
-    for node in data if isinstance(data, list) else [data]:
-        if isinstance(node, dict):
+    """The objects of a JSON-LD text: at the top, in lists, and those in `_HOLDERS`."""
+    waiting = [data]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += reversed(node)
+        elif isinstance(node, dict):
             yield node
-            graph = node.get("@graph")
-            if isinstance(graph, list):
-                yield from (item for item in graph if isinstance(item, dict))
+            waiting += [node[name] for name in _HOLDERS if name in node]
+
+
+def _types(node: dict[str, Any]) -> list[str]:
+    """The types of an object, also when they are written as addresses."""
+    kinds = node.get("@type")
+    named = kinds if isinstance(kinds, list) else [kinds]
+    return [kind.rpartition("/")[2] for kind in named if isinstance(kind, str)]

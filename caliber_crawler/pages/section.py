@@ -13,7 +13,7 @@ from functools import cached_property
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import Element, Page, attribute, part, words
+from caliber_crawler.pages.html import Element, Page, attribute, part, raw_text, words
 from caliber_crawler.site import SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
@@ -62,8 +62,10 @@ class Edition:
 
 @dataclass
 class ListPage:
-    """What a list page holds. `cards` are in page order, each article once.
+    """What a list page holds. `cards` are in page order, one for each address as written.
 
+    An article that a list names under two addresses has two cards with one `url`, so that both
+    addresses can be recorded.
     `broken_cards` counts cards without a usable article link, `unknown_times` those whose time text
     is not understood.
     """
@@ -114,7 +116,7 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
         address = site.address(href, page.url) if SECTION_PATH in href else None
         if not address or address.kind != "section" or not address.slug or not address.language:
             continue
-        name = words(link) or line(attribute(link, "title"))
+        name = words(link) or next(iter(_picture_names(link)), None)
         known = found.get(address.url)
         if known is None or (name and known.ref["name"] == address.slug):
             ref: SectionRef = {"slug": address.slug, "name": name or address.slug}
@@ -139,27 +141,34 @@ def editions(page: Page, site: Site) -> list[Edition]:
 
 
 def _edition_label(link: Element) -> str | None:
-    """The edition's short name when a link's words, picture or title are one."""
-    shown = _few_words(link)
-    if shown == "":
-        shown = attribute(link, "title")
-    if not shown or len(shown) > _LONGEST_LABEL:
-        return None
-    label = fold(shown)
-    return _EDITION_NAMES.get(label, label) if label in EDITION_LABELS else None
+    """The edition's short name when a link's words are one, or what stands for words it lacks.
 
-
-def _few_words(link: Element) -> str | None:
-    """The words or the picture's name in a link that holds one element at most; else None.
-
-    A page has a hundred links, most of them round headlines, so those are put aside cheaply.
+    A page has a hundred links, most of them round headlines; their length puts those aside first.
     """
-    if len(link) > 1 or (len(link) and len(link[0])):
+    shown = line(raw_text(link)) if len(link) else line(link.text or "")
+    if len(shown) > _LONGEST_LABEL:
         return None
-    shown = link.text or ""
-    for inner in link:
-        shown += (inner.text or "") + attribute(inner, "alt") + (inner.tail or "")
-    return shown.strip()
+    for name in [shown] if shown else (*_picture_names(link), *_codes(link)):
+        label = fold(name)
+        if label in EDITION_LABELS:
+            return _EDITION_NAMES.get(label, label)
+    return None
+
+
+def _picture_names(link: Element) -> list[str]:
+    """What a link without words is called: by itself, or by the picture in it."""
+    named = (
+        line(attribute(element, name))
+        for element in link.iter("a", "img")
+        for name in ("title", "aria-label", "alt")
+    )
+    return list(filter(None, named))
+
+
+def _codes(link: Element) -> list[str]:
+    """The language code of a link and the names of its pictures' files without ending."""
+    files = (attribute(image, "src").rpartition("/")[2] for image in link.iter("img"))
+    return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
 def _card(element: Element, page_url: str, site: Site) -> Card | None:
@@ -167,12 +176,15 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
     article: Address | None = None
     href = ""
     section: SectionRef | None = None
+    linked_words = None
     for link in element.iter("a"):
         address = site.address(attribute(link, "href"), page_url)
         if address is None:
             continue
         if address.kind == "article" and article is None:
             article, href = address, site.resolve(attribute(link, "href"), page_url) or ""
+        if address.kind == "article":
+            linked_words = linked_words or words(link)
         elif address.kind == "section" and section is None:
             section = {"slug": address.slug, "name": words(link) or address.slug or ""}
     if article is None:
@@ -185,7 +197,7 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
     return Card(
         url=article.url,
         href=href,
-        title=words(part(element, CARD_TITLE)),
+        title=words(part(element, CARD_TITLE)) or linked_words,
         section=section,
         time_text=time_text,
         published_at=printed.instant if printed else None,
@@ -194,12 +206,10 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
 
 
 def _image(box: Element | None, page_url: str, site: Site) -> str | None:
-    """The picture in a card: the box's background, else the first real picture in the box."""
     if box is None:
         return None
 
     def resolve(href: str) -> str | None:
         return site.resolve(href, page_url)
 
-    pictures = (media.image_url(image, resolve) for image in box.iter("img"))
-    return media.background_url(box.get("style"), resolve) or next(filter(None, pictures), None)
+    return media.box_picture(box, resolve)
