@@ -37,9 +37,10 @@ _DATES = (
         rf"(?P<month>{_WORD})\.?\s*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s*,?\s*(?P<year>\d{{4}})"
     ),
     re.compile(
-        rf"(?P<year>\d{{4}})[\s.,-]*(?:թ\.\s*|c[iuü]\s+il\w*[\s.,]*)?"
+        rf"(?P<year>\d{{4}})[\s.,-]*(?:թ\.\s*)?"
         rf"(?P<month>{_WORD})[\s.,-]*(?P<day>\d{{1,2}})"
     ),
+    re.compile(rf"(?P<year>\d{{4}})\s*-?c[iuü]\s+il\s+(?P<day>\d{{1,2}})\s+(?P<month>{_WORD})"),
     # Day first, as all of the site's languages write it. With slashes the order is not known.
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
 )

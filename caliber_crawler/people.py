@@ -35,6 +35,7 @@ _NO_NAMES = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday "
     "the of our to in on for with at from this that its his her their staff".split()
 )
+_PREFIX = re.compile(r"^(?:[dl]['’]|(?:al|el|ul|ad|an|ar|as|at|аль|эль|ад|ан|ар|ас|ат)-)")
 _SUFFIXES = frozenset({"oglu", "oğlu", "ogly", "оглы", "огли", "qizi", "qızı", "кызы", "гызы"})
 _HOUSE = re.compile(r"caliber(?:\s*\.?\s*az)?(?:\s+(?:news|editorial(?: team)?|редакция))?|калибр")
 _INITIAL = re.compile(r"[^\W\d_]\.(?:-?[^\W\d_]\.)*")
@@ -120,9 +121,7 @@ def _name_word(word: str) -> bool:
         return False
     if key in _PARTICLES or key in _SUFFIXES or _INITIAL.fullmatch(word):
         return True
-    particle, hyphen, name = word.partition("-")  # al-Rashid
-    if hyphen and particle in _PARTICLES:
-        word = name
+    word = _PREFIX.sub("", word)
     return word[:1].isupper() and _NAME_WORD.fullmatch(word) is not None
 
 

@@ -1,0 +1,162 @@
+"""Bylines and names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caliber_crawler.people import (
+    clean_authors,
+    is_house,
+    looks_like_name,
+    parse_byline,
+    persons,
+    split_byline,
+)
+from caliber_crawler.text import visible
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("By Leyla Quliyeva", ["Leyla Quliyeva"]),
+        ("BY LEYLA QULIYEVA", ["LEYLA QULIYEVA"]),
+        ("By Ley\xadla\u200b\xa0Quliyeva", ["Leyla Quliyeva"]),
+        ("By: A. One", ["A. One"]),
+        ("By A. One and B. Two", ["A. One", "B. Two"]),
+        ("By A. One, B. Two and C. Three", ["A. One", "B. Two", "C. Three"]),
+        ("By A. One, A. One & A. ONE", ["A. One"]),
+        ("By Leyla Quliyeva, Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva / Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva for Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, 3 May 2024", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva | May 3, 2024", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva.", ["Leyla Quliyeva"]),
+        ("By Caliber.Az", []),
+        ("Author: Caliber", []),
+        ("Author: Leyla Quliyeva", ["Leyla Quliyeva"]),
+        ("Written by J.R.R. Smith", ["J.R.R. Smith"]),
+        ("By Martin Stone Jr.", ["Martin Stone Jr."]),
+        ("By John Stone, PhD", ["John Stone"]),
+        ("By Ahmed al-Rashid", ["Ahmed al-Rashid"]),
+        ("By Ibrahim bin Salman", ["Ibrahim bin Salman"]),
+        ("By Anna von der Berg", ["Anna von der Berg"]),
+        ("By De Niro", ["De Niro"]),
+        ("By Jean-Pierre d’Arc", ["Jean-Pierre d’Arc"]),
+        ("By Jean-Pierre D’Arc", ["Jean-Pierre D’Arc"]),
+        ("By Seán O'Brien", ["Seán O'Brien"]),
+        ("By April Jones", ["April Jones"]),
+        ("Автор: Иван Петров", ["Иван Петров"]),
+        ("Автор Иван Петров", ["Иван Петров"]),
+        ("Автор: И. Петров", ["И. Петров"]),
+        ("Автор: И.А.Петров и Анна Сидорова", ["И.А.Петров", "Анна Сидорова"]),
+        ("Подготовила Анна Сидорова", ["Анна Сидорова"]),
+        ("Автор: Анна ван дер Берг", ["Анна ван дер Берг"]),
+        ("Автор: Самир Ибрагимов, специально для Caliber.Az", ["Самир Ибрагимов"]),
+        ("Текст: Иван Петров", ["Иван Петров"]),
+        ("Müəllif: Vüsal Məmmədov", ["Vüsal Məmmədov"]),
+        ("MÜƏLLİF: Vüsal Məmmədov və Elçin İsmayılov", ["Vüsal Məmmədov", "Elçin İsmayılov"]),
+        ("Müəllif: Rauf Əliyev oğlu", ["Rauf Əliyev oğlu"]),
+        ("Հեղինակ՝ Արամ Պետրոսյան", ["Արամ Պետրոսյան"]),
+        ("Հեղինակներ՝ Արամ Պետրոսյան և Լիլիթ Սարյան", ["Արամ Պետրոսյան", "Լիլիթ Սարյան"]),
+        # The same conjunction as two letters.
+        ("Հեղինակներ՝ Արամ Սարյան \u0565\u0582 Լիլիթ Սարյան", ["Արամ Սարյան", "Լիլիթ Սարյան"]),
+    ],
+)
+def test_bylines(text: str, names: list[str] | None) -> None:
+    assert parse_byline(text) == names
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "By Tuesday evening the road was open.",
+        "By Tuesday",
+        "By Friday.",
+        "By Our Correspondent",
+        "By 2030",
+        "By Leyla's count, ten came.",
+        "By the end of May",
+        "Byron Smith",
+        "By",
+        "By.",
+        "Author",
+        "Authors of the report Smith and Jones",
+        "Автор книги Иван Петров",
+        "Автор закона получил премию.",
+        "Текст Договора",
+        "Подготовил доклад Иван",
+        "Müəllif hüquqları qorunur",
+        "Հեղինակ եղել է Արամը",
+        "Leyla Quliyeva",
+        "By " + "Anna Stone, " * 30 + "Anna Stone",
+    ],
+)
+def test_sentences_are_no_bylines(sentence: str) -> None:
+    assert parse_byline(sentence) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["By A. One"], ["A. One"]),
+        (["Author: A. One and B. Two"], ["A. One", "B. Two"]),
+        (["Caliber.Az"], []),
+        (["Caliber.Az Editorial"], []),
+        (["A. One, 3 May 2024"], ["A. One"]),
+        (["A. One", "B. Two", "A. One"], ["A. One", "B. Two"]),
+        (["A. One | Caliber.Az"], ["A. One"]),
+        (["admin", "https://x.com/a", "desk@caliber.az", "3 May 2024", "", "\u200b"], []),
+    ],
+)
+def test_authors_of_metadata(values: list[str], names: list[str]) -> None:
+    assert clean_authors(values) == names
+
+
+def test_the_byline_is_taken_off_the_end() -> None:
+    body = ["It snowed.", "By Leyla Quliyeva"]
+    assert split_byline(body) == (["It snowed."], ["Leyla Quliyeva"])
+    assert body == ["It snowed.", "By Leyla Quliyeva"]
+
+
+def test_the_last_line_of_the_last_paragraph_can_be_the_byline() -> None:
+    assert split_byline(["It snowed.\nBy Leyla Quliyeva"]) == (["It snowed."], ["Leyla Quliyeva"])
+
+
+def test_bylines_elsewhere_are_text() -> None:
+    body = ["By Leyla Quliyeva", "It snowed.\nBy Leyla Quliyeva\nand more."]
+    assert split_byline(body) == (body, None)
+    assert split_byline([]) == ([], None)
+
+
+def test_the_house_alone_is_no_person() -> None:
+    assert split_byline(["It snowed.", "By Caliber.Az"]) == (["It snowed."], [])
+    for name in ("Caliber.Az", "CALIBER.AZ", "caliber az", "Калибр", "Caliber"):
+        assert is_house(name), name
+    assert not is_house("Caliber Smith")
+
+
+def test_persons_are_named_once() -> None:
+    assert persons(["İlham Ağa", "ILHAM AĞA", "B"]) == ["İlham Ağa", "B"]
+
+
+def test_a_name_has_six_words_at_most() -> None:
+    assert looks_like_name("Anna Maria van der Berg Stone")
+    assert not looks_like_name("Anna Maria Luise van der Berg Stone")
+    assert not looks_like_name("")
+    assert not looks_like_name("von der Leyen")
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=100, deadline=None)
+def test_nothing_raises_and_nothing_is_invented(rest: str) -> None:
+    for name in parse_byline(f"By {rest}") or []:
+        assert name
+        assert set(name) - {" "} <= set(visible(rest))
+    clean_authors([rest])
+
+
+def test_long_lines_take_no_long_time() -> None:
+    assert parse_byline("By " + "a-'" * 50_000) is None
+    assert clean_authors(["A-a'" * 20_000]) == []
