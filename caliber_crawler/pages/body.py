@@ -27,7 +27,7 @@ from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import BLOCKS, Element, attribute, words
-from caliber_crawler.pages.teasers import Run, is_only_pointing, pointing_lines
+from caliber_crawler.pages.teasers import Run, pointing_lines
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
 
@@ -223,11 +223,7 @@ class _Reader:
         """Keep a paragraph, or those of its lines that do not only point to other articles."""
         left_out: set[int] = set()
         if not self._keep_teasers:
-            runs = [[piece.run for piece in pieces] for pieces in lines]
-            if is_only_pointing([run for line_runs in runs for run in line_runs]):
-                left_out = set(range(len(lines)))
-            elif len(lines) > 1:
-                left_out = pointing_lines(runs)
+            left_out = pointing_lines([[piece.run for piece in pieces] for pieces in lines])
             self._body.teasers += bool(left_out)
         kept = [pieces for number, pieces in enumerate(lines) if number not in left_out]
         for pieces in kept:

@@ -80,22 +80,23 @@ def kind_of(runs: Iterable[Run]) -> Kind:
     return "headline" if words_before <= _SHORT and _COLON.search(before) and headline else "text"
 
 
-def is_only_pointing(runs: Sequence[Run]) -> bool:
-    """Whether a whole paragraph is no text."""
-    return kind_of(runs) != "text"
-
-
 def pointing_lines(lines: Sequence[Sequence[Run]]) -> set[int]:
-    """Numbers of the lines that are no text in a paragraph that has other text.
+    """Numbers of the lines of a paragraph that are no text.
 
-    Here a known lead-in must say so, because a link alone may as well be a part of the sentence
-    that the lines make.
+    All are, when each of them points. Beside other text, a known lead-in must say so, because a
+    link alone may as well be a part of the sentence that the lines make.
     """
+    kinds = [kind_of(runs) if _has_words(runs) else None for runs in lines]
+    if "text" not in kinds and any(kinds):
+        return set(range(len(lines)))
     found: set[int] = set()
     follows = False
-    for number, runs in enumerate(lines):
-        kind = kind_of(runs)
+    for number, kind in enumerate(kinds):
         follows = kind in ("lead-in", "teaser") or (follows and kind == "link")
         if follows:
             found.add(number)
     return found
+
+
+def _has_words(runs: Iterable[Run]) -> bool:
+    return any(_WORDS.search(run.text) for run in runs)

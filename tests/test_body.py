@@ -1,0 +1,359 @@
+"""The body of an article: what a reader sees, in order, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from caliber_crawler.items import Article
+from tests.pages import article
+
+OTHER = '<a href="/en/post/other">Another story of the day</a>'
+
+
+def body(html: str) -> list[str]:
+    """The paragraphs of a body."""
+    text = article(html).article.body
+    return text.split("\n\n") if text else []
+
+
+def record(html: str) -> Article:
+    return article(html).article
+
+
+def test_nothing_of_a_mixed_body_is_missing() -> None:
+    found = record(
+        "<article><p>A1</p><blockquote><p>Q1</p></blockquote><ul><li>L1<li>L2</ul>text T1<br>"
+        "text T2<div><div><p>D1</p></div></div><h3>H1</h3><table><tr><td>C1</table>"
+        '<blockquote class="twitter-tweet"><p>TW</p></blockquote>'
+        '<iframe src="https://t.me/x/1"></iframe><p>A2</p></article>'
+    )
+    assert found.body.split("\n\n") == [
+        "A1", "Q1", "L1", "L2", "text T1\ntext T2", "D1", "H1", "C1", "TW", "A2",
+    ]  # fmt: skip
+    assert found.embeds == [{"type": "telegram", "url": "https://t.me/x/1"}]
+
+
+@pytest.mark.parametrize(
+    ("lead", "form", "sentence"),
+    [
+        ("Read also:", "Subscribe", "Read also the law before you sign, he said."),
+        ("Читайте также:", "Подпишитесь", "Читайте также закон, сказал он."),
+        ("Həmçinin oxuyun:", "Abunə olun", "Həmçinin oxuyun qanunu, o dedi."),
+        ("Կարդացեք նաև՝", "Բաժանորդագրվել", "Կարդացեք նաև օրենքը, ասաց նա։"),
+        ("Կարդացեք նա\u0565\u0582՝", "Բաժանորդագրվել", "Կարդացեք նաև օրենքը, ասաց նա։"),
+    ],
+)
+def test_foreign_text_stays_out(lead: str, form: str, sentence: str) -> None:
+    found = article(
+        f'<p>Real.</p><p><strong>{lead} <a href="/en/post/x">Other headline</a></strong></p>'
+        '<div class="related"><p>R</p><span class="author">Other Person</span></div>'
+        f"<form><p>{form}</p></form><figure><img src='/a.jpg'><figcaption>CAP</figcaption></figure>"
+        f"<script>s</script><style>t</style><noscript>n</noscript><p>{sentence}</p>"
+        "<p>By Leyla Quliyeva</p>"
+    )
+    assert found.article.body == f"Real.\n\n{sentence}"
+    assert found.article.images == [
+        {"url": "https://caliber.az/a.jpg", "role": "body", "caption": "CAP"}
+    ]
+    assert found.article.authors == ["Leyla Quliyeva"]
+    assert found.article.links == []
+    assert found.notes.teasers == 1
+
+
+@pytest.mark.parametrize(
+    "teaser",
+    [
+        f"<p>{OTHER}</p>",
+        f"<p>→ {OTHER}</p>",
+        f"<p>Earlier today: {OTHER}</p>",
+        f"<p>Подробнее по ссылке: {OTHER}</p>",
+        f"<p>READ ALSO {OTHER}</p>",
+        f"<p>Read\xa0also: {OTHER} and {OTHER}</p>",
+        f"<p>Read also:<br>{OTHER}<br>{OTHER}</p>",
+        f"<h3>Read also</h3><ul><li>{OTHER}</li></ul>",
+        f"<div>Читайте также:</div><div>{OTHER}</div>",
+        f"<p>Oxuyun: {OTHER}</p>",
+        f"<p>{OTHER}, {OTHER}</p>",
+        '<p><a href="https://WWW.caliber.az/post/y?utm_source=x"><b>Headline</b></a></p>',
+        '<a href="/en/post/other"><div>Headline in a box</div></a>',
+    ],
+)
+def test_teasers(teaser: str) -> None:
+    found = article(f"<p>Before.</p>{teaser}<p>After.</p>")
+    assert found.article.body == "Before.\n\nAfter."
+    assert found.article.links == []
+    assert found.notes.teasers >= 1
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (f"<p>As {OTHER} says, it rained.</p>", "As Another story of the day says, it rained."),
+        (f"<p>It rained, see {OTHER}.</p>", "It rained, see Another story of the day."),
+        ('<p>He said: <a href="/en/post/x">it will rain</a></p>', "He said: it will rain"),
+        ('<p>He said: <a href="/en/post/x">It will rain</a>.</p>', "He said: It will rain."),
+        ('<p>He said: <a href="/en/post/x">"It rains"</a></p>', 'He said: "It rains"'),
+        ('<p><a href="/en/post/x">The road is open again.</a></p>', "The road is open again."),
+        ('<p><a href="/post/x">Դուռը բաց է։</a></p>', "Դուռը բաց է։"),
+        (
+            f"<p>Читайте также {OTHER} до конца.</p>",
+            "Читайте также Another story of the day до конца.",
+        ),
+        ('<p>Read also: the <a href="https://x.org/">statute</a></p>', "Read also: the statute"),
+        ('<p><a href="https://x.org/a">A linked report</a></p>', "A linked report"),
+        ('<p><a href="/en/category/world">World</a></p>', "World"),
+        ('<p><a href="#note">One whole line</a></p>', "One whole line"),
+        ('<p><a name="note">One whole line</a></p>', "One whole line"),
+        ('<p><a href="">One whole line</a></p>', "One whole line"),
+        ('<p><a href="/en/post/north-road-reopens">This very page</a></p>', "This very page"),
+        ("<p>Related</p>", None),
+    ],
+)
+def test_sentences_with_links_are_text(html: str, text: str | None) -> None:
+    assert body(f"<p>Before.</p>{html}") == ["Before.", *filter(None, [text])]
+
+
+def test_a_teaser_behind_a_line_break_does_not_take_its_paragraph_along() -> None:
+    assert body(f"<p>It snowed.<br>Read also: {OTHER}</p>") == ["It snowed."]
+    assert body(f"<p>It snowed.<br><br>Read also: {OTHER}<br><br>It thawed.</p>") == [
+        "It snowed.",
+        "It thawed.",
+    ]
+    assert body(f"<p>It snowed.<br>Read also:<br>{OTHER}<br>{OTHER}</p>") == ["It snowed."]
+
+
+def test_a_link_on_a_line_of_its_own_can_be_a_part_of_a_sentence() -> None:
+    assert body(f"<p>The news agency says that<br>{OTHER}<br>was long.</p>") == [
+        "The news agency says that\nAnother story of the day\nwas long."
+    ]
+
+
+@pytest.mark.parametrize("tail", ["", "<p>By Leyla Quliyeva</p>", "<p>Caliber.Az</p>"])
+def test_a_digest_keeps_its_links(tail: str) -> None:
+    found = article(f"<ul><li>{OTHER}</li><li><a href='/en/post/y'>Second</a></li></ul>{tail}")
+    assert found.article.body == "Another story of the day\n\nSecond"
+    assert [link["text"] for link in found.article.links] == ["Another story of the day", "Second"]
+    assert found.notes.teasers == 0
+
+
+@pytest.mark.parametrize(
+    ("html", "paragraphs"),
+    [
+        ("Ba&shy;ku a&nbsp;b x&#8203;y x&#x2060;y &#xFEFF;z p&#x202F;q", ["Baku a b xy xy z p q"]),
+        ("<span>N</span>ews <b>Baku</b>,<i>May</i>", ["News Baku,May"]),
+        ("one<br>two<p>a</p><p>b</p>", ["one\ntwo", "a", "b"]),
+        ("<br>one<br>two<br>&nbsp;<br>three<br/><br/><br/>four<br>", ["one\ntwo", "three", "four"]),
+        ("<p>one<span><br></span>two</p>", ["one\ntwo"]),
+        ("<p>👨&#x200d;👩&#x200d;👧 ok</p>", ["👨\u200d👩\u200d👧 ok"]),
+        ("<p>e&#x301;</p>", ["é"]),
+        ("<p>Baku &#151; Tbilisi &#x93;x&#x94; &#129;</p>", ["Baku — Tbilisi “x”"]),
+        ("<p>one<!-- c -->two</p>three<!-- x -->four", ["onetwo", "threefour"]),
+        (
+            "<p>one<p>two<div>three<b>four<p>five</i></b></div>six",
+            ["one", "two", "threefour", "five", "six"],
+        ),
+        (
+            "<article><p>a</p><article><p>b</p></article>tail</article>end",
+            ["a", "b", "tail", "end"],
+        ),
+        ("alpha<p>beta</p>gamma<b>delta</b> eps", ["alpha", "beta", "gammadelta eps"]),
+        ("<dl><dt>T<dd>D<dt>T2<dd>D2</dl>", ["T", "D", "T2", "D2"]),
+        ("<pre>a\n  b\n\nc</pre>d\ne", ["a\nb", "c", "d e"]),
+        (
+            "<table><caption>Cap</caption><tr><th>A<th>B<tr><td><p>3</p><td><p>4</p></table>",
+            ["Cap", "A B", "3 4"],
+        ),
+        ("<table><tr><td><p>Long</p><p>cell</p></td></tr></table>", ["Long", "cell"]),
+        ("<table><tr><td>a<p>b</p></td></tr></table>", ["a", "b"]),
+        ("<h2>Head</h2>text<hr>more", ["Head", "text", "more"]),
+        ("<p>H<sub>2</sub>O and 5<sup>th</sup> <q>yes</q></p>", ["H2O and 5th yes"]),
+        ("<p>2 &lt; 3 &amp; 4</p>", ["2 < 3 & 4"]),
+        (
+            '<span style="display:block">one</span><span style="DISPLAY: block">two</span>',
+            ["one", "two"],
+        ),
+        ('<div data-testid="turn-3"><article dir="auto"><p>Pasted</p></article></div>', ["Pasted"]),
+        ("<details><summary>More</summary>Inside</details>", ["More", "Inside"]),
+        ("<p>x</p><button>B</button><select><option>o</select><textarea>t</textarea>y", ["x", "y"]),
+        (
+            "<p hidden>h</p><p style='display : NONE'>n</p><p style='visibility:hidden'>v</p>ok",
+            ["ok"],
+        ),
+        ("<p>one</p><div class='ads'>ad</div>two<ins class='adsbygoogle'>x</ins>", ["one", "two"]),
+        (
+            "<p class='shareholders'>Firms</p><p class='adsorption'>Physics</p>",
+            ["Firms", "Physics"],
+        ),
+        ("<svg><text>s</text></svg><template><p>t</p></template><title>u</title>v", ["v"]),
+        ("", []),
+        (" &nbsp;<p>\u200b</p><br>", []),
+    ],
+)
+def test_paragraphs(html: str, paragraphs: list[str]) -> None:
+    assert body(html) == paragraphs
+
+
+def test_text_in_a_figure_beside_the_picture_is_text() -> None:
+    found = record(
+        "<figure><table><tr><td><img src='/a.jpg'>Cell<td>2</table><figcaption>C</figcaption>"
+        "</figure><figure><blockquote>Quote</blockquote><figcaption>Who</figcaption></figure>"
+    )
+    assert found.body == "Cell 2\n\nQuote\n\nWho"
+    assert [(image["url"], image["caption"]) for image in found.images] == [
+        ("https://caliber.az/a.jpg", "C")
+    ]
+
+
+def test_captions_of_nested_figures_are_read_once() -> None:
+    found = record(
+        "<figure><figure><img src='/a.jpg'><figcaption>In</figcaption></figure>x"
+        "<figcaption>Out</figcaption></figure>y"
+    )
+    assert found.body == "x\n\ny"
+
+
+def test_links_are_listed_in_order_with_their_text() -> None:
+    found = record(
+        '<p>See <a href="/a?b=1">the <b>first</b></a>, <a href="//x.org/y z">second</a></p>'
+        '<p><a href="mailto:a@b">mail</a> <a href="#x">top</a> <a href="javascript:x()">js</a></p>'
+        '<a href="https://x.org/long"><p>Two whole.</p><p>Paragraphs.</p></a>'
+        '<p>x<a href="https://x.org/empty"></a></p>'
+    )
+    assert found.links == [
+        {"url": "https://caliber.az/a?b=1", "text": "the first"},
+        {"url": "https://x.org/y%20z", "text": "second"},
+        {"url": "https://x.org/long", "text": "Two whole. Paragraphs."},
+    ]
+
+
+def test_text_behind_an_unclosed_or_nested_link_is_text() -> None:
+    found = record('<p>a <a href="/x">one <a href="/y">two</a> three</p><p>b</p>')
+    assert found.body == "a one two three\n\nb"
+    assert [link["text"] for link in found.links] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("html", "embeds", "text"),
+    [
+        (
+            '<iframe src="https://www.youtube.com/embed/a">no</iframe>x',
+            [("youtube", "https://www.youtube.com/embed/a")],
+            "x",
+        ),
+        (
+            '<iframe data-src="//youtu.be/a" src="about:blank"></iframe>',
+            [("youtube", "https://youtu.be/a")],
+            "",
+        ),
+        (
+            '<iframe src="https://maps.example.org/a"></iframe>',
+            [("iframe", "https://maps.example.org/a")],
+            "",
+        ),
+        ('<iframe src="https://ad.doubleclick.net/a"></iframe><iframe></iframe>', [], ""),
+        (
+            '<video><source src="/v.mp4"><source src="/v.webm">no</video>x',
+            [("video", "https://caliber.az/v.mp4"), ("video", "https://caliber.az/v.webm")],
+            "x",
+        ),
+        (
+            '<script src="https://telegram.org/w.js" data-telegram-post="ch/1"></script>x',
+            [("telegram", "https://t.me/ch/1")],
+            "x",
+        ),
+        (
+            (
+                '<blockquote class="twitter-tweet"><p>Post</p>— N '
+                '<a href="https://twitter.com/n/status/1">May</a></blockquote>'
+            ),
+            [("x", "https://twitter.com/n/status/1")],
+            "Post\n\n— N May",
+        ),
+        (
+            (
+                '<blockquote class="instagram-media" data-instgrm-permalink="https://www.instagram.com/p/x/">'
+                '<p>View <a href="https://www.instagram.com/p/x/">it</a></p></blockquote>x'
+            ),
+            [("instagram", "https://www.instagram.com/p/x/")],
+            "x",
+        ),
+        (
+            '<div class="fb-post" data-href="https://www.facebook.com/p/1"><p>no</p></div>x',
+            [("facebook", "https://www.facebook.com/p/1")],
+            "x",
+        ),
+        (
+            '<iframe src="https://notyoutube.com/a"></iframe>',
+            [("iframe", "https://notyoutube.com/a")],
+            "",
+        ),
+        (
+            '<iframe src="https://t.me/x/1"></iframe><iframe src="https://t.me/x/1"></iframe>',
+            [("telegram", "https://t.me/x/1")],
+            "",
+        ),
+    ],
+)
+def test_embeds(html: str, embeds: list[tuple[str, str]], text: str) -> None:
+    found = record(html)
+    assert [(embed["type"], embed["url"]) for embed in found.embeds] == embeds
+    assert found.body == text
+    assert found.links == []
+
+
+@pytest.mark.parametrize(
+    ("html", "urls"),
+    [
+        ('<img src="data:image/gif;base64,R0lGOD" data-src="/u/a.jpg">', ["/u/a.jpg"]),
+        ('<img src="DATA:image/gif;base64,R0lGOD">', []),
+        ('<img src="/s.jpg" srcset="/m.jpg 800w, /l.jpg 1600w">', ["/l.jpg"]),
+        ('<img src="/s.jpg" srcset="/m.jpg 1x,/l.jpg 2.5x">', ["/l.jpg"]),
+        ('<img src="/s.jpg" srcset="">', ["/s.jpg"]),
+        ('<noscript><img src="/n.jpg">words</noscript>', ["/n.jpg"]),
+        ('<img data-src="/n.jpg"><noscript><img src="/n.jpg"></noscript>', ["/n.jpg"]),
+        ('<img src="/a.jpg"><img class="zoom" src="/templates/Default/api/zoom.png">', ["/a.jpg"]),
+        ('<img src="/templates/Default/api/zoom.png" data-src="/a.jpg">', ["/a.jpg"]),
+        ('<img src="https://mc.example.org/pixel" width="1" height="1">', []),
+        ('<img src="/my photo.jpg">', ["/my%20photo.jpg"]),
+        ('<p><a href="/en/post/x"><img src="/a.jpg"></a></p>', ["/a.jpg"]),
+        ("<img><img src=''><img src='http://[bad'>", []),
+    ],
+)
+def test_pictures(html: str, urls: list[str]) -> None:
+    found = record(html)
+    assert [image["url"] for image in found.images] == [f"https://caliber.az{url}" for url in urls]
+    assert {image["role"] for image in found.images} <= {"body"}
+    assert found.body == ""
+
+
+def test_addresses_of_pictures_are_absolute() -> None:
+    found = record('<img src="//cdn.example.org/a.jpg"><img src="b.jpg"><img src="http://x.org/c">')
+    assert [image["url"] for image in found.images] == [
+        "https://cdn.example.org/a.jpg",
+        "https://caliber.az/en/post/b.jpg",
+        "http://x.org/c",
+    ]
+
+
+@pytest.mark.parametrize(
+    "tag", ["div", "span", "b", "a href='/x'", "blockquote", "figure", "ul><li"]
+)
+def test_deep_nesting(tag: str) -> None:
+    name = tag.partition(" ")[0]
+    html = f"<{tag}>" * 900 + "deep<img src='/a.jpg'>" + f"</{name}>" * 900
+    assert "deep" in body(f"<p>Before.</p>{html}<p>After.</p>")
+    assert record(f"<{tag}>" * 5_000 + "deep").title == "North road reopens"
+
+
+def test_large_bodies_take_linear_time() -> None:
+    many = "".join(
+        f"<p>t <a href='/en/post/{i}'>x</a><img src='/{i}.jpg'>"
+        f"<iframe src='https://t.me/a/{i}'></iframe></p>"
+        for i in range(5_000)
+    )
+    found = record(
+        f'<p class="{"related- " * 50_000}x" style="{"background:url(" * 20_000}">kept</p>{many}'
+        + "<br>x" * 20_000
+        + " " * 500_000
+    )
+    assert len(found.links) == len(found.images) == len(found.embeds) == 5_000
