@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from lxml import etree
-
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Image, SectionRef
@@ -50,11 +48,6 @@ _COUNT = re.compile(
     r"(?<![\w.,'’-])(?<!\d\s)(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d{1,30})(?![\s.,'’]*\d|\w)"
     r"(?!\s*(?:[kкmм]|тыс|млн|min|mln|mil|thousand|million|հազ|մլն)(?:\b|\.))",
     re.IGNORECASE,
-)
-# The outermost elements of the class, so that none is looked through twice.
-_ROOTS = etree.XPath(
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' post ')]"
-    "[not(ancestor::*[contains(concat(' ', normalize-space(@class), ' '), ' post ')])]"
 )
 _LINKS = frozenset({"a"})
 
@@ -119,8 +112,13 @@ def _parts(page: Page, site: Site) -> dict[str, Element]:
 
     The root is the first that holds a headline or a body.
     """
-    roots = cast("list[Element]", _ROOTS(page.root))
+    roots = page.classes(ROOT).get(ROOT, [])
+    seen: set[Element] = set()
     for root in roots:
+        nested = any(outer in seen for outer in root.iterancestors())
+        seen.add(root)
+        if nested:  # was looked through with the outer one
+            continue
         found: dict[str, Element] = {}
         for element in cast("list[Element]", root.xpath(".//*[contains(@class, 'post_')]")):
             for name in attribute(element, "class").split():

@@ -1,0 +1,558 @@
+"""Article pages: frame and head → record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caliber_crawler.errors import NotAnArticle
+from caliber_crawler.pages.article import MAX_INT64, ParsedArticle, parse_article
+from caliber_crawler.records import clean
+from tests.pages import ARTICLE_URL, SITE, article, article_html, card_html, page
+
+ELEVEN = [
+    "Engineers say the northern road may open again before the summer, though no date is set.",
+    'A plan of last year spoke of "a lasting repair", to be shown to the council in July.',
+    "Work stopped in February 2022, when the old bridge was closed, and has stood still since.",
+    "Whatever is decided about the bridge will settle what becomes of the villages' only bus.",
+    '"We do not speak of it," one driver told this desk.',
+    "What the new mayor intends is not known either.",
+    "In January the mayor telephoned the ministry, to the surprise of the council.",
+    '"Talks go on," an official wrote. "Nobody should guess at them."',
+    "All agree that the contract of 1997 no longer helps; none agree on ending it.",
+    "Some would cancel it at once, others would wait for an offer.",
+    'For now, the notice reads, the road "remains closed to lorries".',
+]
+AT = datetime(2025, 4, 2, 9, 24, tzinfo=UTC)
+
+
+def test_a_whole_page() -> None:
+    body = "\n".join(f"<p>{text}</p>" for text in ELEVEN) + "<p>By Leyla Quliyeva</p>"
+    parsed = article(body, title="Villagers: doubts over the northern road before the summer")
+    found = clean(parsed.article)
+    assert found.title == "Villagers: doubts over the northern road before the summer"
+    assert found.sections == [{"slug": "world", "name": "WORLD"}]
+    assert found.published_at == AT
+    assert found.body.split("\n\n") == ELEVEN
+    assert found.authors == ["Leyla Quliyeva"]
+    assert found.views == 141
+    assert (found.id, found.language, found.slug) == (
+        "en/north-road-reopens",
+        "en",
+        "north-road-reopens",
+    )
+    assert found.url == ARTICLE_URL
+    assert found.attribution == f'<a href="{ARTICLE_URL}">Caliber.az</a>'
+    assert found.extraction == {
+        "method": "template",
+        "layout": "post-2025",
+        "missing": ["description", "images"],
+    }
+    assert found.links == found.embeds == found.aliases == []
+    assert found.alternates == {}
+    assert vars(parsed.notes) == {
+        "unknown_time": None,
+        "time_without_clock": False,
+        "unknown_views": None,
+        "teasers": 0,
+    }
+
+
+def test_a_russian_page() -> None:
+    found = article(
+        "<p>Дорога открыта.</p><p>Автор: Анна Сидорова</p>",
+        url="https://caliber.az/post/doroga",
+        title="Дорога открыта ФОТО",
+        section='<a href="/category/mir"><div class="post_categoty">МИР</div></a>',
+        time="25 Июня 2026 17:24",
+        views="Просмотров: 12 345",
+    ).article
+    assert (found.id, found.language) == ("ru/doroga", "ru")
+    assert found.title == "Дорога открыта ФОТО"
+    assert found.sections == [{"slug": "mir", "name": "МИР"}]
+    assert found.published_at == datetime(2026, 6, 25, 13, 24, tzinfo=UTC)
+    assert (found.authors, found.views) == (["Анна Сидорова"], 12_345)
+
+
+# --- headline
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("Baku - Tbilisi: new route", "Baku - Tbilisi: new route"),
+        ("New route | analysis", "New route | analysis"),
+        ("New route - Caliber.Az", "New route - Caliber.Az"),
+        ("Caliber.Az", "Caliber.Az"),
+        ("North <b>road</b> <i>re</i>opens today", "North road reopens today"),
+        ("One<br>two", "One two"),
+        ("  Nor\xadth\u200b \n road ", "North road"),
+        ("A &amp; B &#150; C", "A & B – C"),
+        ("Road<script>x()</script><style>y</style> open", "Road open"),
+        ("", None),
+        ("\u200b", None),
+    ],
+)
+def test_headlines(html: str, title: str | None) -> None:
+    head = '<title>Earlier - Caliber.Az</title><meta property="og:title" content="Earlier">'
+    assert article(title=html, head=head).article.title == title
+
+
+# --- time
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        "02 April 2025 13:24",
+        '02 April 2025 13:24<a href="/editor">[edit]</a>',
+        '<a href="/editor">edit of 3 May 2025</a> 02 April 2025 13:24',
+        '<span>02 April 2025 13:24</span> <a href="/e">edit</a>',
+        "02 April 2025 <span>13:24</span>",
+        '<a href="/archive">02 April 2025</a> 13:24',
+        "02 April 2025<br>13:24",
+        "<i class='icon'></i>02&nbsp;April 2025 &shy;13:24",
+        "<!-- 01 May 2020 -->02 April 2025 13:24",
+        '<time datetime="2025-04-02T13:24:00+04:00">two hours ago</time>',
+        '<time datetime="2020-01-01T00:00:00+04:00">02 April 2025 13:24</time>',
+    ],
+)
+def test_time_boxes(box: str) -> None:
+    parsed = article(time=box)
+    assert parsed.article.published_at == AT
+    assert parsed.notes.unknown_time is None
+    assert not parsed.notes.time_without_clock
+
+
+def test_the_visible_time_wins_over_the_head() -> None:
+    head = (
+        '<meta property="article:published_time" content="2020-01-01T00:00:00Z">'
+        '<script type="application/ld+json">{"@type":"NewsArticle",'
+        '"datePublished":"2024-05-03T10:00:00Z","dateModified":"2024-06-03T10:00:00Z"}</script>'
+    )
+    assert article(time="3 May 2024 10:00", head=head).article.published_at == datetime(
+        2024, 5, 3, 6, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta property="article:published_time" content="2025-04-02T13:24:00+04:00">',
+        '<meta property="article:published_time" content="2025-04-02T13:24:00">',
+        (
+            '<script type="application/ld+json">[{"@type":"NewsArticle","datePublished":'
+            '"2025-04-02T09:24:00Z","dateModified":"2025-05-01T00:00:00Z"}]</script>'
+        ),
+    ],
+)
+def test_the_head_tells_a_time_that_the_page_hides(head: str) -> None:
+    html = article_html(head=head).replace('<div class="post_time">02 April 2025 13:24</div>', "")
+    parsed = parse_article(page(html), SITE)
+    assert parsed.article.published_at == AT
+    assert parsed.notes.unknown_time is None
+
+
+def test_a_time_not_understood_is_noted() -> None:
+    parsed = article(time="long ago")
+    assert parsed.article.published_at is None
+    assert parsed.notes.unknown_time == "long ago"
+    assert "published_at" in parsed.article.extraction["missing"]  # type: ignore[index]
+
+
+def test_a_day_alone_is_noted() -> None:
+    parsed = article(time="02 April 2025")
+    assert parsed.article.published_at == datetime(2025, 4, 1, 20, tzinfo=UTC)
+    assert parsed.notes.time_without_clock
+
+
+# --- views
+
+
+@pytest.mark.parametrize(
+    ("shown", "views"),
+    [
+        ("Views: 141", 141),
+        ("Views: 0", 0),
+        ("Views: 1 234", 1_234),
+        ("Views: 1,234,567", 1_234_567),
+        ("Views: 1\xa0234\u202f567", 1_234_567),
+        ("Просмотров: 12 345", 12_345),
+        ("Դիտումներ՝ 12", 12),
+        ("12 просмотров", 12),
+        ("<span>Views</span>: <b>141</b>", 141),
+        ("Views: 12. Likes: 3", 12),
+        (f"Views: {MAX_INT64}", MAX_INT64),
+    ],
+)
+def test_views(shown: str, views: int) -> None:
+    parsed = article(views=shown)
+    assert parsed.article.views == views
+    assert parsed.notes.unknown_views is None
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Views:", "Views: 9223372036854775808", "Views: 1.2K", "Views: 3,5 тыс.", "Views: 2 млн",
+        "Views: -5", "Views: 1e5", "Views: 12 34", "Views: many", "Views: ²",
+        "Views: " + "9" * 50_000,
+    ],
+)  # fmt: skip
+def test_counts_that_cannot_be_had_are_noted(shown: str) -> None:
+    parsed = article(views=shown)
+    assert parsed.article.views is None
+    assert parsed.notes.unknown_views == shown[:100]
+
+
+def test_no_counter_is_nothing_odd() -> None:
+    parsed = article(views="")
+    assert (parsed.article.views, parsed.notes.unknown_views) == (None, None)
+
+
+# --- sections
+
+
+@pytest.mark.parametrize(
+    ("label", "sections"),
+    [
+        ('<div class="post_categoty">WORLD</div>', [("world", "WORLD")]),
+        ('<div class="post_categoty"> wor\xadld </div>', [("world", "world")]),
+        ('<div class="post_category">WORLD</div>', [("world", "WORLD")]),
+        ('<a href="/en/category/w2"><div class="post_categoty">WORLD</div></a>', [("w2", "WORLD")]),
+        ('<a class="post_categoty" href="/en/category/w2">WORLD</a>', [("w2", "WORLD")]),
+        ('<div class="post_categoty">SCIENCE</div>', [(None, "SCIENCE")]),
+        (
+            (
+                '<div class="post_categoty"><a href="/en/category/world">WORLD</a>, '
+                '<a href="/en/category/sport">SPORT</a></div>'
+            ),
+            [("world", "WORLD"), ("sport", "SPORT")],
+        ),
+        ('<div class="post_categoty"><a href="/en/post/x">WORLD</a></div>', [("world", "WORLD")]),
+        ('<div class="post_categoty"></div>', []),
+        ("", []),
+    ],
+)
+def test_sections(label: str, sections: list[tuple[str | None, str]]) -> None:
+    found = article(section=label).article.sections
+    assert [(section["slug"], section["name"]) for section in found] == sections
+
+
+# --- authors
+
+
+def ld(json: str) -> str:
+    return f'<script type="application/ld+json">{json}</script>'
+
+
+@pytest.mark.parametrize(
+    ("head", "authors"),
+    [
+        (
+            ld(
+                '{"@graph":[{"@type":"WebPage"},{"@type":["NewsArticle"],"author":[{"@type":"Person",'
+                '"name":"A. One"},{"name":"By B. Two"},{"name":"A. One"}]}]}'
+            ),
+            ["A. One", "B. Two"],
+        ),
+        (ld('[[{"@type":"NewsArticle","author":"C. Three"}]]'), ["C. Three"]),
+        (ld('{"@type":"https://schema.org/Article","author":["C. Three"]}'), ["C. Three"]),
+        (ld('{"@type":"WebPage","mainEntity":{"@type":"Article","author":"C. T"}}'), ["C. T"]),
+        (ld('<!--\n{"@type":"Article","author":"C. Three"};\n-->'), ["C. Three"]),
+        (ld('{"@type":"Article","headline":"two\nlines","author":"C. Three"}'), ["C. Three"]),
+        (ld('{"@type":"Article","author":{"@type":"NewsMediaOrganization","name":"Abc"}}'), []),
+        (ld('{"@type":"Article","author":{"@type":["Organization"],"name":"Abc"}}'), []),
+        (ld('{"@type":"Article","author":{"name":["x"]}}'), []),
+        (ld('{"@type":"Article","author":null}'), []),
+        (ld('{"@type":[{"a":[]},5,null],"author":"A. One"}'), []),
+        (ld('{"@type":"Article","author":"A. On'), []),
+        (ld("[" * 100_000), []),
+        (ld("null") + ld('{"\\u0000":1,"@type":"Article","author":"A. One"}'), ["A. One"]),
+        ('<meta name="author" content="By A. One, 3 May 2024">', ["A. One"]),
+        ('<meta name="Author" content="Caliber.Az">', []),
+        ("", []),
+    ],
+)
+def test_authors_of_the_head(head: str, authors: list[str]) -> None:
+    assert article(head=head).article.authors == authors
+
+
+def test_the_byline_wins_over_the_head() -> None:
+    head = '<meta name="author" content="B. Two">'
+    assert article("<p>x</p><p>By A. One</p>", head=head).article.authors == ["A. One"]
+    assert article("<p>x</p><p>By Caliber.Az</p>", head=head).article.authors == []
+
+
+def test_a_byline_behind_the_signature_of_the_house() -> None:
+    found = article("<p>Snow.</p><p>By A. One</p><p>Caliber.Az</p><p>Views: 3</p>").article
+    assert (found.body, found.authors) == ("Snow.", ["A. One"])
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://caliber.az/", "https://caliber.az/en/", "https://caliber.az/en/category/world",
+        "https://caliber.az/post/north-road-reopens", "https://example.org/en/post/north-road-reopens",
+        "", "#", "undefined", "null", "http://[bad", "/en/post/", "javascript:void(0)",
+        "/en/post/north-road-reopens", "https://www.caliber.az/en/post/north-road-reopens/?utm_id=1",
+    ],
+)  # fmt: skip
+def test_canonical_links_that_change_nothing(href: str) -> None:
+    found = article(head=f'<link rel="canonical" href="{href}">').article
+    assert (found.url, found.id, found.aliases) == (ARTICLE_URL, "en/north-road-reopens", [])
+
+
+def test_the_canonical_link_names_the_address() -> None:
+    head = '<link rel="Canonical" href="//caliber.az/en/post/north-road">'
+    found = article(head=head).article
+    assert found.url == "https://caliber.az/en/post/north-road"
+    assert (found.id, found.slug) == ("en/north-road", "north-road")
+    assert found.aliases == [ARTICLE_URL]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://www.Caliber.AZ:80/en/post/north-road-reopens/?fbclid=1#top",
+        "https://caliber.az/en/post/north-road-reopens/amp",
+        "https://caliber.az/amp/en/post/north-road-reopens?amp=1",
+    ],
+)
+def test_variants_of_an_address_are_one_article(url: str) -> None:
+    found = article(url=url).article
+    assert (found.url, found.id) == (ARTICLE_URL, "en/north-road-reopens")
+
+
+def test_addresses_that_differ_by_a_number_are_two_articles() -> None:
+    ids = {article(url=f"{ARTICLE_URL}?id={number}").article.id for number in (1, 2)}
+    assert ids == {"en/north-road-reopens?id=1", "en/north-road-reopens?id=2"}
+
+
+def test_an_address_that_is_no_articles_has_no_identity() -> None:
+    found = article(url="https://caliber.az/preview/1").article
+    assert (found.id, found.language) == (None, None)
+    assert found.url == "https://caliber.az/preview/1"
+
+
+def test_other_editions() -> None:
+    head = (
+        '<link rel="alternate" hreflang="ru" href="/post/sever">'
+        '<link rel="alternate" hreflang="hy" href="https://caliber.az/am/post/hyusis">'
+        f'<link rel="alternate" hreflang="en" href="{ARTICLE_URL}">'
+        '<link rel="alternate" hreflang="x-default" href="/az/post/no">'
+        '<link rel="alternate" hreflang="az" href="/az/">'
+        '<link rel="alternate" type="application/rss+xml" href="/az/post/feed">'
+    )
+    assert article(head=head).article.alternates == {
+        "ru": "https://caliber.az/post/sever",
+        "am": "https://caliber.az/am/post/hyusis",
+    }
+
+
+def test_the_edition_switch_tells_other_editions() -> None:
+    header = '<a href="/post/sever">ru</a><a href="/arm/"><img alt="arm"></a>'
+    assert article(header=header).article.alternates == {"ru": "https://caliber.az/post/sever"}
+
+
+# --- pictures and description
+
+
+@pytest.mark.parametrize(
+    ("cover", "url"),
+    [
+        ("background-image:url(/a.jpg)", "/a.jpg"),
+        ("background-image:url('/a b.jpg')", "/a%20b.jpg"),
+        ("background-image: URL( &quot;/a(1).jpg&quot; );color:red", "/a(1).jpg"),
+        ("color:red;background:#fff url(//caliber.az/a.jpg) no-repeat", "/a.jpg"),
+        ("background-image:linear-gradient(red,blue),url(/a.jpg)", "/a.jpg"),
+        ("background-image:url(data:image/png;base64,AA==),url(/a.jpg)", "/a.jpg"),
+        ("background-image:url(data:image/png;base64,AA==)", "/og.jpg"),
+        ("background-image:url('data:image/svg+xml;utf8,&lt;svg a=url(x)>')", "/og.jpg"),
+        ("background-image:url()", "/og.jpg"),
+        ("background-image:none", "/og.jpg"),
+        ("list-style-image:url(/a.jpg)", "/og.jpg"),
+        ("background-image:url(/templates/Default/api/zoom.png)", "/og.jpg"),
+        ("background-image:url(/a.jpg", "/og.jpg"),
+        ("background:url(" * 50_000, "/og.jpg"),
+    ],
+)
+def test_covers(cover: str, url: str) -> None:
+    found = article(
+        cover=f'<div class="post_cover" style="{cover}"></div>',
+        head='<meta property="og:image" content="/og.jpg">',
+    ).article
+    assert found.images == [{"url": f"https://caliber.az{url}", "role": "cover", "caption": None}]
+
+
+@pytest.mark.parametrize(
+    "cover",
+    [
+        '<div class="post_cover" data-bg="/a.jpg" style="background-image:url(data:,)"></div>',
+        '<div class="post_cover"><img src="/a.jpg"></div>',
+        '<div class="post_cover"><img src="/templates/X/api/zoom.png"><img src="/a.jpg"></div>',
+        '<div class="post_cover"><a><div style="background-image:url(/a.jpg)"></div></a></div>',
+    ],
+)
+def test_covers_of_other_make(cover: str) -> None:
+    found = article('<img src="/a.jpg"><img src="/b.jpg">', cover=cover).article
+    assert [(image["url"], image["role"]) for image in found.images] == [
+        ("https://caliber.az/a.jpg", "cover"),
+        ("https://caliber.az/b.jpg", "body"),
+    ]
+
+
+def test_a_video_in_the_place_of_the_cover() -> None:
+    cover = '<div class="post_cover"><iframe src="https://youtu.be/a"></iframe></div>'
+    found = article('<iframe src="https://t.me/a/1"></iframe>', cover=cover).article
+    assert [embed["type"] for embed in found.embeds] == ["youtube", "telegram"]
+
+
+def test_the_heads_picture_stands_in_only_where_there_is_none() -> None:
+    head = '<meta property="og:image" content="https://caliber.az/og.jpg">'
+    assert [i["url"] for i in article('<img src="/b.jpg">', head=head).article.images] == [
+        "https://caliber.az/b.jpg"
+    ]
+
+
+def test_description() -> None:
+    head = (
+        '<meta name="Description" content=" Sno\xadw "><meta property="og:description" content="x">'
+    )
+    assert article(head=head).article.description == "Snow"
+    assert article(head='<meta name="description" content="">').article.description is None
+
+
+# --- frame
+
+
+def test_the_frame_that_holds_the_article_is_found() -> None:
+    html = f'<div class="post"><p>A box</p></div>{article_html()}'
+    assert parse_article(page(html), SITE).article.body == "Snow fell."
+
+
+def test_parts_outside_the_frame_do_not_count() -> None:
+    html = (
+        f'<h1 class="post_title">Other</h1><div class="post_hits">9</div>{article_html(views="")}'
+    )
+    found = parse_article(page(html), SITE).article
+    assert (found.title, found.views) == ("North road reopens", None)
+
+
+def test_a_title_alone_makes_a_record() -> None:
+    found = parse_article(page('<i class="post x"><b class="post_title">T</b></i>'), SITE).article
+    assert (found.title, found.body) == ("T", "")
+    assert found.extraction is not None
+    assert set(found.extraction["missing"]) == {
+        "description", "authors", "sections", "published_at", "body", "images", "views",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("html", "kind", "url"),
+    [
+        (b"", "unknown", ARTICLE_URL),
+        (b" \n\t", "unknown", ARTICLE_URL),
+        (b"\x00\x00", "unknown", ARTICLE_URL),
+        (b"\xff\xfe", "unknown", ARTICLE_URL),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, "unknown", ARTICLE_URL),
+        (b"<", "unknown", ARTICLE_URL),
+        (b"<!doctype html><!-- x", "unknown", ARTICLE_URL),
+        (b'{"a": 1}', "unknown", ARTICLE_URL),
+        (b"<h1>Page not found</h1>", "unknown", ARTICLE_URL),
+        (b"<?xml version='1.0'?><rss><channel/></rss>", "unknown", ARTICLE_URL),
+        (b"<div class='posts'><h1 class='post_titles'>T</h1></div>", "unknown", ARTICLE_URL),
+        (card_html().encode(), "list", "https://caliber.az/en/category/world"),
+        (card_html().encode(), "list", ARTICLE_URL),
+        (card_html().encode(), "home", "https://caliber.az/en/"),
+        (b"<div class='post'></div>", "empty", ARTICLE_URL),
+    ],
+)
+def test_pages_without_an_article(html: bytes, kind: str, url: str) -> None:
+    with pytest.raises(NotAnArticle) as caught:
+        parse_article(page(html, url), SITE)
+    assert caught.value.kind == kind
+
+
+def test_the_reason_quotes_the_page() -> None:
+    with pytest.raises(NotAnArticle, match="Page not found"):
+        parse_article(page("<title>T</title><h1>Page <b>not</b> found</h1>"), SITE)
+
+
+def test_a_headline_like_an_error_text_is_a_headline() -> None:
+    assert article(title="Page not found: a lost archive").article.title is not None
+
+
+def test_many_frames_take_no_long_time() -> None:
+    html = '<div class="post">' * 1_500 + "</div>" * 1_500 + '<b class="post_title">T</b>' * 20_000
+    with pytest.raises(NotAnArticle):
+        parse_article(page(html), SITE)
+
+
+# --- whatever comes
+
+
+@lru_cache(maxsize=1)
+def _valid() -> bytes:
+    body = (
+        '<p>One <a href="/en/post/x">two</a><br>three</p><figure><img src="/a.jpg"><figcaption>c'
+        '</figcaption></figure><table><tr><td>1</table><iframe src="https://t.me/a/1"></iframe>'
+    )
+    head = '<link rel="canonical" href="/en/post/x"><meta name="author" content="A. One">' + ld(
+        '{"@type":"NewsArticle","author":[{"name":"A. One"}],"datePublished":"2025-04-02"}'
+    )
+    cover = '<div class="post_cover" style="background-image:url(/c.jpg)"></div>'
+    return article_html(body, head=head, cover=cover).encode()
+
+
+def read(html: bytes, url: str = ARTICLE_URL) -> ParsedArticle | None:
+    try:
+        return parse_article(page(html, url), SITE)
+    except NotAnArticle:
+        return None
+
+
+@given(html=st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_arbitrary_bytes_raise_nothing_else(html: bytes) -> None:
+    assert read(html) is None
+
+
+@given(
+    at=st.integers(0, len(_valid())),
+    gone=st.integers(0, 60),
+    put=st.one_of(
+        st.binary(max_size=20),
+        st.sampled_from(
+            [b"<", b">", b'"', b"&#", b"<!--", b"</div>", b"<p", b"\x00", b"<template>"]
+        ),
+    ),
+)
+@settings(max_examples=100, deadline=None)
+def test_damaged_pages_raise_nothing_else(at: int, gone: int, put: bytes) -> None:
+    html = _valid()[:at] + put + _valid()[at + gone :]
+    parsed = read(html)
+    if parsed is not None:
+        record = clean(parsed.article)
+        assert record.url is not None
+        assert record.url.startswith("https://caliber.az/")
+        for image in record.images:
+            assert image["url"].startswith(("http://", "https://"))
+
+
+@given(keep=st.integers(0, len(_valid())))
+@settings(max_examples=60, deadline=None)
+def test_cut_off_pages_give_what_is_there(keep: int) -> None:
+    parsed = read(_valid()[:keep])
+    whole = read(_valid())
+    assert whole is not None
+    if parsed is not None:
+        # The last letter may be the beginning of a tag.
+        assert whole.article.body.startswith(parsed.article.body.removesuffix("<").strip())
