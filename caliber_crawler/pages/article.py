@@ -17,7 +17,7 @@ from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Image, SectionRef
 from caliber_crawler.pages import media, metadata
 from caliber_crawler.pages.body import Body, read_body
-from caliber_crawler.pages.html import Element, Page, attribute, words
+from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.pages.section import CARD, editions, section_links
 from caliber_crawler.people import clean_authors, split_byline
 from caliber_crawler.records import add_sections
@@ -211,7 +211,8 @@ def _sections(parts: dict[str, Element], page: Page, site: Site) -> list[Section
 
 
 def _section_slug(link: Element, page: Page, site: Site) -> str | None:
-    address = site.address(attribute(link, "href"), page.url)
+    href = href_of(link)
+    address = site.address(href, page.url) if href else None
     return address.slug if address and address.kind == "section" else None
 
 

@@ -26,7 +26,7 @@ from lxml import etree
 from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import BLOCKS, Element, attribute, words
+from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, words
 from caliber_crawler.pages.teasers import Run, pointing_lines
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
@@ -237,8 +237,8 @@ class _Reader:
 
     def _open_link(self, element: Element) -> None:
         """Note a link's beginning. One within the page (``#top``) or without address is none."""
-        href = attribute(element, "href")
-        if not href or href.startswith("#"):
+        href = href_of(element)
+        if not href:
             self._link = None
             return
         url = self._resolve(href)

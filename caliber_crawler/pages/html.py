@@ -104,6 +104,12 @@ def attribute(element: Element, name: str) -> str:
     return (element.get(name) or "").strip()
 
 
+def href_of(link: Element) -> str:
+    """The address of a link; "" when it has none or only leads to a place on its own page."""
+    href = attribute(link, "href")
+    return "" if href.startswith("#") else href
+
+
 def raw_text(element: Element) -> str:
     """All text within an element as the source has it, in order."""
     return "".join(cast("Iterable[str]", element.itertext()))

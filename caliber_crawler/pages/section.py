@@ -13,7 +13,7 @@ from functools import cached_property
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import Element, Page, attribute, part, raw_text, words
+from caliber_crawler.pages.html import Element, Page, attribute, href_of, part, raw_text, words
 from caliber_crawler.site import SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
@@ -178,11 +178,12 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
     section: SectionRef | None = None
     linked_words = None
     for link in element.iter("a"):
-        address = site.address(attribute(link, "href"), page_url)
+        target = href_of(link)
+        address = site.address(target, page_url) if target else None
         if address is None:
             continue
         if address.kind == "article" and article is None:
-            article, href = address, site.resolve(attribute(link, "href"), page_url) or ""
+            article, href = address, site.resolve(target, page_url) or ""
         if address.kind == "article":
             linked_words = linked_words or words(link)
         elif address.kind == "section" and section is None:

@@ -1,0 +1,206 @@
+"""List pages: cards, sections, editions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caliber_crawler.items import Card
+from caliber_crawler.pages.section import parse_list
+from tests.pages import ARTICLE_URL, HEADER, SITE, article_html, card_html, listing, page
+
+
+def only_card(html: str) -> Card:
+    (card,) = listing(html).cards
+    return card
+
+
+def test_a_card() -> None:
+    found = listing(HEADER + card_html())
+    assert found.cards == [
+        Card(
+            url="https://caliber.az/en/post/another-story",
+            href="https://caliber.az/en/post/another-story",
+            title="Another story",
+            section={"slug": "world", "name": "WORLD"},
+            time_text="01 April 2025 10:00",
+            published_at=datetime(2025, 4, 1, 6, tzinfo=UTC),
+            image="https://caliber.az/media/photos/normal/aa.webp",
+        )
+    ]
+    assert (found.language, found.broken_cards, found.unknown_times) == ("en", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "/en/post/x", "//caliber.az/en/post/x", "../post/x", "HTTPS://CALIBER.AZ/en/post/x",
+        "http://www.caliber.az:80/en/post/x/", "https://caliber.az:443/en/post/x?utm_source=a#b",
+        " /en/post/x\n", "/en//post/./x",
+    ],
+)  # fmt: skip
+def test_addresses_of_cards(href: str) -> None:
+    card = only_card(card_html(href))
+    assert card.url == "https://caliber.az/en/post/x"
+    assert card.href.startswith(("http://", "https://", "HTTPS://"))
+    assert SITE.canonical(card.href) == card.url
+
+
+@pytest.mark.parametrize(
+    "href",
+    ["", "#", "https://example.org/en/post/x", "/en/category/world", "mailto:a@b", "http://[bad"],
+)
+def test_broken_cards_are_counted(href: str) -> None:
+    found = listing(card_html(href) + card_html())
+    assert found.broken_cards == 1
+    assert [card.title for card in found.cards] == ["Another story"]
+
+
+def test_one_article_under_two_addresses_has_a_card_for_each() -> None:
+    found = listing(card_html("/en/post/x") + card_html("/en/post/x") + card_html("/en/post/x/?"))
+    assert [card.url for card in found.cards] == ["https://caliber.az/en/post/x"] * 2
+    assert len({card.href for card in found.cards}) == 2
+    assert found.cards_by_url == {"https://caliber.az/en/post/x": found.cards[0]}
+
+
+def test_addresses_that_differ_by_a_number_are_two_articles() -> None:
+    found = listing(card_html("/en/post/x?id=1") + card_html("/en/post/x?id=2"))
+    assert len(found.cards_by_url) == 2
+
+
+def test_unknown_times_are_counted() -> None:
+    found = listing(card_html(time="soon") + card_html("/en/post/y", time=""))
+    assert found.unknown_times == 1
+    assert [card.time_text for card in found.cards] == ["soon", None]
+    assert {card.published_at for card in found.cards} == {None}
+
+
+@pytest.mark.parametrize(
+    ("parts", "section"),
+    [
+        ({"category_href": ""}, {"slug": None, "name": "WORLD"}),
+        ({"category": ""}, {"slug": "world", "name": "world"}),
+        ({"category": "", "category_href": "#"}, None),
+        ({"category": "МИР", "category_href": "/category/mir"}, {"slug": "mir", "name": "МИР"}),
+    ],
+)
+def test_sections_of_cards(parts: dict[str, str], section: object) -> None:
+    assert only_card(card_html(**parts)).section == section
+
+
+@pytest.mark.parametrize(
+    ("box", "image"),
+    [
+        ('<div class="float_block_image" style="background-image:url(/a.webp)">', "/a.webp"),
+        ('<div class="float_block_image" data-bg="/a.webp">', "/a.webp"),
+        ('<div class="float_block_image"><img src="data:," data-src="/a.webp">', "/a.webp"),
+        ('<div class="float_block_image" style="background-image:url(data:,a)">', None),
+        ('<div class="float_block_image">', None),
+        ("<div>", None),
+    ],
+)
+def test_pictures_of_cards(box: str, image: str | None) -> None:
+    card = only_card(f'<div class="float_block">{box}</div><a href="/en/post/x">Words</a></div>')
+    assert card.image == (image and f"https://caliber.az{image}")
+    assert card.title == "Words"
+
+
+def test_a_headline_with_markup() -> None:
+    assert only_card(card_html(title="A <b>bold</b> start<br>of &amp; end")).title == (
+        "A bold start of & end"
+    )
+
+
+@pytest.mark.parametrize(
+    ("switch", "editions"),
+    [
+        (HEADER + '<a href="/en/">en</a>', [("ru", "ru"), ("arm", "arm")]),
+        ('<a href="/"> RU\u200b </a><a href="/am/">Arm</a>', [("ru", "ru"), ("arm", "am")]),
+        ('<a href="/hy/"><img src="/f/1.png" alt="ARM"></a>', [("arm", "hy")]),
+        ('<a href="/hy"><span><i></i><img alt="arm"></span></a>', [("arm", "hy")]),
+        ('<a href="/hy/"><img src="/flags/arm.png?v=2"></a>', [("arm", "hy")]),
+        ('<a href="/hy/" title="arm"><i></i></a>', [("arm", "hy")]),
+        ('<a href="/hy/" hreflang="hy"></a>', [("hy", "hy")]),
+        ('<a href="/hy/" aria-label="Հայերեն"></a>', [("հայերեն", "hy")]),
+        ('<a href="/am/"><b>a</b><b>rm</b></a>', [("arm", "am")]),
+        ('<a href="//www.caliber.az/am">arm</a>', [("arm", "am")]),
+        ('<a href="https://caliber.az/post/y">РУС</a>', [("ru", "ru")]),
+        ('<a href="/category/mir">ru</a><a href="/search/abc">ru</a>', [("ru", "ru")]),
+        ('<a href="https://arm.caliber.az/">arm</a>', []),
+        ('<a href="/">Caliber.Az</a><a href="/arm/">Read the Armenian edition</a>', []),
+        ('<a href="/en/post/x">en</a><a href="#">ru</a><a>ru</a><a href="">arm</a>', []),
+        ('<a href="/rss"><img src="/rss.png"></a><a href="/media/x">ru</a>', []),
+    ],
+)  # fmt: skip
+def test_edition_switches(switch: str, editions: list[tuple[str, str]]) -> None:
+    found = listing(switch).editions
+    assert [(edition.label, edition.address.language) for edition in found] == editions
+
+
+@pytest.mark.parametrize(
+    ("html", "sections"),
+    [
+        ('<a href="/en/category/world">WORLD</a>', [("en", "world", "WORLD")]),
+        ('<a href="/category/mir"><b>МИ</b>Р</a>', [("ru", "mir", "МИР")]),
+        ('<a href="/am/category/a?utm_id=1#x">Ա</a>', [("am", "a", "Ա")]),
+        ('<a href="/en/category/w"><img></a><a href="/en/category/w">W</a>', [("en", "w", "W")]),
+        ('<a href="/en/category/w" title="Ww"><img></a>', [("en", "w", "Ww")]),
+        ('<a href="/en/category/w"><img alt="Ww"></a>', [("en", "w", "Ww")]),
+        ('<a href="/en/category/w"></a>', [("en", "w", "w")]),
+        ('<a href="/en/category/w/2">2</a><a href="/en/category/">all</a>', []),
+        ('<a href="https://example.org/category/w">W</a>', []),
+    ],
+)
+def test_sections_of_the_navigation(html: str, sections: list[tuple[str, str, str]]) -> None:
+    found = listing(html).sections
+    assert [(link.language, link.ref["slug"], link.ref["name"]) for link in found] == sections
+
+
+def test_the_navigation_names_sections_before_the_cards_do() -> None:
+    found = listing(card_html(category="Of the card") + HEADER)
+    assert [link.ref["name"] for link in found.sections] == ["WORLD", "SPORT"]
+
+
+def test_the_edition_of_a_list_is_its_address_own() -> None:
+    assert listing("", "https://caliber.az/category/mir").language == "ru"
+    assert listing("", "https://caliber.az/am/").language == "am"
+    assert listing("", "https://example.org/en/").language is None
+
+
+def test_an_article_page_has_a_list_too() -> None:
+    found = parse_list(page(article_html()), SITE)
+    assert [card.title for card in found.cards] == ["Another story"]
+    assert found.url == ARTICLE_URL
+
+
+@pytest.mark.parametrize("html", ["", " ", "\x00", "<", "{}", "<h1>Page not found</h1>"])
+def test_pages_without_cards(html: str) -> None:
+    found = listing(html)
+    assert (found.cards, found.sections, found.editions, found.broken_cards) == ([], [], [], 0)
+
+
+def test_nested_and_many_cards() -> None:
+    nested = '<div class="float_block">' * 500 + card_html() + "</div>" * 500
+    assert len(listing(nested).cards) == 1
+    many = "".join(card_html(f"/en/post/{number}") for number in range(2_000))
+    assert len(listing(many).cards) == 2_000
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [card_html(), HEADER, "<a href='", "'>", "</div>", "<a href=/am/>arm", "<!--"]
+            ),
+            st.text(max_size=10),
+        ),
+        max_size=8,
+    ).map("".join)
+)
+@settings(max_examples=80, deadline=None)
+def test_lists_never_raise(html: str) -> None:
+    found = listing(html)
+    assert len({card.href for card in found.cards}) == len(found.cards)
