@@ -176,10 +176,19 @@ def _canonical(base: str, url: str) -> str | None:
     try:
         if _endpoint(urlsplit(url)) != _endpoint(origin):
             return None
-        # w3lib settles percent-encoding, the order of parameters and the fragment.
-        parts = urlsplit(canonicalize_url(url))
+        # Path parameters (`;x`) are settled only on a second pass; further ones change nothing.
+        for _ in range(4):
+            before, url = url, _settled(origin, url)
+            if url == before:
+                break
     except ValueError:
         return None
+    return url
+
+
+def _settled(origin: SplitResult, url: str) -> str:
+    # w3lib settles percent-encoding, the order of parameters and the fragment.
+    parts = urlsplit(canonicalize_url(url))
     # What is kept is kept to the letter: decoding and encoding again could alter it.
     query = "&".join(part for part in parts.query.split("&") if not _is_tracking(part))
     path = "/" + "/".join(_segments(parts.path))

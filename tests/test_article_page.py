@@ -554,5 +554,4 @@ def test_cut_off_pages_give_what_is_there(keep: int) -> None:
     whole = read(_valid())
     assert whole is not None
     if parsed is not None:
-        # The last letter may be the beginning of a tag.
-        assert whole.article.body.startswith(parsed.article.body.removesuffix("<").strip())
+        assert whole.article.body.startswith(parsed.article.body)

@@ -120,6 +120,15 @@ def test_nothing_to_parse_is_an_empty_page(body: bytes) -> None:
     assert words(page(body).root) is None
 
 
+@pytest.mark.parametrize("end", ["<", "</", "</h", "<a href='x", '<img alt="y', "<!", "<!-- z"])
+def test_a_page_cut_within_a_tag(end: str) -> None:
+    assert words(page(f"<p>Snow</p>rain{end}").root) == "Snow rain"
+
+
+def test_a_sign_at_the_end_is_no_cut_tag() -> None:
+    assert words(page("<p>2 < 3").root) == "2 < 3"
+
+
 def test_nul_characters_hide_nothing() -> None:
     assert title(b"<h\x001>Sn\x00ow</h1>") == "Snow"
 

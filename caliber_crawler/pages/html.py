@@ -31,6 +31,7 @@ _BOM_ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
 # Old editors write a dash as `&#151;`, its number in windows-1252. HTML says that references to
 # 128-159 mean that code page; lxml makes them control characters, which cleaning would drop.
 _WINDOWS_REFERENCE = re.compile(r"&#(?:0*(12[89]|1[345][0-9])|[xX]0*([89][0-9a-fA-F]));")
@@ -69,7 +70,8 @@ class Page:
     @cached_property
     def root(self) -> Element:
         """The parsed page without comments; an empty document when there is nothing to parse."""
-        source = _WINDOWS_REFERENCE.sub(_windows_letter, self.text.replace("\x00", ""))
+        source = _without_cut_tag(self.text.replace("\x00", ""))
+        source = _WINDOWS_REFERENCE.sub(_windows_letter, source)
         parser = etree.HTMLParser(
             encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
         )
@@ -142,6 +144,13 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
 def part(root: Element, name: str) -> Element | None:
     """The first element within `root` that carries a class; None when there is none."""
     return next((e for e in root.iter("*") if name in attribute(e, "class").split()), None)
+
+
+def _without_cut_tag(source: str) -> str:
+    """The source without the tag within which it was cut off, which would be taken for text."""
+    at = source.rfind("<")
+    unfinished = at >= 0 and ">" not in source[at:]
+    return source[:at] if unfinished and _TAG_BEGINS.match(source, at + 1) else source
 
 
 def _windows_letter(reference: re.Match[str]) -> str:

@@ -1,0 +1,69 @@
+"""When two articles say the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from caliber_crawler.dedupe import FEW_WORDS, SAME_POSTING, Story, content_hash, repeats
+from caliber_crawler.items import Article
+
+AT = datetime(2025, 4, 2, 9, 24, tzinfo=UTC)
+LONG = Story("en/a", "en", "h", FEW_WORDS, AT, frozenset({"https://x.org/a.jpg"}))
+SHORT = replace(LONG, word_count=FEW_WORDS - 1)
+
+
+def test_the_hash_is_of_words_alone() -> None:
+    assert content_hash("T", "a b\n\nc") == content_hash(" T ", "a\nb c ")
+    assert len(content_hash(None, "")) == 64
+
+
+@pytest.mark.parametrize(
+    ("title", "body"), [("T", "a c"), ("t", "a b"), ("T a", "b"), ("", "T a b"), ("T", "ab")]
+)
+def test_other_words_have_another_hash(title: str, body: str) -> None:
+    assert content_hash(title, body) != content_hash("T", "a b")
+
+
+def test_any_text_has_a_hash() -> None:
+    assert content_hash("\ud800", "\x00") != content_hash("", "")
+
+
+def test_a_story_again_under_another_address() -> None:
+    assert repeats(LONG, replace(LONG, id="en/b"))
+    assert repeats(LONG, replace(LONG, id="en/b", published_at=AT + timedelta(days=400)))
+    assert repeats(LONG, replace(LONG, id="en/b", published_at=None, media=frozenset()))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [LONG, replace(LONG, id="ru/a", language="ru"), replace(LONG, id="en/b", content_hash="i")],
+)
+def test_what_does_not_repeat(other: Story) -> None:
+    assert not repeats(LONG, other)
+
+
+def test_captions_recur() -> None:
+    other = replace(SHORT, id="en/b")
+    assert repeats(SHORT, other)
+    assert repeats(SHORT, replace(other, published_at=AT + SAME_POSTING))
+    assert repeats(SHORT, replace(other, published_at=AT - SAME_POSTING))
+    assert not repeats(SHORT, replace(other, published_at=AT + SAME_POSTING * 2))
+    assert not repeats(SHORT, replace(other, published_at=None))
+    assert not repeats(SHORT, replace(other, media=frozenset()))
+
+
+def test_the_story_of_an_article() -> None:
+    article = Article(
+        id="en/a",
+        language="en",
+        content_hash="h",
+        word_count=FEW_WORDS,
+        published_at=AT,
+        images=[{"url": "https://x.org/a.jpg", "role": "cover", "caption": "c"}],
+    )
+    assert Story.of(article) == LONG
+    article.embeds = [{"type": "x", "url": "https://x.com/n/status/1"}]
+    assert Story.of(article).media == LONG.media | {"https://x.com/n/status/1"}
