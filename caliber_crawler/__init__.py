@@ -8,6 +8,7 @@ Which file answers which question, in the order in which data flow:
 * What happens to a record before it is stored?         `records`, `dedupe`
 * Where and how is it stored?                           `store/`
 * Which browser is started, and when?                   `browser/`, `handlers`
+* How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`

@@ -1,0 +1,53 @@
+"""Which of a page's requests the browser may make, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from playwright.async_api import Request
+
+# What no list needs. Blocked everywhere, so that a picture that never ends cannot hold a page.
+_HEAVY = frozenset({"image", "media", "font", "texttrack", "eventsource", "websocket", "manifest"})
+# What asks the site for a page or for cards, and so counts for politeness.
+_COUNTED = frozenset({"document", "xhr", "fetch"})
+
+
+class Blocker:
+    """Decides on each request of a page: True means that it is blocked.
+
+    Only `host` (with any subdomain) is asked, so adverts and trackers are not. Requests that count
+    for politeness wait until `delay` seconds after the one before; `blocked` is called with the
+    kind of each request that is turned away.
+    """
+
+    def __init__(self, host: str, delay: float, blocked: Callable[[str], object]) -> None:
+        self._host = host.removeprefix("www.")
+        self._delay = delay
+        self._blocked = blocked
+        self._free_at = 0.0
+
+    async def __call__(self, request: Request) -> bool:
+        if request.resource_type in _HEAVY or not self._is_ours(request.url):
+            self._blocked(request.resource_type)
+            return True
+        if request.resource_type in _COUNTED:
+            await self._turn()
+        return False
+
+    def _is_ours(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if parts.scheme in ("data", "blob", "about"):
+            return True
+        host = parts.hostname or ""
+        return host == self._host or host.endswith(f".{self._host}")
+
+    async def _turn(self) -> None:
+        """Wait for a place in the row of requests, `delay` seconds apart."""
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._free_at)
+        self._free_at = start + self._delay
+        await asyncio.sleep(start - loop.time())

@@ -1,0 +1,187 @@
+"""Scrolling a list in a browser: what appears, and which requests brought it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from playwright.async_api import Error
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from caliber_crawler.listing.exchange import Answer, Exchange, Request
+from caliber_crawler.pages.section import CARD
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+    from playwright.async_api import Request as BrowserRequest
+
+# Kinds of requests that can bring cards; "script" is for answers that call a function.
+_BRINGING = frozenset({"xhr", "fetch", "script", "document"})
+_LONGEST_ANSWER = 8 * 1024 * 1024
+_KEPT_EXCHANGES = 50
+
+# So many of the latest cards stay whole, since scripts read the last one's attributes or its place.
+# Of the older ones only the empty element stays, since scripts count them.
+_WHOLE_CARDS = 60
+
+_NEW = f".{CARD}:not([data-caliber-seen])"
+
+_TAKE_NEW = f"""
+keep => {{
+  const fresh = [...document.querySelectorAll('{_NEW}')];
+  const html = fresh.map(card => card.outerHTML);
+  fresh.forEach(card => card.setAttribute('data-caliber-seen', ''));
+  const whole = [...document.querySelectorAll('[data-caliber-seen]:not([data-caliber-empty])')];
+  for (const card of whole.slice(0, Math.max(0, whole.length - keep))) {{
+    card.setAttribute('data-caliber-empty', '');
+    card.replaceChildren();
+    card.style.display = 'none';
+  }}
+  return html;
+}}
+"""
+
+# From a little above the end down to it, in steps: some lists load only when the view is near the
+# end but not at it. Every scrollable box round the list is moved, not the window alone.
+_SWEEP = f"""
+async () => {{
+  const cards = document.querySelectorAll('.{CARD}');
+  const boxes = [document.scrollingElement];
+  let box = cards.length ? cards[cards.length - 1].parentElement : null;
+  for (; box; box = box.parentElement) {{
+    const flow = getComputedStyle(box).overflowY;
+    const scrolls = flow === 'auto' || flow === 'scroll';
+    if (scrolls && box.scrollHeight > box.clientHeight) boxes.push(box);
+  }}
+  for (const above of [900, 600, 400, 250, 180, 120, 80, 40, 0]) {{
+    for (const box of boxes) box.scrollTop = box.scrollHeight - box.clientHeight - above;
+    await new Promise(next => setTimeout(next, 16));
+  }}
+}}
+"""
+
+
+@dataclass
+class Recorder:
+    """Listens to a page from before its first request: exchanges, and what is still on its way."""
+
+    pending: set[BrowserRequest] = field(default_factory=set)
+    document: Answer | None = None
+    _exchanges: list[Exchange] = field(default_factory=list)
+    _reading: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, page: Page) -> Recorder:
+        """The page's recorder, attached at the first call."""
+        recorder = _RECORDERS.get(page)
+        if recorder is None:
+            recorder = _RECORDERS[page] = cls()
+            page.on("request", recorder._asked)
+            page.on("requestfinished", recorder._answered)
+            page.on("requestfailed", recorder._failed)
+        return recorder
+
+    async def served(self) -> Answer | None:
+        """The page as the server sent it, before scripts changed it; None when not known."""
+        for _ in range(100):
+            if self.document is not None:
+                break
+            await asyncio.sleep(0.05)
+        return self.document
+
+    async def drain(self) -> list[Exchange]:
+        """The exchanges since the last call, in the order of their answers."""
+        if self._reading:
+            await asyncio.wait(self._reading, timeout=5)
+        exchanges, self._exchanges = self._exchanges, []
+        return exchanges
+
+    def _asked(self, request: BrowserRequest) -> None:
+        if request.resource_type in _BRINGING:
+            self.pending.add(request)
+
+    def _answered(self, request: BrowserRequest) -> None:
+        if request in self.pending:
+            task = asyncio.ensure_future(self._read(request))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    def _failed(self, request: BrowserRequest) -> None:
+        self.pending.discard(request)
+
+    async def _read(self, request: BrowserRequest) -> None:
+        with suppress(Error):  # the page went away meanwhile
+            response = await request.response()
+            body = await response.body() if response else b""
+            if response is not None and len(body) <= _LONGEST_ANSWER:
+                headers = await request.all_headers()
+                kind = response.headers.get("content-type", "")
+                answer = Answer(response.status, kind, body)
+                if request.resource_type == "document":
+                    self.document = self.document or answer
+                else:
+                    made = Request(request.method, request.url, headers, request.post_data or "")
+                    self._exchanges = [*self._exchanges, Exchange(made, answer)][-_KEPT_EXCHANGES:]
+        self.pending.discard(request)
+
+
+_RECORDERS: WeakKeyDictionary[Page, Recorder] = WeakKeyDictionary()
+
+
+class Scroller:
+    """Scrolls one page's list. Raises Playwright's `Error` when the page or the browser is gone.
+
+    `quiet` is how many seconds without new cards and without a request on its way mean the end;
+    `patience` how many seconds a request, or the browser itself, may take. `stopping` tells that
+    the crawl is to end now.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        stopping: Callable[[], bool],
+        *,
+        quiet: float = 5.0,
+        patience: float = 30.0,
+    ) -> None:
+        self._page = page
+        self._stopping = stopping
+        self._quiet = quiet
+        self._patience = patience
+        self.recorder = Recorder.of(page)
+
+    async def present(self) -> Sequence[str]:
+        """The cards that are there and were not taken yet, as HTML, in page order."""
+        found: list[str] = await asyncio.wait_for(
+            self._page.evaluate(_TAKE_NEW, _WHOLE_CARDS), self._patience
+        )
+        return found
+
+    async def more(self) -> Sequence[str]:
+        """Scroll until new cards appear and return them; empty when the list has ended.
+
+        Raises the built-in TimeoutError when the browser does not answer any more.
+        """
+        loop = asyncio.get_running_loop()
+        began = quiet_since = loop.time()
+        while not self._stopping():
+            await asyncio.wait_for(self._page.evaluate(_SWEEP), self._patience)
+            if await self._appeared(1.0):
+                return await self.present()
+            now = loop.time()
+            if self.recorder.pending and now - began < self._patience:
+                quiet_since = now
+            elif now - quiet_since >= self._quiet:
+                break
+        return []
+
+    async def _appeared(self, seconds: float) -> bool:
+        try:
+            await self._page.wait_for_selector(_NEW, state="attached", timeout=seconds * 1000)
+        except PlaywrightTimeout:
+            return False
+        return True

@@ -1,0 +1,261 @@
+"""Cards in answers: HTML, HTML within JSON, or JSON objects from which a script builds cards."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from caliber_crawler.dates import parse_printed
+from caliber_crawler.items import Card
+from caliber_crawler.listing.exchange import Answer, leaves, lookup
+from caliber_crawler.pages.attributes import read_attributes
+from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.section import parse_list
+from caliber_crawler.site import Site
+from caliber_crawler.text import fold, line
+
+# Of the cards that an answer seems to hold, this share must have been shown for it to have brought
+# them. Not all need to be: a script may leave out what it shows already.
+ENOUGH = 0.6
+
+
+@dataclass(frozen=True)
+class Format:
+    """How to read cards out of an answer. Plain data, so that it can be stored.
+
+    `kind` is ``html``, ``json_html`` (`path` names the HTML; ``*`` in it stands for every entry of
+    a list) or ``json_objects`` (`path` names the list; `keys` the members of an object that hold
+    ``url``, ``title`` and ``time``; `prefix` is put before the url member to make an address).
+    """
+
+    kind: str
+    path: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+
+    def to_document(self) -> dict[str, Any]:
+        """For storing."""
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "keys": dict(self.keys),
+            "prefix": self.prefix,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Format:
+        """The inverse of `to_document`."""
+        return cls(document["kind"], document["path"], document["keys"], document["prefix"])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One card with what else the answer says of it: attributes in HTML, members in JSON."""
+
+    card: Card
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An answer read: its cards, and all other values in it by name, for the next request.
+
+    Names: dotted paths in JSON, ``element@attribute`` in HTML.
+    """
+
+    entries: Sequence[Entry]
+    values: Mapping[str, Any]
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards alone."""
+        return [entry.card for entry in self.entries]
+
+
+def read_page(page: Page, site: Site) -> Reading:
+    """A whole list page, or an HTML fragment of cards."""
+    listed = parse_list(page, site)
+    attributes = read_attributes(page, site)
+    return Reading(
+        [Entry(card, attributes.of_cards.get(card.url, {})) for card in listed.cards],
+        attributes.others,
+    )
+
+
+def read_answer(answer: Answer, fmt: Format, url: str, site: Site) -> Reading | None:
+    """Read an answer of a known format; None when it is not of that format."""
+    if fmt.kind == "html":
+        return read_page(Page(url, answer.body, answer.content_type), site)
+    value = _decoded(answer)
+    if value is None:
+        return None
+    others = {path: leaf for path, leaf in leaves(value) if not _is_html(leaf)}
+    if fmt.kind == "json_html":
+        pieces = _strings_at(value, fmt.path)
+        if pieces is None:
+            return None
+        inner = read_page(Page(url, "".join(pieces).encode()), site)
+        return Reading(inner.entries, {**inner.values, **others})
+    objects = lookup(value, fmt.path)
+    if not isinstance(objects, list):
+        return None
+    entries = [_entry(item, fmt, url, site) for item in objects if isinstance(item, dict)]
+    return Reading([entry for entry in entries if entry is not None], others)
+
+
+def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> Format | None:
+    """How cards that a browser showed are contained in an answer; None when none are.
+
+    `shown` are all cards that appeared, also those that other answers brought.
+    """
+    wanted = {card.url for card in shown}
+    value = _decoded(answer)
+    candidates: Iterable[Format] = (
+        [Format("html")]
+        if value is None
+        else [*_html_formats(value), *_object_formats(value, shown, site)]
+    )
+    best, most = None, 0
+    for candidate in candidates:
+        reading = read_answer(answer, candidate, url, site)
+        found = {card.url for card in reading.cards} if reading else set()
+        hits = len(found & wanted)
+        if hits > most and hits >= ENOUGH * len(found):
+            best, most = candidate, hits
+    return best
+
+
+def _decoded(answer: Answer) -> Any:
+    """The JSON value of an answer, told by its text and not its label; None when it is none."""
+    start = answer.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start not in (b"{", b"["):
+        return None
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _is_html(value: Any) -> bool:
+    return isinstance(value, str) and "<" in value and "href" in value
+
+
+def _html_formats(value: Any) -> list[Format]:
+    """One candidate for each place in a JSON value that holds HTML with links."""
+    paths = [path for path, leaf in leaves(value) if _is_html(leaf)]
+    patterns = dict.fromkeys(re.sub(r"(?:^|(?<=\.))\d+(?=\.|$)", "*", path) for path in paths)
+    return [Format("json_html", path) for path in (*patterns, *paths)]
+
+
+def _strings_at(value: Any, path: str) -> list[str] | None:
+    """The strings at a path with ``*``; None when the place is missing. Null reads as no string."""
+    head, star, rest = path.partition("*")
+    if not star:
+        found = lookup(value, path)
+        if found is None or found is False:
+            return []
+        return [found] if isinstance(found, str) else None
+    inner = lookup(value, head.strip("."))
+    if not isinstance(inner, list | dict):
+        return None
+    pieces: list[str] = []
+    for item in inner if isinstance(inner, list) else inner.values():
+        pieces += _strings_at(item, rest.strip(".")) or []
+    return pieces
+
+
+def _object_formats(value: Any, shown: Sequence[Card], site: Site) -> list[Format]:
+    """Candidates for lists of objects one member of which leads to the cards that were shown."""
+    found = []
+    for path, objects in _object_lists(value):
+        members = {name for item in objects for name, _ in leaves(item)}
+        for name in sorted(members):
+            prefix = _prefix(name, objects, shown, site)
+            if prefix is not None:
+                keys = {"url": name, **_text_keys(objects, name, prefix, shown, site)}
+                found.append(Format("json_objects", path, keys, prefix))
+    return found
+
+
+def _object_lists(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, list[Any]]]:
+    if depth > 8:
+        return []
+    found: list[tuple[str, list[Any]]] = []
+    if isinstance(value, list):
+        objects = [item for item in value if isinstance(item, dict)]
+        if objects:
+            found.append((path, objects))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            step = str(name).replace(".", "\u2024")
+            found += _object_lists(inner, f"{path}.{step}" if path else step, depth + 1)
+    return found
+
+
+def _prefix(name: str, objects: list[Any], shown: Sequence[Card], site: Site) -> str | None:
+    """What makes a member's value an address of a shown card: "" for an address by itself.
+
+    None when the member does not lead to the cards. A slug is told by being the end of exactly the
+    addresses shown.
+    """
+    values = [str(v) for v in (lookup(item, name) for item in objects) if v not in (None, "")]
+    urls = {card.url for card in shown}
+    direct = [site.canonical(v) for v in values]
+    if values and sum(url in urls for url in direct) >= ENOUGH * len(values):
+        return ""
+    for value in values:
+        ends = [url for url in urls if url.endswith(f"/{value}")]
+        if len(ends) == 1:
+            prefix = ends[0][: -len(value)]
+            if sum(prefix + v in urls for v in values) >= ENOUGH * len(values):
+                return prefix
+    return None
+
+
+def _text_keys(
+    objects: list[Any], url_key: str, prefix: str, shown: Sequence[Card], site: Site
+) -> dict[str, str]:
+    """The members that hold headline and time, told by comparing with the cards shown."""
+    by_url = {card.url: card for card in shown}
+    pairs = []
+    for item in objects:
+        url = site.canonical(prefix + str(lookup(item, url_key)))
+        if url in by_url:
+            pairs.append((item, by_url[url]))
+    keys: dict[str, str] = {}
+    for name in dict.fromkeys(name for item, _ in pairs for name, _ in leaves(item)):
+        texts = [(lookup(item, name), card) for item, card in pairs]
+        if all(card.title and fold(str(text)) == fold(card.title) for text, card in texts):
+            keys.setdefault("title", name)
+        elif all(
+            card.published_at and _instant(text, site) == card.published_at for text, card in texts
+        ):
+            keys.setdefault("time", name)
+    return keys
+
+
+def _instant(value: Any, site: Site) -> Any:
+    printed = parse_printed(value, site.zone) if isinstance(value, str) else None
+    return printed.instant if printed else None
+
+
+def _entry(item: dict[str, Any], fmt: Format, url: str, site: Site) -> Entry | None:
+    value = lookup(item, fmt.keys["url"])
+    href = site.resolve(fmt.prefix + str(value), url) if value not in (None, "") else None
+    address = site.address(href) if href else None
+    if href is None or address is None or address.kind != "article":
+        return None
+    title = lookup(item, fmt.keys["title"]) if "title" in fmt.keys else None
+    time = lookup(item, fmt.keys["time"]) if "time" in fmt.keys else None
+    card = Card(
+        url=address.url,
+        href=href,
+        title=line(str(title)) if title else None,
+        time_text=str(time) if time else None,
+        published_at=_instant(time, site),
+    )
+    return Entry(card, dict(leaves(item)))

@@ -1,0 +1,293 @@
+"""From a few exchanges to a rule.
+
+Every field of the requests must be explained: it stays, or it follows from something that is known
+before the request is made. A field that nothing explains means that there is no rule; nothing is
+guessed. Two requests show what varies; a third one shows whether the explanation holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urljoin
+
+from caliber_crawler.items import Card
+from caliber_crawler.listing.answers import Format, Reading, find_format, read_answer
+from caliber_crawler.listing.exchange import Exchange, FieldName, Shape, take_apart
+from caliber_crawler.listing.rule import (
+    SAME_ORIGIN,
+    ListRule,
+    Source,
+    Step,
+    first_request,
+    last_value,
+    next_request,
+)
+from caliber_crawler.site import Site
+
+LEAST_EXCHANGES = 2
+
+# Names of values that belong to one visit, so that they are read from the page again each time.
+_PERSONAL = re.compile(r"token|csrf|nonce|session|hash|sign|verif|auth|_key|apikey", re.IGNORECASE)
+_FIRST_NAMES = ("url", "path", "slug")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one scroll brought: the `cards` that appeared and the exchanges that went before."""
+
+    cards: Sequence[Card]
+    exchanges: Sequence[Exchange]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A rule, or why there is none.
+
+    With a rule come `check`, the latest request seen as the rule makes it, `expected`, the articles
+    in its answer, and `go_on`, the request after it; None when that answer ends the list.
+    """
+
+    rule: ListRule | None
+    why: str = ""
+    check: Step | None = None
+    expected: frozenset[str] = frozenset()
+    go_on: Step | None = None
+
+
+class _Unexplained(Exception):
+    """A field or a request that nothing explains; the text says which."""
+
+
+def learn(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -> Lesson:
+    """Infer the rule of a list from its page and the first batches that scrolling brought.
+
+    `page` is the page as it was before any scrolling. Batches without an answer that holds their
+    cards are ignored at the beginning only: such a list fills itself from what it has.
+    """
+    try:
+        return _infer(page, page_url, batches, site)
+    except _Unexplained as reason:
+        return Lesson(None, str(reason))
+
+
+def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -> Lesson:
+    fmt, exchanges = _list_exchanges(page_url, batches, site)
+    if len(exchanges) < LEAST_EXCHANGES:
+        raise _Unexplained(f"{len(exchanges)} requests brought cards, {LEAST_EXCHANGES} are needed")
+    readings = [page]
+    for exchange in exchanges:
+        reading = read_answer(exchange.answer, fmt, page_url, site)
+        if reading is None:
+            raise _Unexplained("an answer is of another kind than the others")
+        readings.append(reading)
+    shapes = [take_apart(exchange.request) for exchange in exchanges]
+    facts = _Facts(readings, page_url)
+    urls = [exchange.request.url for exchange in exchanges]
+    next_url = facts.next_url(urls)
+    fixed = shapes if next_url is None else [_without_address(s) for s in shapes]
+    if any(shape.outline != fixed[0].outline for shape in fixed):
+        raise _Unexplained("the requests have different fields")
+    constants: dict[FieldName, Any] = {}
+    sources: dict[FieldName, Source] = {}
+    for name in fixed[0].fields:
+        values = [shape.fields[name] for shape in fixed]
+        source = facts.explain(name, values)
+        if source is None:
+            constants[name] = values[0]
+        else:
+            sources[name] = source
+    if next_url is None and not any(s.kind not in ("page", "clock") for s in sources.values()):
+        raise _Unexplained("the requests do not differ, so they cannot tell how far the list is")
+    first = shapes[0]
+    origin = SAME_ORIGIN if first.origin == site.base else first.origin
+    rule = ListRule(first.method, origin, first.body_kind, fmt, constants, sources, next_url)
+    return _replayed(rule, readings, shapes, page_url, site)
+
+
+def _replayed(
+    rule: ListRule, readings: Sequence[Reading], shapes: Sequence[Shape], page_url: str, site: Site
+) -> Lesson:
+    """Make every request seen by the rule and compare; the last one is what is to be checked."""
+    step = first_request(rule, readings[0], page_url, site.base, 0)
+    for k, shape in enumerate(shapes):
+        if step is None or not _alike(rule, take_apart(step.request), shape):
+            raise _Unexplained(f"the rule does not make request {k + 1} as it was seen")
+        last = step
+        step = next_request(rule, step.state, readings[k + 1], page_url, site.base, 0)
+    expected = frozenset(card.url for card in readings[-1].cards)
+    return Lesson(rule, "", last, expected, step)
+
+
+def _alike(rule: ListRule, made: Shape, seen: Shape) -> bool:
+    moving = {name for name, source in rule.sources.items() if source.kind == "clock"}
+    fields = {name: str(v) for name, v in made.fields.items() if name not in moving}
+    return made.method == seen.method and fields == {
+        name: str(v) for name, v in seen.fields.items() if name not in moving
+    }
+
+
+def _list_exchanges(
+    page_url: str, batches: Sequence[Batch], site: Site
+) -> tuple[Format, list[Exchange]]:
+    """The format of the answers that brought cards, and those exchanges in order."""
+    fmt: Format | None = None
+    found: list[Exchange] = []
+    shown = [card for batch in batches for card in batch.cards]
+    for batch in batches:
+        for exchange in batch.exchanges:
+            if exchange.answer.status != 200:
+                continue  # the script asked again, or will
+            this = find_format(exchange.answer, shown, page_url, site)
+            if this is None:
+                continue
+            if fmt is None:
+                fmt = this
+            if this.kind == fmt.kind and exchange.request not in [e.request for e in found]:
+                found.append(exchange)
+    if fmt is None:
+        raise _Unexplained("no answer holds the cards that appeared")
+    return fmt, found
+
+
+def _without_address(shape: Shape) -> Shape:
+    fields = {name: v for name, v in shape.fields.items() if name[0] not in ("path", "query")}
+    return Shape(shape.method, shape.origin, shape.body_kind, fields)
+
+
+class _Facts:
+    """What is known before each request: ``readings[k]`` came before request ``k``."""
+
+    def __init__(self, readings: Sequence[Reading], page_url: str) -> None:
+        self._readings = readings
+        self._page_url = page_url
+        counts = [len(reading.entries) for reading in readings]
+        self._cards_before = [sum(counts[: k + 1]) for k in range(len(counts))]
+
+    def next_url(self, urls: Sequence[str]) -> Source | None:
+        """The value that names the whole next address, in the page and in each answer."""
+
+        def names(reading: Reading, url: str) -> list[str]:
+            return [
+                name
+                for name, value in reading.values.items()
+                if isinstance(value, str) and _leads_to(value, url, self._page_url)
+            ]
+
+        later = [names(r, url) for r, url in zip(self._readings[1:], urls[1:], strict=False)]
+        common = _in_all(later)
+        if not common:
+            return None
+        first = names(self._readings[0], urls[0])
+        if first:
+            return Source("answer", common[0], first[0])
+        # The page's script makes the first address itself; it is taken as it was seen.
+        return Source("answer", common[0], "", urls[0])
+
+    def explain(self, name: FieldName, values: Sequence[Any]) -> Source | None:
+        """The source of a field; None when it simply stays. Raises when nothing explains it."""
+        if all(value == values[0] for value in values):
+            return self._personal(name, values[0])
+        for candidate in (self._step(values), self._count(values)):
+            if candidate is not None:
+                return candidate
+        found = self._last(values) or self._answer(values) or _clock(values)
+        if found is None:
+            shown = ", ".join(str(value)[:40] for value in values)
+            raise _Unexplained(f"{name[0]} {name[1]!r} follows from nothing seen: {shown}")
+        return found
+
+    def _personal(self, name: FieldName, value: Any) -> Source | None:
+        """A constant that belongs to the visit and that the page names."""
+        text = str(value)
+        if len(text) < 6:
+            return None
+        for key, known in self._readings[0].values.items():
+            if str(known) == text and (_PERSONAL.search(key) or _PERSONAL.search(name[1])):
+                return Source("page", key)
+        return None
+
+    def _step(self, values: Sequence[Any]) -> Source | None:
+        numbers = _integers(values)
+        if numbers is None:
+            return None
+        by = numbers[1] - numbers[0]
+        if by == 0 or any(b - a != by for a, b in pairwise(numbers)):
+            return None
+        # A distance that is the number of cards each time is an offset, and the count of cards
+        # stays right when a later batch is shorter.
+        if abs(by) > 1 and self._count(values) is not None:
+            return None
+        return Source("step", start=numbers[0], by=by)
+
+    def _count(self, values: Sequence[Any]) -> Source | None:
+        numbers = _integers(values)
+        if numbers is None:
+            return None
+        differences = {n - c for n, c in zip(numbers, self._cards_before, strict=False)}
+        return Source("count", start=differences.pop()) if len(differences) == 1 else None
+
+    def _last(self, values: Sequence[Any]) -> Source | None:
+        """A value of the last card: of the page for the first request, of answers for the rest."""
+
+        def names(reading: Reading, value: Any) -> list[str]:
+            if not reading.entries:
+                return []
+            known = [*_FIRST_NAMES, *reading.entries[-1].values]
+            return [key for key in known if str(last_value(reading, key)) == str(value)]
+
+        later = [names(r, v) for r, v in zip(self._readings[1:], values[1:], strict=False)]
+        common, first = _in_all(later), names(self._readings[0], values[0])
+        return Source("last", common[0], first[0]) if common and first else None
+
+    def _answer(self, values: Sequence[Any]) -> Source | None:
+        """A value of the previous answer; the first one from the page, or as it was seen."""
+
+        def names(reading: Reading, value: Any) -> list[str]:
+            return [key for key, known in reading.values.items() if str(known) == str(value)]
+
+        later = [names(r, v) for r, v in zip(self._readings[1:], values[1:], strict=False)]
+        common = _in_all(later)
+        if not common:
+            return None
+        first = names(self._readings[0], values[0])
+        return Source("answer", common[0], first[0] if first else "", None if first else values[0])
+
+
+def _in_all(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Names in every list, in the order of the first."""
+    if not lists:
+        return []
+    return [name for name in lists[0] if all(name in other for other in lists[1:])]
+
+
+def _leads_to(value: str, url: str, page_url: str) -> bool:
+    if "/" not in value and "?" not in value:
+        return False
+    try:
+        return urljoin(page_url, value) == url
+    except ValueError:
+        return False
+
+
+def _integers(values: Sequence[Any]) -> list[int] | None:
+    numbers = []
+    for value in values:
+        text = str(value)
+        if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,15}", text):
+            return None
+        numbers.append(int(text))
+    return numbers
+
+
+def _clock(values: Sequence[Any]) -> Source | None:
+    """Moments in milliseconds, each later than the one before, as scripts add against caches."""
+    numbers = _integers(values)
+    if numbers is None or any(number < 10**12 for number in numbers):
+        return None
+    rising = all(b > a for a, b in pairwise(numbers))
+    near = numbers[-1] - numbers[0] < 3_600_000
+    return Source("clock") if rising and near else None

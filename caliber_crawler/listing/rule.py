@@ -1,0 +1,203 @@
+"""The rule by which a list asks for more, as plain data, and the requests that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from caliber_crawler.listing.answers import Format, Reading
+from caliber_crawler.listing.exchange import FieldName, Request, Shape, put_together
+
+SAME_ORIGIN = ""
+"""Origin of a rule whose requests go to the site itself, so that it holds for any base URL."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the value of one varying field comes from.
+
+    kind     value
+    step     `start`, then `by` more each time (page numbers, offsets of equal batches)
+    count    number of cards so far, plus `start`
+    last     `name` among the values of the last card so far (its id, time, ...); ``url``, ``path``
+             and ``slug`` are its address and parts of that
+    answer   `name` among the values of the previous answer (a cursor, a token, a "next" address)
+    page     `name` among the values of the list's own page, read anew for each walk
+    clock    a moment in milliseconds, which servers ignore (it only keeps caches away)
+
+    For the first request `first` is looked up in the page in the same way (for ``last`` in the
+    page's last card); where that is empty, `start` is taken.
+    """
+
+    kind: str
+    name: str = ""
+    first: str = ""
+    start: Any = None
+    by: int = 0
+
+    def to_document(self) -> dict[str, Any]:
+        """For storing."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "first": self.first,
+            "start": self.start,
+            "by": self.by,
+        }
+
+
+@dataclass(frozen=True)
+class ListRule:
+    """How one list asks for more.
+
+    `constants` and `sources` together name every field of the request. With `next_url` the whole
+    address comes from there, and only headers and body are in the other two.
+    """
+
+    method: str
+    origin: str
+    body_kind: str
+    format: Format
+    constants: Mapping[FieldName, Any] = field(default_factory=dict)
+    sources: Mapping[FieldName, Source] = field(default_factory=dict)
+    next_url: Source | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain data for storing."""
+        return {
+            "method": self.method,
+            "origin": self.origin,
+            "body_kind": self.body_kind,
+            "format": self.format.to_document(),
+            "constants": [[*name, value] for name, value in self.constants.items()],
+            "sources": [[*name, source.to_document()] for name, source in self.sources.items()],
+            "next_url": self.next_url.to_document() if self.next_url else None,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ListRule:
+        """The inverse of `to_document`. Raises KeyError or TypeError for anything else."""
+        return cls(
+            document["method"],
+            document["origin"],
+            document["body_kind"],
+            Format.from_document(document["format"]),
+            {(place, name): value for place, name, value in document["constants"]},
+            {(place, name): Source(**source) for place, name, source in document["sources"]},
+            Source(**document["next_url"]) if document["next_url"] else None,
+        )
+
+    def describe(self) -> str:
+        """The rule in one line, for logs."""
+        if self.next_url:
+            varying = f"next address in {self.next_url.name}"
+        else:
+            varying = ", ".join(
+                f"{place} {name}: {source.kind} {source.name}".rstrip()
+                for (place, name), source in self.sources.items()
+            )
+        return f"{self.method} {self.body_kind or 'without body'}, {varying}; {self.format.kind}"
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a walk is: plain data. `page` holds the page's values that the rule needs."""
+
+    index: int = 0
+    cards: int = 0
+    page: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_document(self) -> dict[str, Any]:
+        """For storing and for a request's meta."""
+        return {"index": self.index, "cards": self.cards, "page": dict(self.page)}
+
+
+def first_request(rule: ListRule, page: Reading, url: str, base: str, now_ms: int) -> Step | None:
+    """The request that follows the list's own page; None when the page lacks a value for it."""
+    wanted = {s.name for s in rule.sources.values() if s.kind == "page"}
+    state = State(0, len(page.entries), {n: page.values[n] for n in wanted if n in page.values})
+    return _step(rule, state, page, url, base, now_ms)
+
+
+def next_request(
+    rule: ListRule, state: State, reading: Reading, url: str, base: str, now_ms: int
+) -> Step | None:
+    """The request that follows an answer; None when the answer says that there is no more."""
+    after = State(state.index + 1, state.cards + len(reading.entries), state.page)
+    return _step(rule, after, reading, url, base, now_ms)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request and the state in which its answer is to be read."""
+
+    request: Request
+    state: State
+
+
+def value_of(source: Source, state: State, reading: Reading, now_ms: int) -> Any:
+    """The value that a source gives; None when it gives none."""
+    match source.kind:
+        case "step":
+            return source.start + source.by * state.index
+        case "count":
+            return source.start + state.cards
+        case "page":
+            return state.page.get(source.name)
+        case "clock":
+            return now_ms
+        case "last":
+            name = source.first if state.index == 0 else source.name
+            return last_value(reading, name)
+        case "answer":
+            if state.index == 0:
+                return reading.values.get(source.first) if source.first else source.start
+            return reading.values.get(source.name)
+    return None
+
+
+def last_value(reading: Reading, name: str) -> Any:
+    """A value of the last card; ``url``, ``path`` and ``slug`` are those of its address."""
+    if not reading.entries:
+        return None
+    last = reading.entries[-1]
+    if name == "url":
+        return last.card.url
+    if name == "path":
+        return urlsplit(last.card.url).path
+    if name == "slug":
+        return last.card.url.rpartition("/")[2]
+    return last.values.get(name)
+
+
+def _step(
+    rule: ListRule, state: State, reading: Reading, url: str, base: str, now_ms: int
+) -> Step | None:
+    fields: dict[FieldName, Any] = dict(rule.constants)
+    for name, source in rule.sources.items():
+        value = value_of(source, state, reading, now_ms)
+        if _is_end(value):
+            return None
+        fields[name] = value
+    shape = Shape(rule.method, rule.origin or base, rule.body_kind, _ordered(fields))
+    request = put_together(shape)
+    if rule.next_url is not None:
+        address = value_of(rule.next_url, state, reading, now_ms)
+        if _is_end(address) or not isinstance(address, str):
+            return None
+        request = Request(request.method, urljoin(url, address), request.headers, request.body)
+    return Step(request, state)
+
+
+def _is_end(value: Any) -> bool:
+    """How answers say that nothing follows: null, an empty string, false."""
+    return value is None or value is False or value == ""
+
+
+def _ordered(fields: Mapping[FieldName, Any]) -> dict[FieldName, Any]:
+    """Path segments in their order; the others as they come."""
+    path = sorted((n for n in fields if n[0] == "path"), key=lambda name: int(name[1]))
+    others: Sequence[FieldName] = [name for name in fields if name[0] != "path"]
+    return {name: fields[name] for name in (*path, *others)}

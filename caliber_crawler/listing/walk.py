@@ -1,0 +1,82 @@
+"""When a walk along a list is over. Each reason has a name that is counted and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from caliber_crawler.items import Card
+
+End = Literal["end", "limit", "since", "known", "ceiling", "first_page"]
+"""``first_page``: more would need a browser, and the crawl is to do without one."""
+
+# A list that has ended may repeat its last batch for ever, and a batch may by chance hold only what
+# was seen, since articles are posted while one walks.
+BATCHES_WITHOUT_NEW = 3
+
+
+@dataclass
+class Walk:
+    """One list's walk. Feed it every batch with `take`; it tells what is new and when to stop.
+
+    `limit` bounds the articles taken, `since` is an instant in UTC, `ceiling` bounds the batches.
+    With `stop_at_known` a whole batch of known and unchanged articles ends the walk.
+    """
+
+    limit: int | None = None
+    since: datetime | None = None
+    ceiling: int = 10_000
+    stop_at_known: bool = False
+    batches: int = 0
+    taken: int = 0
+    ended: End | None = None
+    _seen: set[str] = field(default_factory=set)
+    _without_new: int = 0
+
+    def take(
+        self,
+        cards: Sequence[Card],
+        known: Collection[str] = (),
+        admit: Callable[[Card], bool] = lambda _: True,
+    ) -> list[Card]:
+        """The cards of a batch that are new to this walk, admitted, and within its limit, in order.
+
+        `known` are the addresses of cards whose articles are stored and whose cards did not change.
+        Sets `ended` when the walk is over after this batch.
+        """
+        self.batches += 1
+        fresh = [card for card in cards if card.url not in self._seen]
+        self._seen.update(card.url for card in fresh)
+        self._without_new = 0 if fresh else self._without_new + 1
+        chosen = []
+        for card in filter(admit, fresh):
+            if self.limit is not None and self.taken >= self.limit:
+                break
+            self.taken += 1
+            chosen.append(card)
+        if self.ended is None:
+            self.ended = self._reason(cards, known)
+        return chosen
+
+    def nothing_more(self) -> None:
+        """The list itself says that nothing follows."""
+        if self.ended is None:
+            self.ended = "end"
+
+    def _reason(self, cards: Sequence[Card], known: Collection[str]) -> End | None:
+        if self.limit is not None and self.taken >= self.limit:
+            return "limit"
+        if self._without_new >= BATCHES_WITHOUT_NEW:
+            return "end"
+        if cards and self.stop_at_known and all(card.url in known for card in cards):
+            return "known"
+        # Times are typed by hand, so a batch may be out of order: only a whole older batch counts,
+        # and one of which no time is understood tells nothing.
+        times = [card.published_at for card in cards]
+        if self.since is not None and times and all(t and t < self.since for t in times):
+            return "since"
+        if self.batches >= self.ceiling:
+            return "ceiling"
+        return None

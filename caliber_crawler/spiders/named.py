@@ -1,0 +1,68 @@
+"""The articles that lists named in this crawl, until they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from caliber_crawler.items import Card, SectionRef, Sighting
+from caliber_crawler.records import add_sections
+
+
+@dataclass
+class Named:
+    """One article: its first card, all sections, and the addresses as lists wrote them."""
+
+    card: Card
+    sections: list[SectionRef] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    asked: bool = False
+
+
+class NamedArticles:
+    """Collects what lists say of articles, so that each is asked for once and knows all of it."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Named] = {}
+        self._taken: set[str] = set()
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """Number of articles that were named and not asked for yet."""
+        return self._waiting
+
+    def note(self, card: Card, section: SectionRef | None) -> Sighting | None:
+        """Note a card. For an article that was taken already, the sighting to store with it."""
+        refs = [ref for ref in (section, card.section) if ref is not None]
+        addresses = [] if card.href == card.url else [card.href]
+        if card.url in self._taken:
+            return Sighting(card.url, add_sections([], refs), addresses)
+        named = self._named.get(card.url)
+        if named is None:
+            named = self._named[card.url] = Named(card)
+            self._waiting += 1
+        named.sections = add_sections(named.sections, refs)
+        named.addresses += [a for a in addresses if a not in named.addresses]
+        return None
+
+    def knows(self, url: str) -> bool:
+        """Whether a list named the article before."""
+        return url in self._named or url in self._taken
+
+    def to_ask(self) -> Iterator[Named]:
+        """The articles not asked for yet, newest first, those without a time last; marks them."""
+        waiting = [named for named in self._named.values() if not named.asked]
+        self._waiting = 0
+        for named in sorted(waiting, key=_newest_first):
+            named.asked = True
+            yield named
+
+    def take(self, url: str) -> Named | None:
+        """What lists said of an article whose page is here now; later cards make sightings."""
+        self._taken.add(url)
+        return self._named.pop(url, None)
+
+
+def _newest_first(named: Named) -> float:
+    at = named.card.published_at
+    return -at.timestamp() if at else 0.0
