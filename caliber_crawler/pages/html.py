@@ -32,9 +32,6 @@ _BOM_ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
-# Old editors write a dash as `&#151;`, its number in windows-1252. HTML says that references to
-# 128-159 mean that code page; lxml makes them control characters, which cleaning would drop.
-_WINDOWS_REFERENCE = re.compile(r"&#(?:0*(12[89]|1[345][0-9])|[xX]0*([89][0-9a-fA-F]));")
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,6 @@ class Page:
     def root(self) -> Element:
         """The parsed page without comments; an empty document when there is nothing to parse."""
         source = _without_cut_tag(self.text.replace("\x00", ""))
-        source = _WINDOWS_REFERENCE.sub(_windows_letter, source)
         parser = etree.HTMLParser(
             encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
         )
@@ -151,11 +147,3 @@ def _without_cut_tag(source: str) -> str:
     at = source.rfind("<")
     unfinished = at >= 0 and ">" not in source[at:]
     return source[:at] if unfinished and _TAG_BEGINS.match(source, at + 1) else source
-
-
-def _windows_letter(reference: re.Match[str]) -> str:
-    number = int(reference[1]) if reference[1] else int(reference[2], 16)
-    try:
-        return bytes([number]).decode("cp1252")
-    except UnicodeDecodeError:  # five of the numbers name no letter
-        return reference[0]
