@@ -247,3 +247,10 @@ def test_slugs_stay_as_they_are(slug: str, tracking: bool) -> None:
     address = SITE.address(f"/en/post/{slug}" + ("?utm_source=feed" if tracking else ""))
     assert address is not None
     assert address.id == f"en/{slug}"
+
+
+@pytest.mark.parametrize("path", ["/en/post/;[x", "/en/post/;\\", "/en/post/a;;", "/a/%ff;%zz"])
+def test_path_parameters_are_settled(path: str) -> None:
+    url = SITE.canonical(f"https://caliber.az{path}")
+    assert url is not None
+    assert SITE.canonical(url) == url
