@@ -13,9 +13,10 @@ import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from caliber_crawler import counters
+from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.counters import stat
 from caliber_crawler.items import whole_milliseconds
 from caliber_crawler.store import Store, Worker
 
@@ -32,8 +33,8 @@ class CaliberAddon:
     """Shared state of one crawl in one process.
 
     `failure` is the message of what kept the crawl from starting or ended it early, `signal` the
-    number of the signal that stopped it, `verdict` what `scrapy crawl` exits with; each None until
-    it is known.
+    number of the signal that stopped it, `lost` whether the database is gone for good, `verdict`
+    what `scrapy crawl` exits with; each None or False until it is known.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -48,6 +49,7 @@ class CaliberAddon:
         self.store: Store | None = None
         self.failure: str | None = None
         self.signal: int | None = None
+        self.lost = False
         self.verdict: Verdict | None = None
         self._opening = asyncio.Lock()
 
@@ -73,11 +75,18 @@ class CaliberAddon:
         settings.set("USER_AGENT", self._user_agent(settings), priority="project")
         options = launch_options(self.config.chromium)
         settings.set("PLAYWRIGHT_LAUNCH_OPTIONS", options, priority="addon")
+        settings.set("PLAYWRIGHT_ABORT_REQUEST", self._blocker(), priority="addon")
 
     def _user_agent(self, settings: BaseSettings) -> str:
         # A host's postmaster is who the standards name for complaints when no one else is known.
         contact = self.config.contact or f"postmaster@{socket.gethostname()}"
         return f"{settings['USER_AGENT']} (news archive; contact: {contact})"
+
+    def _blocker(self) -> Blocker:
+        def blocked(kind: str) -> None:
+            self.count(counters.BROWSER_BLOCKED, kind)
+
+        return Blocker(self.config.site.host, self.config.download_delay, blocked)
 
     async def open_store(self) -> Store | None:
         """The store, opened at the first call; None when MONGODB_URI is ``off``.
@@ -104,7 +113,7 @@ class CaliberAddon:
     def count(self, name: str, detail: str = "", number: int = 1) -> None:
         """Add to a counter of `counters`."""
         if number:
-            self._crawler.stats.inc_value(stat(name, detail), number)
+            self._crawler.stats.inc_value(counters.stat(name, detail), number)
 
 
 def now() -> datetime:

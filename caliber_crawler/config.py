@@ -36,6 +36,8 @@ class Config:
     overlap: str
     contact: str
     chromium: str
+    scroll_quiet: float
+    max_batches: int
 
     @property
     def store_is_off(self) -> bool:
@@ -58,6 +60,8 @@ class Config:
             download_delay=_seconds(settings, "CLUSTER_DOWNLOAD_DELAY"),
             overlap=_choice(settings, "CRAWL_OVERLAP", OVERLAPS),
             contact=str(settings["CRAWLER_CONTACT"] or "").strip(),
+            scroll_quiet=_seconds(settings, "SCROLL_QUIET_SECONDS"),
+            max_batches=_whole(settings, "LIST_MAX_BATCHES"),
             chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
         )
 
@@ -71,6 +75,13 @@ def _seconds(settings: BaseSettings, name: str) -> float:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"{name}={value!r}: give seconds, a number of 0 or more")
     return seconds
+
+
+def _whole(settings: BaseSettings, name: str) -> int:
+    text = str(settings[name]).strip()
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ConfigError(f"{name}={settings[name]!r}: give a whole number of 1 or more")
+    return int(text)
 
 
 def _choice(settings: BaseSettings, name: str, allowed: tuple[str, ...]) -> str:

@@ -17,13 +17,22 @@ REJECTED = "rejected"  # one counter for each reason below it
 FAILED_REQUESTS = "requests/failed"
 LISTS_READ = "lists/read"
 LISTS_WITHOUT_CARDS = "lists/without_cards"
+LISTS_BATCHES = "lists/batches"
+LISTS_SCROLLED = "lists/scrolled"
+LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_UNKNOWN = "lists/unknown_section"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
+CARDS_KNOWN = "cards/known"
 CARDS_BROKEN = "cards/broken"
 CARDS_OUT_OF_RANGE = "cards/out_of_range"
-CARDS_OVER_LIMIT = "cards/over_limit"
 CARDS_OTHER_EDITION = "cards/other_edition"
+RULES_LEARNED = "rules/learned"
+RULES_BROKEN = "rules/broken"
+RULES_NONE = "rules/none"
+BROWSER_RETRIES = "browser/retries"
+BROWSER_FAILED = "browser/failed"
+BROWSER_BLOCKED = "browser/blocked"  # one counter for each kind of request below it
 ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
 TIMES_UNKNOWN = "times/unknown"
 TIMES_WITHOUT_CLOCK = "times/without_clock"
@@ -48,14 +57,23 @@ MEANING: dict[str, str] = {
     DUPLICATES_CONTENT: "articles that repeat another one; stored with duplicate_of, not exported",
     REJECTED: "pages not stored, by reason (collection rejects)",
     FAILED_REQUESTS: "requests that gave no usable page after all retries",
-    LISTS_READ: "list pages read",
+    LISTS_READ: "first pages of lists read",
+    LISTS_BATCHES: "further batches of lists read over HTTP by a learned rule",
+    LISTS_SCROLLED: "batches of lists read by scrolling in a browser",
+    LISTS_ENDED: "lists walked, by the reason to stop",
+    RULES_LEARNED: "lists whose way of asking for more was learned and checked",
+    RULES_BROKEN: "learned rules that did not hold any more",
+    RULES_NONE: "lists that follow no rule and were scrolled to their end",
+    BROWSER_RETRIES: "lists opened again because the browser failed",
+    BROWSER_FAILED: "lists given up because the browser failed again",
+    BROWSER_BLOCKED: "requests that the browser was not allowed to make, by kind",
     LISTS_WITHOUT_CARDS: "list pages without a single card: the layout may have changed",
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     CARDS_SEEN: "cards on the lists read",
     CARDS_REPEATED: "cards of articles that another list or card named already",
+    CARDS_KNOWN: "cards of stored articles that say what they said before; not fetched again",
     CARDS_BROKEN: "cards without a link to an article",
     CARDS_OUT_OF_RANGE: "cards left out because their time is outside since and until",
-    CARDS_OVER_LIMIT: "cards left out because the section reached its limit",
     CARDS_OTHER_EDITION: "cards left out because they lead to an edition not asked for",
     TIMES_UNKNOWN: "printed times that were not understood (kept as unknown)",
     TIMES_WITHOUT_CLOCK: "printed times that name a day only (taken as its first minute)",

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 
 if TYPE_CHECKING:
+    from playwright.async_api import Page as BrowserPage
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 
+async def _record(page: BrowserPage, request: Request) -> None:
+    from caliber_crawler.browser.scroll import Recorder
+
+    Recorder.of(page)
+
+
 class BrowserOnDemandHandler(HTTP11DownloadHandler):
     """Scrapy's HTTP handler, with scrapy-playwright behind it for ``meta={"playwright": True}``.
+
+    With ``record_exchanges`` the page is listened to from before its first request, for
+    `browser.scroll.Recorder`; the request itself carries plain data only.
 
     scrapy-playwright's own handler starts Playwright with every engine, which costs each plain
     crawl and each look into the shell half a second and a process.
@@ -30,6 +40,8 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
     async def download_request(self, request: Request) -> Response:
         if not request.meta.get("playwright"):
             return await super().download_request(request)
+        if request.meta.get("record_exchanges"):
+            request.meta["playwright_page_init_callback"] = _record
         browser = await self._started()
         response: Response = await browser.download_request(request)
         return response

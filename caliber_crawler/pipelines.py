@@ -152,6 +152,7 @@ class MongoPipeline:
     def _give_up(self, message: str) -> None:
         if self._addon.failure is None:
             self._addon.failure = message
+            self._addon.lost = True
             logger.error("%s; closing the crawl", message)
             closing = self._crawler.engine.close_spider_async(reason=STORE_LOST)
             self._closing = asyncio.ensure_future(closing)  # keeps the task from being collected

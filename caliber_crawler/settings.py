@@ -27,6 +27,8 @@ MONGODB_RETRY_SECONDS = _from_environment("MONGODB_RETRY_SECONDS", "60")
 CRAWL_ID = _from_environment("CRAWL_ID", "")
 CLUSTER_DOWNLOAD_DELAY = _from_environment("CLUSTER_DOWNLOAD_DELAY", "1.0")
 CRAWL_OVERLAP = _from_environment("CRAWL_OVERLAP", "refuse")
+SCROLL_QUIET_SECONDS = _from_environment("SCROLL_QUIET_SECONDS", "5")
+LIST_MAX_BATCHES = _from_environment("LIST_MAX_BATCHES", "10000")
 CHROMIUM_EXECUTABLE = _from_environment("CHROMIUM_EXECUTABLE", "")
 CRAWLER_CONTACT = _from_environment("CRAWLER_CONTACT", "")
 
@@ -83,5 +85,8 @@ FEED_EXPORTERS = {
 }
 
 LOG_LEVEL = _from_environment("LOG_LEVEL", "INFO")
+# Two lists scroll at a time at most; each has a page of its own in one browser.
+PLAYWRIGHT_MAX_PAGES_PER_CONTEXT = 2
+PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 30_000
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import SplitResult, unquote_plus, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote_plus, urljoin, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from w3lib.url import canonicalize_url
@@ -148,6 +148,10 @@ class Site:
     def section_url(self, language: str, slug: str) -> str:
         """Likely address of a section that no navigation named."""
         return f"{self.home(language)}category/{slug}"
+
+    def search_url(self, language: str, words: str) -> str:
+        """Address of an edition's search for some words."""
+        return f"{self.home(language)}search/{quote(words, safe='')}"
 
     def instant(self, naive: datetime) -> datetime:
         """A wall-clock time of the site as a UTC instant."""

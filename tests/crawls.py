@@ -48,7 +48,13 @@ def kill_and_crawl_again(
         for _ in range(moments):
             began = len(site.log)
             process = scrapy.start(
-                "crawl", "sections", "-O", str(scrapy.feed), CALIBER_BASE_URL=site.url
+                "crawl",
+                "sections",
+                "-a",
+                "render=http",
+                "-O",
+                str(scrapy.feed),
+                CALIBER_BASE_URL=site.url,
             )
             after = chance.randrange(1, len(wanted))
             wait_until(
@@ -64,7 +70,7 @@ def kill_and_crawl_again(
                 assert run.code == 128 + number, run.err
                 stored = {d["_id"] for d in database.articles.find({"crawl.id": _id(run.lines)})}
                 assert {r["id"] for r in run.records} == stored
-        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl("sections", "render=http", "mode=full", CALIBER_BASE_URL=site.url)
     assert run.code == 0, run.err
     stored_slugs = Counter(d["slug"] for d in database.articles.find())
     assert stored_slugs == Counter(dict.fromkeys(wanted, 1))

@@ -31,7 +31,7 @@ def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
             "<div class=post><h1 class=post_title>T</h1><div class=post_hits>Views: %d</div></div>"
         )
         site.knobs.raw[counter.path] = (200, HTML, (page % (2**63 + 5)).encode())
-        run = scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl("sections", "render=http", "section=world", CALIBER_BASE_URL=site.url)
 
     rejects = {r["url"].removeprefix(site.url): r for r in database.rejects.find()}
     assert {path: r["reason"] for path, r in rejects.items()} == {
@@ -68,7 +68,7 @@ def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
 def test_a_section_without_cards_looks_wrong(scrapy: Scrapy, database: Documents) -> None:
     with serve(SiteConfig(articles=30, seed=2)) as site:
         site.knobs.layout = "renamed"
-        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
     assert run.code == 3
     assert "without cards" in run.verdict
     assert {r["reason"] for r in database.rejects.find()} == {"list_without_cards"}
@@ -77,11 +77,13 @@ def test_a_section_without_cards_looks_wrong(scrapy: Scrapy, database: Documents
 
 def test_an_unknown_section_is_wrong_usage(scrapy: Scrapy, database: Documents) -> None:
     with serve(SiteConfig(articles=30, seed=2)) as site:
-        run = scrapy.crawl("sections", "section=nosuch", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl("sections", "render=http", "section=nosuch", CALIBER_BASE_URL=site.url)
         assert run.code == 2
         assert "nosuch" in run.verdict
         assert "world" in run.verdict  # what is allowed
-        both = scrapy.crawl("sections", "section=world,nosuch", CALIBER_BASE_URL=site.url)
+        both = scrapy.crawl(
+            "sections", "render=http", "section=world,nosuch", CALIBER_BASE_URL=site.url
+        )
         wanted = {t.slug for t in site.first_list("en", "world")}
     assert both.code == 4
     assert "sections unknown" in both.verdict
@@ -96,7 +98,9 @@ def test_a_section_that_no_navigation_names_is_found_all_the_same(
         target = site.world.article("en", 3)
         card = f'<div class="float_block"><a href="{target.path}">x</a></div>'
         site.knobs.raw["/en/category/hidden"] = (200, HTML, card.encode())
-        run = scrapy_without_store.crawl("sections", "section=hidden", CALIBER_BASE_URL=site.url)
+        run = scrapy_without_store.crawl(
+            "sections", "render=http", "section=hidden", CALIBER_BASE_URL=site.url
+        )
     assert run.code == 0, run.err
     [record] = run.records
     assert record["slug"] == target.slug
@@ -109,7 +113,7 @@ def test_robots_are_obeyed_and_forbidding_everything_is_not_healthy(
     with serve(SiteConfig(articles=30, seed=3)) as site:
         blocked, *others = site.first_list("en", "sport")
         site.knobs.robots = f"User-agent: *\nDisallow: {blocked.path}\n"
-        some = scrapy.crawl("sections", "section=sport", CALIBER_BASE_URL=site.url)
+        some = scrapy.crawl("sections", "render=http", "section=sport", CALIBER_BASE_URL=site.url)
         assert some.code == 4
         assert {r["slug"] for r in some.records} == {t.slug for t in others}
         [reject] = database.rejects.find()
@@ -119,7 +123,7 @@ def test_robots_are_obeyed_and_forbidding_everything_is_not_healthy(
         )
         site.knobs.robots = "User-agent: caliber-crawler\nDisallow: /\n"
         site.log.clear()
-        everything = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        everything = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
         assert {hit.path for hit in site.log} == {"/robots.txt"}
     assert everything.code == 3
     assert "nothing collected" in everything.verdict
@@ -129,6 +133,7 @@ def test_delay_and_user_agent_are_polite(scrapy_without_store: Scrapy) -> None:
     with serve(SiteConfig(articles=120, seed=3)) as site:
         run = scrapy_without_store.crawl(
             "sections",
+            "render=http",
             "section=sport",
             "limit=5",
             CALIBER_BASE_URL=site.url,
@@ -156,7 +161,7 @@ def test_redirects_between_forms_of_one_address_are_followed(scrapy: Scrapy) -> 
         del site.knobs.redirect["/en/"]
         html = f'<a href="/en/category/culture">CULTURE</a><a href="{target.path}">t</a>'
         site.knobs.raw["/en?welcome=1"] = (200, HTML, html.encode())
-        run = scrapy.crawl("sections", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
     slugs = [r["slug"] for r in run.records]
     assert run.code == 0, run.err
     assert moved.slug not in slugs
@@ -171,7 +176,13 @@ def test_a_signal_keeps_what_was_fetched_in_both_places(
     with serve(SiteConfig(articles=150, seed=5)) as site:
         site.knobs.delay = 0.05
         process = scrapy.start(
-            "crawl", "sections", "-O", str(scrapy.feed), CALIBER_BASE_URL=site.url
+            "crawl",
+            "sections",
+            "-a",
+            "render=http",
+            "-O",
+            str(scrapy.feed),
+            CALIBER_BASE_URL=site.url,
         )
         wait_until(lambda: database.articles.count_documents({}) >= 12, what="12 articles")
         process.send_signal(number)

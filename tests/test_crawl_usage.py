@@ -20,8 +20,13 @@ WRONG = [
     (("sections", "limit=-3"), "limit='-3'"),
     (("sections", "mode=fast"), "allowed are update, full"),
     (("sections", "render=flash"), "allowed are auto, http, browser"),
-    (("sections", "sektion=world"), "unknown argument sektion; allowed are language, section"),
+    (
+        ("sections", "sektion=world"),
+        "unknown argument sektion; allowed are language, section, query",
+    ),
     (("sections", "section=a/b"), "section='a/b'"),
+    (("sections", "query=ab"), "needs 3 letters or more"),
+    (("sections", "query=port", "section=world"), "section or query, not both"),
     (("articles",), "give url="),
     (("articles", "url=http://other.example/en/post/x"), "is no address of http://127.0.0.1"),
     (("articles", "url=javascript:alert(1)"), "is no address of"),
@@ -55,6 +60,8 @@ def test_wrong_arguments(
         ("CRAWL_OVERLAP", "maybe"),
         ("CRAWL_ID", "../x"),
         ("MONGODB_DATABASE", "a.b"),
+        ("SCROLL_QUIET_SECONDS", "soon"),
+        ("LIST_MAX_BATCHES", "0"),
     ],
 )
 @pytest.mark.parametrize("way", ["environment", "option"])

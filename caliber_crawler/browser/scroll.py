@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from playwright.async_api import Error
+from playwright.async_api import Error as BrowserError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+__all__ = ["BrowserError", "Recorder", "Scroller"]
 
 from caliber_crawler.listing.exchange import Answer, Exchange, Request
 from caliber_crawler.pages.section import CARD
@@ -114,7 +116,7 @@ class Recorder:
         self.pending.discard(request)
 
     async def _read(self, request: BrowserRequest) -> None:
-        with suppress(Error):  # the page went away meanwhile
+        with suppress(BrowserError):  # the page went away meanwhile
             response = await request.response()
             body = await response.body() if response else b""
             if response is not None and len(body) <= _LONGEST_ANSWER:
@@ -133,7 +135,7 @@ _RECORDERS: WeakKeyDictionary[Page, Recorder] = WeakKeyDictionary()
 
 
 class Scroller:
-    """Scrolls one page's list. Raises Playwright's `Error` when the page or the browser is gone.
+    """Scrolls one page's list. Raises `BrowserError` when the page or the browser is gone.
 
     `quiet` is how many seconds without new cards and without a request on its way mean the end;
     `patience` how many seconds a request, or the browser itself, may take. `stopping` tells that

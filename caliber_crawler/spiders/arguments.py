@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 MODES = ("update", "full")
+LEAST_LETTERS = 3
 RENDERS = ("auto", "http", "browser")
 
 
@@ -48,10 +49,12 @@ class Arguments:
 
 @dataclass(frozen=True)
 class SectionsArguments(Arguments):
-    """Arguments of the spider `sections`. `section` is empty for all; None means no bound."""
+    """Arguments of the spider `sections`. `section` is empty for all, `query` for none; None means
+    no bound."""
 
     language: tuple[str, ...]
     section: tuple[str, ...]
+    query: str
     since: date | None
     until: date | None
     limit: int | None
@@ -66,6 +69,7 @@ class SectionsArguments(Arguments):
         return cls(
             language=_names("language", given, "en", allowed=config.languages),
             section=_names("section", given, ""),
+            query=_query(given),
             since=since,
             until=until,
             limit=_positive("limit", given),
@@ -138,6 +142,17 @@ def _day(name: str, given: Mapping[str, str]) -> date | None:
         raise ArgumentError(
             f"{name}={given[name]!r} is no date; give a day of the site's calendar, 2026-06-25"
         ) from None
+
+
+def _query(given: Mapping[str, str]) -> str:
+    words = " ".join(given.get("query", "").split())
+    if "query" in given and sum(map(str.isalnum, words)) < LEAST_LETTERS:
+        raise ArgumentError(
+            f"query={given['query']!r}: the site's search needs {LEAST_LETTERS} letters or more"
+        )
+    if words and "section" in given:
+        raise ArgumentError("give section or query, not both")
+    return words
 
 
 def _positive(name: str, given: Mapping[str, str]) -> int | None:

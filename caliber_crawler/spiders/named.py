@@ -33,17 +33,23 @@ class NamedArticles:
 
     def note(self, card: Card, section: SectionRef | None) -> Sighting | None:
         """Note a card. For an article that was taken already, the sighting to store with it."""
-        refs = [ref for ref in (section, card.section) if ref is not None]
-        addresses = [] if card.href == card.url else [card.href]
+        sighting = self.sighting(card, section)
         if card.url in self._taken:
-            return Sighting(card.url, add_sections([], refs), addresses)
+            return sighting
         named = self._named.get(card.url)
         if named is None:
             named = self._named[card.url] = Named(card)
             self._waiting += 1
-        named.sections = add_sections(named.sections, refs)
-        named.addresses += [a for a in addresses if a not in named.addresses]
+        named.sections = add_sections(named.sections, sighting.sections)
+        named.addresses += [a for a in sighting.aliases if a not in named.addresses]
         return None
+
+    @staticmethod
+    def sighting(card: Card, section: SectionRef | None) -> Sighting:
+        """What a card says of its article besides itself: sections and an address."""
+        refs = [ref for ref in (section, card.section) if ref is not None]
+        aliases = [] if card.href == card.url else [card.href]
+        return Sighting(card.url, add_sections([], refs), aliases)
 
     def knows(self, url: str) -> bool:
         """Whether a list named the article before."""

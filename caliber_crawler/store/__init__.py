@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.batch import Batcher
-from caliber_crawler.store.client import connect, redact
+from caliber_crawler.store.cards import CardStore
+from caliber_crawler.store.client import connect, driver_errors, redact
 from caliber_crawler.store.crawls import CrawlStore, Worker
 from caliber_crawler.store.indexes import ensure_indexes
 from caliber_crawler.store.rejects import RejectStore
+from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
 
 if TYPE_CHECKING:
@@ -45,34 +47,46 @@ class Store:
         self.articles = ArticleStore(self.database)
         self.crawls = CrawlStore(self.database, crawl_id)
         self.rejects = RejectStore(self.database, crawl_id)
+        self.rules = RuleStore(self.database, crawl_id)
+        self.cards = CardStore(self.database)
 
     @classmethod
     async def open(cls, uri: str, database: str, data_dir: Path, crawl_id: str) -> Store:
         """Connect, starting or joining the embedded server when `uri` is empty; make the indexes.
 
-        Raises `ConfigError` for an impossible URI and `StoreUnavailable` when there is no database
-        to be had; nothing stays open then.
+        Raises `ConfigError` for an impossible URI, `StoreUnavailable` when there is no database to
+        be had, and `StoreError` when MongoDB refuses its name or the indexes; nothing stays open
+        then.
         """
         server = None if uri else EmbeddedServer(data_dir)
+        client: AsyncMongoClient[dict[str, Any]] | None = None
         try:
             if server is not None:
                 uri = await asyncio.to_thread(server.acquire)
             client = await connect(uri)
-        except BaseException:
-            if server is not None:
-                server.release()
-            raise
-        store = cls(client, database, crawl_id, f"{redact(uri)} database {database!r}", server)
-        try:
+            with driver_errors(f"opening the database {database!r}"):
+                store = cls(client, database, crawl_id, _where(uri, database), server)
             await ensure_indexes(store.database)
         except BaseException:
-            await store.close()
+            # A thread that is still acquiring for a task cancelled meanwhile gives up at this, too.
+            if server is not None:
+                server.release()
+            if client is not None:
+                await client.close()
             raise
         return store
 
     async def close(self) -> None:
-        """Close the connections and leave the embedded server, which stops after its last user."""
-        await self._client.close()
-        if self._server is not None:
-            self._server.release()
-            self._server = None
+        """Close the connections and leave the embedded server, which stops after its last user.
+
+        Idempotent.
+        """
+        try:
+            await self._client.close()
+        finally:
+            if self._server is not None:
+                self._server.release()
+
+
+def _where(uri: str, database: str) -> str:
+    return f"{redact(uri)} database {database!r}"

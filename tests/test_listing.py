@@ -1,0 +1,429 @@
+"""Learning how a list asks for more, from made-up exchanges of every kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caliber_crawler.items import Card
+from caliber_crawler.listing.answers import find_format, read_answer, read_page
+from caliber_crawler.listing.exchange import Answer, Exchange, Request, put_together, take_apart
+from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.listing.rule import ListRule, first_request, next_request
+from caliber_crawler.listing.walk import Walk
+from caliber_crawler.pages.html import Page
+from caliber_crawler.site import Site
+
+BASE = "http://127.0.0.1:8000"
+LIST = f"{BASE}/en/category/world"
+SITE = Site.from_settings(BASE, "Asia/Baku")
+SIZE = 5
+ALL = [f"story-{i}" for i in range(43)]
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def card_html(i: int) -> str:
+    return (
+        f'<div class="float_block" data-id="{900 - i}" data-at="{1_700_000_000 - 60 * i}">'
+        f'<a href="/en/post/{ALL[i]}"><h2 class="float_block_title">Story {i}</h2></a></div>'
+    )
+
+
+def cards_html(start: int, stop: int) -> str:
+    return "".join(card_html(i) for i in range(start, min(stop, len(ALL))))
+
+
+def objects(start: int, stop: int) -> list[dict[str, Any]]:
+    return [
+        {"id": 900 - i, "alias": ALL[i], "name": f"Story {i}", "at": 1_700_000_000 - 60 * i}
+        for i in range(start, min(stop, len(ALL)))
+    ]
+
+
+class Server:
+    """A list that asks in one way: what its script sends after `shown` cards, and the answer.
+
+    Serves the first `SIZE` cards in its page; each batch has `SIZE` more.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[int, Any], Request],
+        answer: Callable[[int], tuple[str, str]],
+        place: Callable[[Request], int],
+        head: str = "",
+    ) -> None:
+        self.ask, self.answer, self.place = ask, answer, place
+        html = f"<html><head>{head}</head><body>{cards_html(0, SIZE)}</body></html>"
+        self.page = read_page(Page(LIST, html.encode()), SITE)
+
+    def exchange(self, request: Request) -> Exchange:
+        """What the server says to a request, wherever in the list it points."""
+        kind, body = self.answer(self.place(request))
+        return Exchange(request, Answer(200, kind, body.encode()))
+
+    def batches(self, number: int) -> list[Batch]:
+        """What a browser would see while it scrolls."""
+        found, last = [], None
+        for k in range(number):
+            shown = SIZE * (k + 1)
+            exchange = self.exchange(self.ask(shown, last))
+            last = exchange.answer
+            found.append(Batch(cards(shown, shown + SIZE), [exchange]))
+        return found
+
+    def learn(self, number: int = 3) -> Lesson:
+        return learn(self.page, LIST, self.batches(number), SITE)
+
+    def walk(self, rule: ListRule) -> list[str]:
+        """Follow a rule to the end of the list; slugs in order, the page's own first."""
+        # Rules are kept in a database, so every walk is made with one that was stored.
+        kept = ListRule.from_document(json.loads(json.dumps(rule.to_document())))
+        slugs = [card.url.rpartition("/")[2] for card in self.page.cards]
+        step = first_request(kept, self.page, LIST, BASE, 1)
+        while step is not None and len(slugs) < 200:
+            exchange = self.exchange(step.request)
+            reading = read_answer(exchange.answer, kept.format, LIST, SITE)
+            assert reading is not None
+            if not reading.entries:
+                break
+            slugs += [card.url.rpartition("/")[2] for card in reading.cards]
+            step = next_request(kept, step.state, reading, LIST, BASE, 1)
+        return slugs
+
+
+def cards(start: int, stop: int) -> list[Card]:
+    page = Page(LIST, cards_html(start, stop).encode())
+    return read_page(page, SITE).cards
+
+
+def query(request: Request, name: str) -> str:
+    return parse_qs(urlsplit(request.url).query)[name][0]
+
+
+def html(start: int) -> tuple[str, str]:
+    return "text/html", cards_html(start, start + SIZE)
+
+
+def wrapped(start: int, **more: Any) -> tuple[str, str]:
+    data = {"ok": True, "data": {"html": cards_html(start, start + SIZE)}, **more}
+    return "application/json", json.dumps(data)
+
+
+def listed(start: int, **more: Any) -> tuple[str, str]:
+    return "application/json", json.dumps({"items": objects(start, start + SIZE), **more})
+
+
+def after_id(identity: str) -> int:
+    return 900 - int(identity) + 1
+
+
+def token(start: int) -> str:
+    return f"t{start * 7919 % 100003:05d}x"
+
+
+TOKENS = {token(i): i for i in range(60)}
+
+
+def _form(request: Request, name: str) -> str:
+    return parse_qs(request.body)[name][0]
+
+
+SERVERS = {
+    "page": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?cat=world&page={shown // SIZE + 1}"),
+        html,
+        lambda r: (int(query(r, "page")) - 1) * SIZE,
+    ),
+    "page in path": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more/world/{shown // SIZE + 1}/"),
+        html,
+        lambda r: (int(urlsplit(r.url).path.split("/")[3]) - 1) * SIZE,
+    ),
+    "offset": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?offset={shown}"),
+        wrapped,
+        lambda r: int(query(r, "offset")),
+    ),
+    "last id, form": Server(
+        lambda shown, _: Request("POST", f"{BASE}/more", FORM, f"cat=5&last_id={900 - shown + 1}"),
+        listed,
+        lambda r: after_id(_form(r, "last_id")),
+    ),
+    "last id, json": Server(
+        lambda shown, _: Request(
+            "POST", f"{BASE}/api", JSON, json.dumps({"q": {"cat": [5], "after": 900 - shown + 1}})
+        ),
+        listed,
+        lambda r: after_id(json.loads(r.body)["q"]["after"]),
+    ),
+    "last time": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?t={1_700_000_000 - 60 * (shown - 1)}"),
+        html,
+        lambda r: (1_700_000_000 - int(query(r, "t"))) // 60 + 1,
+    ),
+    "last slug": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?after={ALL[shown - 1]}"),
+        listed,
+        lambda r: ALL.index(query(r, "after")) + 1,
+    ),
+    "token": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?token={token(shown)}"),
+        lambda start: wrapped(start, next=token(start + SIZE) if start + SIZE < len(ALL) else None),
+        lambda r: TOKENS[query(r, "token")],
+        head=f'<meta name="cursor" content="{token(SIZE)}">',
+    ),
+    "token, first one unknown": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?token={token(shown)}"),
+        lambda start: wrapped(start, next=token(start + SIZE) if start + SIZE < len(ALL) else None),
+        lambda r: TOKENS[query(r, "token")],
+    ),
+    "next address": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more/{token(shown)}?x=1"),
+        lambda start: wrapped(
+            start, links={"next": f"/more/{token(start + SIZE)}?x=1"} if start < 38 else {}
+        ),
+        lambda r: TOKENS[urlsplit(r.url).path.split("/")[2]],
+        head=f'<link rel="next" href="/more/{token(SIZE)}?x=1">',
+    ),
+    "session token and cache breaker": Server(
+        lambda shown, _: Request(
+            "POST",
+            f"{BASE}/more?_={1_750_000_000_000 + 321 * shown}",
+            {**FORM, "x-csrf-token": "secret-1234", "x-requested-with": "XMLHttpRequest"},
+            f"page={shown // SIZE + 1}",
+        ),
+        html,
+        lambda r: (int(_form(r, "page")) - 1) * SIZE,
+        head='<meta name="csrf-token" content="secret-1234">',
+    ),
+    "multipart form": Server(
+        lambda shown, _: Request(
+            "POST",
+            f"{BASE}/more",
+            {"content-type": f"multipart/form-data; boundary=----b{shown}"},
+            f'------b{shown}\r\nContent-Disposition: form-data; name="from"\r\n\r\n{shown}\r\n'
+            f"------b{shown}--\r\n",
+        ),
+        html,
+        lambda r: int(r.body.split("\r\n\r\n")[1].split("\r\n")[0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_way_of_asking_is_learned_and_walks_the_whole_list(name: str) -> None:
+    server = SERVERS[name]
+    lesson = server.learn()
+    assert lesson.rule is not None, lesson.why
+    assert server.walk(lesson.rule) == ALL
+    assert lesson.check is not None
+    answer = server.exchange(lesson.check.request).answer
+    reading = read_answer(answer, lesson.rule.format, LIST, SITE)
+    assert reading is not None
+    assert {card.url for card in reading.cards} == lesson.expected
+    assert lesson.go_on is not None
+    assert server.place(lesson.go_on.request) == SIZE * 4
+
+
+def test_a_session_token_is_read_from_the_page_again() -> None:
+    server = SERVERS["session token and cache breaker"]
+    lesson = server.learn()
+    assert lesson.rule is not None
+    page = Page(LIST, f'<meta name="csrf-token" content="another">{cards_html(0, SIZE)}'.encode())
+    step = first_request(lesson.rule, read_page(page, SITE), LIST, BASE, 1)
+    assert step is not None
+    assert step.request.headers["x-csrf-token"] == "another"
+    assert step.request.headers["x-requested-with"] == "XMLHttpRequest"
+
+
+def test_titles_and_times_of_objects_are_found() -> None:
+    lesson = SERVERS["last id, form"].learn()
+    assert lesson.rule is not None
+    assert lesson.rule.format.keys["title"] == "name"
+    assert lesson.rule.format.prefix == f"{BASE}/en/post/"
+
+
+def test_a_signature_follows_no_rule_and_is_named() -> None:
+    import hashlib
+
+    def sign(shown: int) -> str:
+        return hashlib.sha256(f"secret{shown}".encode()).hexdigest()
+
+    server = Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?page={shown // SIZE + 1}&s={sign(shown)}"),
+        html,
+        lambda r: (int(query(r, "page")) - 1) * SIZE,
+    )
+    lesson = server.learn()
+    assert lesson.rule is None
+    assert "'s'" in lesson.why
+
+
+def test_cards_without_any_request_give_no_rule() -> None:
+    batches = [Batch(cards(SIZE, 2 * SIZE), []), Batch(cards(2 * SIZE, 3 * SIZE), [])]
+    lesson = learn(SERVERS["page"].page, LIST, batches, SITE)
+    assert lesson.rule is None
+    assert "no answer holds the cards" in lesson.why
+
+
+def test_other_requests_and_failed_ones_are_passed_over() -> None:
+    server = SERVERS["offset"]
+    noise = [
+        Exchange(Request("POST", f"{BASE}/stat", JSON, '{"n": 1}'), Answer(200, "", b"{}")),
+        Exchange(Request("GET", f"{BASE}/hot"), Answer(200, "text/html", card_html(40).encode())),
+        Exchange(Request("GET", f"{BASE}/more?offset=10"), Answer(500, "text/html", b"oops")),
+    ]
+    batches = [Batch(b.cards, [*noise, *b.exchanges]) for b in server.batches(3)]
+    lesson = learn(server.page, LIST, batches, SITE)
+    assert lesson.rule is not None, lesson.why
+    assert server.walk(lesson.rule) == ALL
+
+
+def test_one_request_is_not_enough() -> None:
+    lesson = SERVERS["page"].learn(1)
+    assert lesson.rule is None
+    assert "2 are needed" in lesson.why
+
+
+def test_an_offset_stays_right_when_batches_differ_in_size() -> None:
+    sizes = [5, 3, 6, 4]
+    exchanges, start = [], SIZE
+    for size in sizes:
+        request = Request("GET", f"{BASE}/more?skip={start}")
+        exchanges.append(
+            Batch(
+                cards(start, start + size),
+                [Exchange(request, Answer(200, "", cards_html(start, start + size).encode()))],
+            )
+        )
+        start += size
+    lesson = learn(SERVERS["page"].page, LIST, exchanges, SITE)
+    assert lesson.rule is not None
+    assert lesson.go_on is not None
+    assert query(lesson.go_on.request, "skip") == str(start)
+
+
+def test_html_in_a_list_of_strings_is_found() -> None:
+    body = json.dumps({"rows": [{"h": card_html(i)} for i in range(5, 9)], "n": 4})
+    answer = Answer(200, "application/json", body.encode())
+    fmt = find_format(answer, cards(5, 9), LIST, SITE)
+    assert fmt is not None
+    reading = read_answer(answer, fmt, LIST, SITE)
+    assert reading is not None
+    assert reading.cards == cards(5, 9)
+
+
+_scalars = st.none() | st.booleans() | st.integers(-9999, 9999) | st.text("ab.é/&=?<", max_size=6)
+_json = st.recursive(
+    _scalars,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.dictionaries(st.text("ab.c", min_size=1, max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text("abc.", min_size=1, max_size=3), _json, min_size=1, max_size=4))
+def test_a_json_request_comes_together_again(value: dict[str, Any]) -> None:
+    request = Request("POST", f"{BASE}/api", JSON, json.dumps(value))
+    again = put_together(take_apart(request))
+    assert again.method == "POST"
+    assert again.url == request.url
+    assert json.loads(again.body) == value
+
+
+@given(
+    st.dictionaries(st.text("abc[]", min_size=1, max_size=4), st.text("xyzé &=", max_size=5)),
+    st.lists(st.text("abé", min_size=1, max_size=4), max_size=3),
+)
+def test_a_get_request_comes_together_again(query: dict[str, str], path: list[str]) -> None:
+    from urllib.parse import quote, urlencode
+
+    url = f"{BASE}/{'/'.join(map(quote, path))}"
+    url += f"?{urlencode(query)}" if query else ""
+    shape = take_apart(Request("GET", url))
+    assert take_apart(put_together(shape)) == shape
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", "text/html", "application/json"]))
+def test_no_answer_breaks_the_reader(body: bytes, kind: str) -> None:
+    answer = Answer(200, kind, body)
+    assert find_format(answer, cards(5, 9), LIST, SITE) is None
+    lesson = learn(
+        SERVERS["page"].page,
+        LIST,
+        [Batch(cards(5, 9), [Exchange(Request("GET", BASE), answer)])],
+        SITE,
+    )
+    assert lesson.rule is None
+
+
+def test_hostile_nesting_ends() -> None:
+    body = b'{"a":' * 3000 + b"1" + b"}" * 3000
+    assert find_format(Answer(200, "", body), cards(5, 9), LIST, SITE) is None
+
+
+# --- when a walk is over
+
+
+def test_a_list_that_repeats_its_last_batch_ends() -> None:
+    walk = Walk()
+    assert len(walk.take(cards(0, 5))) == 5
+    for _ in range(2):
+        assert walk.take(cards(0, 5)) == []
+        assert walk.ended is None
+    walk.take(cards(0, 5))
+    assert walk.ended == "end"
+
+
+def test_a_limit_is_never_reported_as_the_end() -> None:
+    walk = Walk(limit=7)
+    assert len(walk.take(cards(0, 5))) == 5
+    assert len(walk.take(cards(5, 10))) == 2
+    assert walk.ended == "limit"
+    walk.nothing_more()
+    assert walk.ended == "limit"
+
+
+def test_since_needs_a_whole_older_batch() -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime, timedelta
+
+    since = datetime(2026, 6, 1, tzinfo=UTC)
+    old, new = since - timedelta(hours=1), since + timedelta(hours=1)
+    dated = [replace(card, published_at=old) for card in cards(0, 4)]
+    walk = Walk(since=since)
+    walk.take([*dated, replace(cards(4, 5)[0], published_at=new)])
+    assert walk.ended is None
+    walk.take([*[replace(card, published_at=old) for card in cards(5, 8)], cards(8, 9)[0]])
+    assert walk.ended is None, "a time that is not understood tells nothing"
+    walk.take([replace(card, published_at=old) for card in cards(9, 12)])
+    assert walk.ended == "since"
+
+
+def test_known_needs_a_whole_known_batch_and_the_wish() -> None:
+    known = [card.url for card in cards(0, 10)]
+    walk = Walk(stop_at_known=True)
+    walk.take([*cards(0, 4), cards(20, 21)[0]], known)
+    assert walk.ended is None
+    walk.take(cards(5, 10), known)
+    assert walk.ended == "known"
+    other = Walk()
+    other.take(cards(0, 5), known)
+    assert other.ended is None
+
+
+def test_a_ceiling_of_batches() -> None:
+    walk = Walk(ceiling=2)
+    walk.take(cards(0, 5))
+    walk.take(cards(5, 10))
+    assert walk.ended == "ceiling"
