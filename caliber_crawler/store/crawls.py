@@ -7,15 +7,21 @@
      workers: [{id, host, pid, started_at, ended_at, reason, counts}], versions: {package: text}}
 
 Counters are named as in docs/counters.md; a ``/`` in their names stays.
+
+The crawl's own `counts` are the sums over all workers, `coverage` and the rest of the end are those
+of the worker that finished last. While others still run, their `ended_at` is None although the
+crawl's status is no longer ``running``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
@@ -46,7 +52,10 @@ class CrawlStore:
         versions: Mapping[str, str],
         at: datetime,
     ) -> None:
-        """Enter the crawl, or join it when another worker entered it already."""
+        """Enter the crawl, or join it when another worker entered it already.
+
+        A worker that is in it already stays as it is.
+        """
         entry = {
             "id": worker.id, "host": worker.host, "pid": worker.pid, "started_at": at,
             "ended_at": None, "reason": None, "counts": {},
@@ -62,15 +71,18 @@ class CrawlStore:
                         "counts": {},
                         "coverage": {},
                         "versions": dict(versions),
+                        "workers": [],
                     },
                     "$set": {
                         "status": "running", "reason": None, "exit_code": None,
                         "updated_at": at, "finished_at": None,
                     },
-                    "$push": {"workers": entry},
                 },
                 upsert=True,
             )  # fmt: skip
+            await self._crawls.update_one(
+                {"_id": self._id, "workers.id": {"$ne": worker.id}}, {"$push": {"workers": entry}}
+            )
 
     async def progress(self, worker: Worker, counts: Mapping[str, int], at: datetime) -> None:
         """Note how far this worker is."""
@@ -91,7 +103,10 @@ class CrawlStore:
         exit_code: int,
         at: datetime,
     ) -> None:
-        """Close this worker's entry, and the crawl with the sums over all workers."""
+        """Close this worker's entry, and the crawl with the sums over all workers.
+
+        Does nothing for a worker that never entered.
+        """
         with driver_errors("closing the crawl"):
             document = await self._crawls.find_one_and_update(
                 {"_id": self._id, "workers.id": worker.id},
@@ -101,24 +116,30 @@ class CrawlStore:
                         "workers.$.ended_at": at,
                         "workers.$.reason": reason,
                         "updated_at": at,
-                    }
-                },
-                return_document=True,
-            )
-            sums: dict[str, int] = {}
-            for entry in document["workers"] if document else ():
-                for name, number in entry["counts"].items():
-                    sums[name] = sums.get(name, 0) + number
-            await self._crawls.update_one(
-                {"_id": self._id},
-                {
-                    "$set": {
                         "status": status,
                         "reason": reason,
                         "exit_code": exit_code,
                         "finished_at": at,
-                        "counts": sums,
                         "coverage": dict(coverage),
                     }
                 },
+                return_document=ReturnDocument.AFTER,
             )
+            # The sums hold for the workers that they were made from; another one that finishes or
+            # reports meanwhile makes them anew.
+            while document is not None:
+                workers = document["workers"]
+                result = await self._crawls.update_one(
+                    {"_id": self._id, "workers": workers}, {"$set": {"counts": _sums(workers)}}
+                )
+                if result.matched_count:
+                    return
+                document = await self._crawls.find_one({"_id": self._id}, {"workers": 1})
+
+
+def _sums(workers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Each counter over all workers, in alphabetical order."""
+    sums: Counter[str] = Counter()
+    for worker in workers:
+        sums.update(worker["counts"])
+    return dict(sorted(sums.items()))

@@ -15,8 +15,14 @@ INDEXES: dict[str, list[IndexModel]] = {
         # Not unique: that would hold two empty lists for equal, and a partial index that leaves
         # empty ones out is not used by look-ups of an alias.
         IndexModel([("aliases", ASCENDING)], name="aliases"),
-        # Finds the record that a new one repeats.
-        IndexModel([("content_hash", ASCENDING)], name="content_hash"),
+        # Finds the record that a new one repeats, without all those that repeat it already.
+        IndexModel([("content_hash", ASCENDING), ("duplicate_of", ASCENDING)], name="originals"),
+        # Finds the records that repeat one. Without the originals, of which all have None there.
+        IndexModel(
+            [("duplicate_of", ASCENDING)],
+            name="duplicates",
+            partialFilterExpression={"duplicate_of": {"$gt": ""}},
+        ),
         IndexModel([("published_at", DESCENDING)], name="published_at"),
         IndexModel(
             [("language", ASCENDING), ("sections.slug", ASCENDING), ("published_at", DESCENDING)],

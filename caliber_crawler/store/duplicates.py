@@ -1,0 +1,117 @@
+"""Which stored articles repeat another one: the field `duplicate_of` in the collection `articles`.
+
+Of articles that repeat each other (`dedupe.repeats`) one is the original, with None there, and the
+others name it, so there are no chains. The one stored first is the original; among those saved
+together the one published first. It stays so until its text changes: then the articles that named
+it are looked at again.
+
+Nothing is locked. Whoever stores articles settles them afterwards, and reads again after every
+write: a write that rested on what another worker has changed meanwhile is seen and mended by its
+own writer, so whatever the order, the last one to finish leaves things right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from caliber_crawler.dedupe import Story, repeats
+from caliber_crawler.errors import StoreError
+from caliber_crawler.items import Article
+from caliber_crawler.store.bulk import bulk_write
+
+_ATTEMPTS = 50
+_NEVER = datetime.max.replace(tzinfo=UTC)
+# What `dedupe.Story` and the order need, without the text.
+_FIELDS = dict.fromkeys(
+    (
+        "id", "language", "content_hash", "word_count", "published_at", "images.url", "embeds.url",
+        "first_seen_at", "duplicate_of",
+    ),
+    1,
+)  # fmt: skip
+
+
+async def settle(
+    articles: AsyncCollection[dict[str, Any]], records: Collection[Article]
+) -> dict[str | None, str | None]:
+    """Set `duplicate_of` of just stored records, and of all that this concerns.
+
+    Returns it for each id of `records`. May be repeated. Raises the driver's errors, and
+    `StoreError` when other workers change the same articles without end.
+    """
+    fresh = {record.id for record in records}
+    touched = set(fresh)
+    hashes = {record.content_hash for record in records}
+    new = fresh  # those that give way to what was there before
+    for _ in range(_ATTEMPTS):
+        members = await _read(articles, hashes, touched)
+        if unread := {member.content_hash for member in members} - hashes:
+            hashes |= unread
+            continue
+        right = originals(members, new)
+        wrong = [member for member in members if right[member.id] != member.duplicate_of]
+        if not wrong:
+            return {id_: original for id_, original in right.items() if id_ in fresh}
+        touched |= {member.id for member in wrong}
+        # From here on the order is the same for every worker. If two that store each other's
+        # repetition both kept giving way, they could do so for ever.
+        new = set()
+        await bulk_write(articles, [_change(member, right[member.id]) for member in wrong])
+    raise StoreError(f"duplicates changed at each of {_ATTEMPTS} attempts to mark them")
+
+
+def originals(
+    members: Sequence[Article], new: Collection[str | None] = ()
+) -> dict[str | None, str | None]:
+    """For each id the id of the original that it repeats, or None for an original.
+
+    `members` are articles with the same words, or several groups of such; those in `new` come
+    after the others. What is right already stays as it is.
+    """
+    ordered = sorted(
+        members,
+        key=lambda m: (m.id in new, m.published_at or _NEVER, m.first_seen_at or _NEVER, m.id),
+    )
+    kept: dict[str, dict[str | None, Story]] = {}  # originals by content hash and id
+    result: dict[str | None, str | None] = {}
+    # Originals first, so that an article that names one of them can go on naming it.
+    for member in sorted(ordered, key=lambda m: m.duplicate_of is not None):
+        story = Story.of(member)
+        same = kept.setdefault(story.content_hash, {})
+        named = same.get(member.duplicate_of)
+        candidates = [*([named] if named else ()), *same.values()]
+        result[member.id] = next((o.id for o in candidates if repeats(story, o)), None)
+        if result[member.id] is None:
+            same[member.id] = story
+    return result
+
+
+async def _read(
+    articles: AsyncCollection[dict[str, Any]],
+    hashes: Collection[str],
+    ids: Collection[str | None],
+) -> list[Article]:
+    """Originals with these hashes, the articles with these ids, and those that name them."""
+    query = {
+        "$or": [
+            {"content_hash": {"$in": list(hashes)}, "duplicate_of": None},
+            {"duplicate_of": {"$in": list(ids)}},
+            {"_id": {"$in": list(ids)}},
+        ]
+    }
+    return [Article.from_document(document) async for document in articles.find(query, _FIELDS)]
+
+
+def _change(member: Article, original: str | None) -> UpdateOne:
+    """An update that holds only while the article is as it was read."""
+    guard = {
+        "_id": member.id,
+        "content_hash": member.content_hash,
+        "duplicate_of": member.duplicate_of,
+    }
+    return UpdateOne(guard, {"$set": {"duplicate_of": original}})

@@ -1,0 +1,202 @@
+"""The document of a crawl, written by several workers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from caliber_crawler.store import CrawlStore, Worker
+
+Documents = Database[dict[str, Any]]
+AsyncDocuments = AsyncDatabase[dict[str, Any]]
+
+START = datetime(2024, 5, 3, 8, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ANN = Worker("host:1:aa", "host", 1)
+BOB = Worker("host:2:bb", "host", 2)
+
+
+async def start(store: CrawlStore, worker: Worker, minute: int = 0) -> None:
+    await store.start(
+        worker,
+        spider="sections",
+        arguments={"language": "en,ru"},
+        versions={"scrapy": "2.19"},
+        at=START + minute * MINUTE,
+    )
+
+
+async def finish(
+    store: CrawlStore,
+    worker: Worker,
+    counts: dict[str, int],
+    minute: int = 0,
+    *,
+    status: str = "finished",
+    reason: str = "finished",
+    exit_code: int = 0,
+) -> None:
+    await store.finish(
+        worker,
+        counts,
+        {"title": 1.0, "views": 0.5},
+        status=status,
+        reason=reason,
+        exit_code=exit_code,
+        at=START + minute * MINUTE,
+    )
+
+
+def document(database: Documents) -> dict[str, Any]:
+    [crawl] = database.crawls.find()
+    return crawl
+
+
+@pytest.fixture
+def store(async_database: AsyncDocuments) -> CrawlStore:
+    return CrawlStore(async_database, "crawl-1")
+
+
+async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    entry: dict[str, Any] = {
+        "id": "host:1:aa", "host": "host", "pid": 1, "started_at": START, "ended_at": None,
+        "reason": None, "counts": {},
+    }  # fmt: skip
+    crawl: dict[str, Any] = {
+        "_id": "crawl-1", "spider": "sections", "arguments": {"language": "en,ru"},
+        "status": "running", "reason": None, "exit_code": None, "started_at": START,
+        "updated_at": START, "finished_at": None, "counts": {}, "coverage": {},
+        "workers": [entry], "versions": {"scrapy": "2.19"},
+    }  # fmt: skip
+    assert document(database) == crawl
+
+    await store.progress(ANN, {"articles/new": 3}, START + MINUTE)
+    entry["counts"] = {"articles/new": 3}
+    crawl["updated_at"] = START + MINUTE
+    assert document(database) == crawl
+
+    counts = {"articles/new": 7, "rejected/http_404": 1}
+    await finish(store, ANN, counts, 2, status="failed", reason="database_lost", exit_code=5)
+    entry |= {"counts": counts, "ended_at": START + 2 * MINUTE, "reason": "database_lost"}
+    crawl |= {
+        "status": "failed", "reason": "database_lost", "exit_code": 5, "counts": counts,
+        "updated_at": START + 2 * MINUTE, "finished_at": START + 2 * MINUTE,
+        "coverage": {"title": 1.0, "views": 0.5},
+    }  # fmt: skip
+    assert document(database) == crawl
+
+
+async def test_second_worker_joins(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    await start(store, BOB, 1)
+    crawl = document(database)
+    assert [worker["id"] for worker in crawl["workers"]] == [ANN.id, BOB.id]
+    assert crawl["started_at"] == START
+    assert crawl["updated_at"] == crawl["workers"][1]["started_at"] == START + MINUTE
+
+
+async def test_each_worker_notes_its_own_progress(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    await start(store, BOB)
+    await store.progress(BOB, {"articles/new": 2}, START)
+    await store.progress(ANN, {"articles/new": 1}, START)
+    assert [w["counts"]["articles/new"] for w in document(database)["workers"]] == [1, 2]
+
+
+async def test_entering_twice_makes_one_worker(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    await store.progress(ANN, {"articles/new": 1}, START)
+    await start(store, ANN, 1)
+    [worker] = document(database)["workers"]
+    assert worker["counts"] == {"articles/new": 1}
+
+
+async def test_first_to_finish_leaves_the_other_one_running(
+    store: CrawlStore, database: Documents
+) -> None:
+    """The crawl then says how the first one ended, until the second one does."""
+    await start(store, ANN)
+    await start(store, BOB)
+    await store.progress(BOB, {"articles/new": 2}, START)
+    await finish(store, ANN, {"articles/new": 10, "requests": 20}, 1, exit_code=4)
+    crawl = document(database)
+    assert crawl["status"] == "finished"
+    assert crawl["exit_code"] == 4
+    assert crawl["counts"] == {"articles/new": 12, "requests": 20}
+    assert [w["ended_at"] for w in crawl["workers"]] == [START + MINUTE, None]
+
+    await store.progress(BOB, {"articles/new": 3}, START + 2 * MINUTE)
+    await finish(store, BOB, {"articles/new": 5, "lists/read": 1}, 3)
+    crawl = document(database)
+    assert crawl["counts"] == {"articles/new": 15, "lists/read": 1, "requests": 20}
+    assert crawl["exit_code"] == 0
+    assert crawl["finished_at"] == START + 3 * MINUTE
+
+
+async def test_resumed_crawl_runs_again(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    await finish(store, ANN, {"articles/new": 10}, 1, status="stopped", exit_code=130)
+    await start(store, BOB, 60)
+    crawl = document(database)
+    assert crawl["status"] == "running"
+    assert crawl["reason"] is crawl["exit_code"] is crawl["finished_at"] is None
+    assert crawl["started_at"] == START
+    await finish(store, BOB, {"articles/new": 5}, 61)
+    assert document(database)["counts"] == {"articles/new": 15}
+
+
+async def test_worker_that_never_entered_changes_nothing(
+    store: CrawlStore, database: Documents
+) -> None:
+    await finish(store, BOB, {"articles/new": 1})
+    assert database.crawls.count_documents({}) == 0
+    await start(store, ANN)
+    await store.progress(ANN, {"articles/new": 3}, START)
+    before = document(database)
+    await store.progress(BOB, {"articles/new": 1}, START + MINUTE)
+    await finish(store, BOB, {"articles/new": 1}, 1, status="failed", exit_code=1)
+    assert document(database) == before
+
+
+async def test_crawls_are_apart(async_database: AsyncDocuments, database: Documents) -> None:
+    one, two = CrawlStore(async_database, "one"), CrawlStore(async_database, "two")
+    await start(one, ANN)
+    await start(two, ANN)
+    await finish(one, ANN, {"requests": 1})
+    assert {c["_id"]: c["status"] for c in database.crawls.find()} == {
+        "one": "finished",
+        "two": "running",
+    }
+
+
+async def test_many_workers_at_once(async_database: AsyncDocuments, database: Documents) -> None:
+    """They enter, report and finish at the same moments; every count arrives in the sums."""
+    workers = [Worker(f"host:{n}:x", "host", n) for n in range(16)]
+    stores = [CrawlStore(async_database, "crawl-1") for _ in workers]
+    await asyncio.gather(*(start(s, w) for s, w in zip(stores, workers, strict=True)))
+    assert len(document(database)["workers"]) == 16
+
+    async def work(store: CrawlStore, worker: Worker) -> None:
+        for n in range(worker.pid):
+            await store.progress(worker, {"requests": n}, START)
+        await finish(store, worker, {"requests": 100, f"rejected/{worker.pid}": 1})
+
+    await asyncio.gather(*(work(s, w) for s, w in zip(stores, workers, strict=True)))
+    crawl = document(database)
+    assert crawl["counts"] == {"requests": 1600} | {f"rejected/{n}": 1 for n in range(16)}
+    assert all(worker["ended_at"] == START for worker in crawl["workers"])
+
+
+async def test_counters_with_odd_names(store: CrawlStore, database: Documents) -> None:
+    """A reason below ``rejected/`` may come from outside."""
+    counts = {"rejected/a.b": 1, "rejected/$x": 2, "$y": 3}
+    await start(store, ANN)
+    await store.progress(ANN, counts, START)
+    await finish(store, ANN, counts)
+    assert document(database)["counts"] == counts
