@@ -50,15 +50,16 @@ class Walk:
         fresh = [card for card in cards if card.url not in self._seen]
         self._seen.update(card.url for card in fresh)
         self._without_new = 0 if fresh else self._without_new + 1
-        chosen = []
+        chosen: dict[str, list[Card]] = {}
         for card in filter(admit, fresh):
-            if self.limit is not None and self.taken >= self.limit:
-                break
-            self.taken += 1
-            chosen.append(card)
+            # A second card of an article adds another form of its address, not an article.
+            if card.url not in chosen and self.limit is not None and self.taken >= self.limit:
+                continue
+            self.taken += card.url not in chosen
+            chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
             self.ended = self._reason(cards, known)
-        return chosen
+        return [card for forms in chosen.values() for card in forms]
 
     def nothing_more(self) -> None:
         """The list itself says that nothing follows."""
