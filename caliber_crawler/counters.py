@@ -33,6 +33,9 @@ RULES_NONE = "rules/none"
 BROWSER_RETRIES = "browser/retries"
 BROWSER_FAILED = "browser/failed"
 BROWSER_BLOCKED = "browser/blocked"  # one counter for each kind of request below it
+FEED_DEAD = "feed/dead"
+FEED_ODD_LINKS = "feed/odd_links"
+FEED_UNDATED = "feed/undated"
 ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
 TIMES_UNKNOWN = "times/unknown"
 TIMES_WITHOUT_CLOCK = "times/without_clock"
@@ -69,7 +72,10 @@ MEANING: dict[str, str] = {
     BROWSER_BLOCKED: "requests that the browser was not allowed to make, by kind",
     LISTS_WITHOUT_CARDS: "list pages without a single card: the layout may have changed",
     LISTS_UNKNOWN: "sections asked for that the site does not have",
-    CARDS_SEEN: "cards on the lists read",
+    FEED_DEAD: "feeds that could not be had, are none, or name no article",
+    FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
+    FEED_UNDATED: "entries of the feed without a time that is understood",
+    CARDS_SEEN: "cards on the lists read, and entries of the feed",
     CARDS_REPEATED: "cards of articles that another list or card named already",
     CARDS_KNOWN: "cards of stored articles that say what they said before; not fetched again",
     CARDS_BROKEN: "cards without a link to an article",

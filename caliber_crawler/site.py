@@ -149,6 +149,11 @@ class Site:
         """Likely address of a section that no navigation named."""
         return f"{self.home(language)}category/{slug}"
 
+    @property
+    def feed_url(self) -> str:
+        """Address of the site's feed."""
+        return f"{self.base}/rss.xml"
+
     def search_url(self, language: str, words: str) -> str:
         """Address of an edition's search for some words."""
         return f"{self.home(language)}search/{quote(words, safe='')}"

@@ -61,10 +61,13 @@ def judge(
     if reason != "finished":
         troubles.append(f"closed early ({reason})")
     failed = "; ".join(troubles)
-    suspicious = _count(stats, counters.LISTS_WITHOUT_CARDS)
-    if suspicious:
-        text = f"{suspicious} list pages without cards: has the layout changed?"
-        return Verdict(LOOKS_WRONG, "; ".join(filter(None, (text, failed))))
+    suspicions = []
+    if empty := _count(stats, counters.LISTS_WITHOUT_CARDS):
+        suspicions.append(f"{empty} list pages without cards: has the layout changed?")
+    if _count(stats, counters.FEED_DEAD):
+        suspicions.append("the feed is dead or names no article")
+    if suspicions:
+        return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *troubles]))
     if failed and not taken:
         return Verdict(LOOKS_WRONG, f"nothing collected: {failed}")
     if failed:

@@ -31,7 +31,7 @@ WRONG = [
     (("articles", "url=http://other.example/en/post/x"), "is no address of http://127.0.0.1"),
     (("articles", "url=javascript:alert(1)"), "is no address of"),
     (("articles", "file=/no/such/file"), "cannot be read"),
-    (("nosuchspider",), "no spider 'nosuchspider'; there are articles, sections"),
+    (("nosuchspider",), "no spider 'nosuchspider'; there are articles, feed, sections"),
 ]
 
 

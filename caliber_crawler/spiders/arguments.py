@@ -82,12 +82,23 @@ class SectionsArguments(Arguments):
 
         An unknown time is admitted: only the article itself can tell.
         """
-        if published_at is None:
-            return True
-        zone = config.site.zone
-        after = self.since is None or published_at >= datetime.combine(self.since, time(), zone)
-        end = None if self.until is None else self.until + timedelta(days=1)
-        return after and (end is None or published_at < datetime.combine(end, time(), zone))
+        return _within(published_at, self.since, self.until, config)
+
+
+@dataclass(frozen=True)
+class FeedArguments(Arguments):
+    """Arguments of the spider `feed`. `language` is empty for every edition that the feed names."""
+
+    language: tuple[str, ...]
+    since: date | None
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        return cls(_names("language", given, "", allowed=config.languages), _day("since", given))
+
+    def admits(self, published_at: datetime | None, config: Config) -> bool:
+        """As `SectionsArguments.admits`, without an upper bound."""
+        return _within(published_at, self.since, None, config)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,17 @@ class ArticlesArguments(Arguments):
             raise ArgumentError(
                 "nothing to fetch: give url=ADDRESS[,ADDRESS...] or file=PATH, one address a line"
             )
+
+
+def _within(
+    published_at: datetime | None, since: date | None, until: date | None, config: Config
+) -> bool:
+    if published_at is None:
+        return True
+    zone = config.site.zone
+    after = since is None or published_at >= datetime.combine(since, time(), zone)
+    end = None if until is None else until + timedelta(days=1)
+    return after and (end is None or published_at < datetime.combine(end, time(), zone))
 
 
 def _names(

@@ -1,0 +1,78 @@
+"""The site's feed: bytes → cards of the articles that it names.
+
+Known of the feed: ``/rss.xml`` answers as one. Its language, depth and fields are not known, so
+every edition's addresses are read and nothing but a link is required of an entry.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import feedparser
+
+from caliber_crawler.items import Card
+from caliber_crawler.pages.html import Page
+from caliber_crawler.site import Site
+from caliber_crawler.text import line
+
+
+@dataclass
+class Feed:
+    """What a feed names. `cards` are in the feed's order, each article once.
+
+    `problem` says why this is no feed at all, None when it is one. `odd_links` counts entries that
+    lead to no article of the site, `undated` those without a time that is understood.
+    """
+
+    cards: list[Card] = field(default_factory=list)
+    problem: str | None = None
+    odd_links: int = 0
+    undated: int = 0
+
+
+def parse_feed(page: Page, site: Site) -> Feed:
+    """Read a feed of any format that feedparser knows. Never fails."""
+    headers = {"content-type": page.content_type} if page.content_type else {}
+    # A file object, because feedparser takes a plain text that looks like an address for one and
+    # fetches it.
+    parsed: Any = feedparser.parse(
+        BytesIO(page.body),
+        response_headers=headers,
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    feed = Feed()
+    if not parsed.version:
+        why = parsed.get("bozo_exception")
+        feed.problem = f"not a feed: {line(str(why))[:200]}" if why else "not a feed"
+        return feed
+    seen: set[str] = set()
+    for entry in parsed.entries:
+        href = site.resolve(entry.get("link") or entry.get("id") or "", page.url)
+        address = site.address(href) if href else None
+        if href is None or address is None or address.kind != "article":
+            feed.odd_links += 1
+            continue
+        at = _instant(entry)
+        feed.undated += at is None
+        if address.url not in seen:
+            seen.add(address.url)
+            title = line(entry.get("title") or "") or None
+            text = entry.get("published") or entry.get("updated")
+            feed.cards.append(Card(address.url, href, title, None, text, at))
+    return feed
+
+
+def _instant(entry: Any) -> datetime | None:
+    """The entry's time in UTC. feedparser gives it in UTC when the text names its zone."""
+    parsed = entry.get("published_parsed") or entry.get("updated_parsed")
+    if parsed is None:
+        return None
+    try:
+        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

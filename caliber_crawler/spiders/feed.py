@@ -1,0 +1,78 @@
+"""The spider `feed`: takes the new articles that the site's feed names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from scrapy.http import Request, Response
+
+from caliber_crawler import counters
+from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.items import Article, Reject
+from caliber_crawler.pages.feed import parse_feed
+from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.spiders.arguments import FeedArguments
+from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+
+class FeedSpider(CaliberSpider):
+    """Takes the articles in ``/rss.xml`` that are new, or whose entry changed.
+
+    Arguments: ``language`` (comma list, default: every edition that the feed names), ``since`` (a
+    day of the site's calendar).
+    """
+
+    name = "feed"
+    arguments_class = FeedArguments
+
+    def set_arguments(self, arguments: FeedArguments) -> None:
+        self.arguments = arguments
+
+    async def start(self) -> AsyncIterator[Any]:
+        yield Request(
+            self.config.site.feed_url,
+            callback=self.parse,
+            errback=self.feed_failed,
+            priority=LIST_PRIORITY,
+        )
+
+    async def parse(self, response: Response) -> AsyncIterator[Any]:
+        """Ask for the articles that the feed names.
+
+        @on_site /rss.xml
+        @follows 1 parse_article
+        """
+        feed = parse_feed(page_of(response), self.config.site)
+        self.count(counters.FEED_ODD_LINKS, number=feed.odd_links)
+        self.count(counters.FEED_UNDATED, number=feed.undated)
+        if not feed.cards:
+            self.count(counters.FEED_DEAD)
+            detail = feed.problem or "the feed names no article of the site"
+            yield reject_of(response, self.fetch(), "dead_feed", detail)
+            return
+        store = CaliberAddon.of(self.crawler).store
+        known = await store.cards.known(feed.cards, now()) if store is not None else {}
+        for card in feed.cards:
+            self.count(counters.CARDS_SEEN)
+            address = self.config.site.address(card.url)
+            languages = self.arguments.language
+            if card.url in known:
+                self.count(counters.CARDS_KNOWN)
+            elif languages and (address is None or address.language not in languages):
+                self.count(counters.CARDS_OTHER_EDITION)
+            elif not self.arguments.admits(card.published_at, self.config):
+                self.count(counters.CARDS_OUT_OF_RANGE)
+            else:
+                yield self.article_request(card.url, addresses=[card.href])
+
+    def feed_failed(self, failure: Failure) -> Iterator[Reject]:
+        """Errback of the feed itself: without it there is nothing to do."""
+        self.count(counters.FEED_DEAD)
+        yield from self.failed(failure)
+
+    def admits(self, article: Article) -> bool:
+        return self.arguments.admits(article.published_at, self.config)
