@@ -46,9 +46,9 @@ def parse_feed(page: Page, site: Site) -> Feed:
         resolve_relative_uris=False,
     )
     feed = Feed()
-    if not parsed.version:
+    if not parsed.get("version"):
         why = parsed.get("bozo_exception")
-        feed.problem = f"not a feed: {line(str(why))[:200]}" if why else "not a feed"
+        feed.problem = f"not a feed: {line(str(why))[:200]}" if why else "not a feed: it is empty"
         return feed
     seen: set[str] = set()
     for entry in parsed.entries:
