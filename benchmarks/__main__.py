@@ -8,6 +8,7 @@ import platform
 import statistics
 from pathlib import Path
 
+from benchmarks import lists
 from benchmarks.crawl import compare
 
 
@@ -29,9 +30,16 @@ def main() -> None:
     print(
         f"\nPeak memory of ours, {large} against {small} articles: {peaks[1] / peaks[0]:.2f} times"
     )
+    sizes = (200, 600) if options.quick else (1000, 5000)
+    print("\nOne section's list, without its articles:")
+    list_runs = lists.compare(sizes)
+    print(lists.table(list_runs))
     if options.json:
-        figures = [comparison.figures() for comparison in (main_run, small_run)]
-        options.json.write_text(json.dumps({"whole_crawl": figures}, indent=2) + "\n")
+        figures = {
+            "whole_crawl": [comparison.figures() for comparison in (main_run, small_run)],
+            "lists": lists.figures(list_runs),
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
 
 @dataclass(frozen=True)
 class Usage:
-    """One finished process: wall and processor time in seconds, peak memory in MiB."""
+    """One finished process: wall and processor time in seconds, peak memory in MiB.
+
+    `tree` is the peak of the process and all that stem from it together, by samples; pages that
+    they share count once for each.
+    """
 
     wall: float
     cpu: float
     peak: float
+    tree: float
 
 
 def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Usage:
@@ -28,12 +36,38 @@ def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Us
         process = subprocess.Popen(
             command, env=os.environ | environment, cwd=folder, stdout=errors, stderr=errors
         )
+        ended = threading.Event()
+        peaks: list[float] = [0.0]
+        watch = threading.Thread(target=_watch, args=(process.pid, ended, peaks))
+        watch.start()
         _, status, resources = os.wait4(process.pid, 0)
+        ended.set()
+        watch.join()
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
-    return Usage(wall, resources.ru_utime + resources.ru_stime, resources.ru_maxrss / 1024)
+    cpu = resources.ru_utime + resources.ru_stime
+    return Usage(wall, cpu, resources.ru_maxrss / 1024, max(peaks[0], resources.ru_maxrss / 1024))
+
+
+def _watch(root: int, ended: threading.Event, peaks: list[float]) -> None:
+    """Sample the memory of a process's tree until it has ended."""
+    while not ended.wait(0.25):
+        parents: dict[int, int] = {}
+        memory: dict[int, float] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # gone meanwhile
+                continue
+            pid = int(folder.name)
+            parents[pid] = int(fields[1])
+            memory[pid] = int(fields[21]) * _PAGE / 1024 / 1024
+        tree = {root}
+        while grown := {p for p, parent in parents.items() if parent in tree and p not in tree}:
+            tree |= grown
+        peaks[0] = max(peaks[0], sum(memory.get(pid, 0.0) for pid in tree))
 
 
 def spread(values: Sequence[float]) -> str:
