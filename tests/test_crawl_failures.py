@@ -199,3 +199,30 @@ def test_a_signal_keeps_what_was_fetched_in_both_places(
     assert crawl is not None
     assert crawl["status"] == "stopped"
     assert crawl["counts"]["articles/new"] == len(stored)
+
+
+def test_a_list_that_a_script_fills_from_the_start_is_walked(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=200, seed=6)) as site:
+        whole = [t.slug for t in site.world.in_section("en", "world")]
+        script = """
+          var page = 0, busy = false, done = false;
+          function more() {
+            if (busy || done) { return; }
+            busy = true;
+            fetch('/ajax/list?lang=en&category=world&page=' + (page + 1))
+              .then(function (answer) { return answer.text(); })
+              .then(function (html) {
+                page += 1; busy = false; done = !html;
+                document.getElementById('list').insertAdjacentHTML('beforeend', html);
+              });
+          }
+          window.addEventListener('scroll', more);
+          more();
+        """
+        body = f'<div id="list" style="min-height:3000px"></div><script>{script}</script>'
+        site.knobs.raw["/en/category/world"] = (200, HTML, body.encode())
+        run = scrapy.crawl(
+            "sections", "section=world", CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="2"
+        )
+    assert run.code == 0, run.err
+    assert sorted(r["slug"] for r in run.records) == sorted(whole)

@@ -61,6 +61,11 @@ class Walk:
             self.ended = self._reason(cards, known)
         return [card for forms in chosen.values() for card in forms]
 
+    @property
+    def found_any(self) -> bool:
+        """Whether the list had any card at all."""
+        return bool(self._seen)
+
     def nothing_more(self) -> None:
         """The list itself says that nothing follows."""
         if self.ended is None:

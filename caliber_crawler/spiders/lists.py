@@ -57,7 +57,10 @@ _NAMED_NEXT = ListRule(
 
 @dataclass
 class ListTask:
-    """One list of this crawl. `key` is its address without origin; `language` its edition."""
+    """One list of this crawl. `key` is its address without origin; `language` its edition.
+
+    `empty` is the reject for the case that the list turns out to have no card at all.
+    """
 
     key: str
     url: str
@@ -65,6 +68,7 @@ class ListTask:
     language: str
     walk: Walk
     first: Collection[str] = ()
+    empty: Reject | None = None
     rule: ListRule | None = None
     relearned: bool = False
     attempts: int = 0
@@ -122,23 +126,22 @@ class ListWalkingSpider(CaliberSpider):
         self.count(counters.TIMES_UNKNOWN, number=page.unknown_times)
         for request in self.follow(page, task.language):
             yield request
-        if not page.cards:
-            self.count(counters.LISTS_WITHOUT_CARDS)
-            detail = "no card with an article on the page"
-            yield reject_of(response, self.fetch(), "list_without_cards", detail)
-            return
         reading = read_page(page_of(response), self.config.site)
-        task.first = frozenset(card.url for card in reading.cards)
-        for found in await self._take(task, reading.cards):
-            yield found
+        if reading.cards:
+            task.first = frozenset(card.url for card in reading.cards)
+            for found in await self._take(task, reading.cards):
+                yield found
+        else:  # a script may bring even the first ones
+            detail = "no card with an article in the list"
+            task.empty = reject_of(response, self.fetch(), "list_without_cards", detail)
         if self._debugging:
-            for request in self._article_requests():
-                yield request
+            further = list(self._article_requests())
         elif task.walk.ended is None:
-            for request in await self._go_on(task, reading, response.url):
-                yield request
+            further = await self._go_on(task, reading, response.url)
         else:
-            self._ended(task)
+            further = self._ended(task)
+        for found in further:
+            yield found
 
     parse = parse_section
 
@@ -180,7 +183,8 @@ class ListWalkingSpider(CaliberSpider):
         if task.walk.ended is None and step is not None:
             yield self._batch_request(task, step)
         else:
-            self._ended(task)
+            for found in self._ended(task):
+                yield found
 
     async def batch_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a batch: after good ones, "not found" is how some lists end."""
@@ -192,7 +196,8 @@ class ListWalkingSpider(CaliberSpider):
                 yield reject
         elif error.response.status in (404, 410) and request.cb_kwargs["state"]["index"] > 0:
             task.walk.nothing_more()
-            self._ended(task)
+            for found in self._ended(task):
+                yield found
         else:
             status = f"the answer has status {error.response.status}"
             for request in await self._disappointed(task, status):
@@ -220,8 +225,7 @@ class ListWalkingSpider(CaliberSpider):
                 "(render=http starts no browser to learn one)",
                 task.url,
             )
-        self._ended(task)
-        return []
+        return self._ended(task)
 
     def _batch_request(self, task: ListTask, step: Step) -> Request:
         made = step.request
@@ -318,7 +322,8 @@ class ListWalkingSpider(CaliberSpider):
                 task.walk.nothing_more()
                 break
         if task.walk.ended:
-            self._ended(task)
+            for found in self._ended(task):
+                yield found
 
     async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
         """Ask once over plain HTTP for what the browser got, and compare."""
@@ -348,8 +353,7 @@ class ListWalkingSpider(CaliberSpider):
         if lesson.go_on is not None:
             return [self._batch_request(task, lesson.go_on)]
         task.walk.nothing_more()
-        self._ended(task)
-        return []
+        return self._ended(task)
 
     def _no_rule(self, task: ListTask, why: str) -> None:
         self.count(counters.RULES_NONE)
@@ -463,8 +467,13 @@ class ListWalkingSpider(CaliberSpider):
             self._rules[task.key] = rule
         return self._rules[task.key]
 
-    def _ended(self, task: ListTask) -> None:
+    def _ended(self, task: ListTask) -> list[Any]:
+        """Count how a list's walk ended; a list that had no card at all is rejected."""
         self.count(counters.LISTS_ENDED, task.walk.ended or "unfinished")
+        if task.walk.found_any or task.empty is None:
+            return []
+        self.count(counters.LISTS_WITHOUT_CARDS)
+        return [task.empty]
 
     def _list_reject(self, task: ListTask, reason: str, detail: str) -> Reject:
         return Reject(url=task.url, reason=reason, detail=detail, at=now())
