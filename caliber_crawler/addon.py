@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 class CaliberAddon:
     """Shared state of one crawl in one process.
 
-    `failure` is the message of what kept the crawl from starting or ended it early, `signal` the
-    number of the signal that stopped it, `lost` whether the database is gone for good, `verdict`
-    what `scrapy crawl` exits with; each None or False until it is known.
+    `delay` is the least number of seconds between two requests, `failure` the message of what kept
+    the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
+    `lost` whether the database is gone for good, `verdict` what `scrapy crawl` exits with.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -46,6 +46,7 @@ class CaliberAddon:
             socket.gethostname(),
             os.getpid(),
         )
+        self.delay = config.download_delay
         self.store: Store | None = None
         self.failure: str | None = None
         self.signal: int | None = None
@@ -86,7 +87,7 @@ class CaliberAddon:
         def blocked(kind: str) -> None:
             self.count(counters.BROWSER_BLOCKED, kind)
 
-        return Blocker(self.config.site.host, self.config.download_delay, blocked)
+        return Blocker(self.config.site.host, lambda: self.delay, blocked)
 
     async def open_store(self) -> Store | None:
         """The store, opened at the first call; None when MONGODB_URI is ``off``.

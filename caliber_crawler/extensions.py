@@ -6,7 +6,7 @@ import asyncio
 import logging
 import platform
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
 
@@ -19,7 +19,7 @@ from caliber_crawler.verdict import DATABASE_LOST, Verdict, judge
 if TYPE_CHECKING:
     from typing import Self
 
-    from scrapy import Spider
+    from scrapy import Request, Spider
     from scrapy.crawler import Crawler
 
 logger = logging.getLogger(__name__)
@@ -121,6 +121,30 @@ class CrawlRecord:
         read = counts.get(counters.ARTICLES_READ, 0)
         missing = {name: counts.get(f"{counters.MISSING}/{name}", 0) for name in EXPECTED}
         return {name: round(1 - n / read, 4) for name, n in missing.items()} if read else {}
+
+
+class RobotsDelay:
+    """Raises the delay between requests to what robots.txt asks for; it never lowers it."""
+
+    def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
+        self._crawler = crawler
+        self._addon = addon
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls(crawler, CaliberAddon.of(crawler))
+        crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
+        return extension
+
+    def robots_parsed(self, robotparser: Any, request: Request) -> None:
+        rules = getattr(robotparser, "rp", None)  # other parsers of Scrapy's do not tell
+        asked = rules.crawl_delay(self._crawler.settings["USER_AGENT"]) if rules else None
+        if asked is None or asked <= self._addon.delay:
+            return
+        logger.info("robots.txt asks for %s seconds between requests", asked)
+        self._addon.delay = float(asked)
+        for slot in self._crawler.engine.downloader.slots.values():
+            slot.delay = max(slot.delay, self._addon.delay)
 
 
 def _versions() -> dict[str, str]:

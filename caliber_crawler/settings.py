@@ -40,7 +40,10 @@ NEWSPIDER_MODULE = "caliber_crawler.spiders"
 COMMANDS_MODULE = "caliber_crawler.commands"
 
 ADDONS = {"caliber_crawler.addon.CaliberAddon": 0}
-EXTENSIONS = {"caliber_crawler.extensions.CrawlRecord": 0}
+EXTENSIONS = {
+    "caliber_crawler.extensions.CrawlRecord": 0,
+    "caliber_crawler.extensions.RobotsDelay": 0,
+}
 ITEM_PIPELINES = {
     "caliber_crawler.pipelines.CleanPipeline": 100,
     "caliber_crawler.pipelines.ValidatePipeline": 200,

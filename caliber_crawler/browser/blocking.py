@@ -20,11 +20,13 @@ class Blocker:
     """Decides on each request of a page: True means that it is blocked.
 
     Only `host` (with any subdomain) is asked, so adverts and trackers are not. Requests that count
-    for politeness wait until `delay` seconds after the one before; `blocked` is called with the
+    for politeness wait until `delay()` seconds after the one before; `blocked` is called with the
     kind of each request that is turned away.
     """
 
-    def __init__(self, host: str, delay: float, blocked: Callable[[str], object]) -> None:
+    def __init__(
+        self, host: str, delay: Callable[[], float], blocked: Callable[[str], object]
+    ) -> None:
         self._host = host.removeprefix("www.")
         self._delay = delay
         self._blocked = blocked
@@ -49,5 +51,5 @@ class Blocker:
         """Wait for a place in the row of requests, `delay` seconds apart."""
         loop = asyncio.get_running_loop()
         start = max(loop.time(), self._free_at)
-        self._free_at = start + self._delay
+        self._free_at = start + self._delay()
         await asyncio.sleep(start - loop.time())
