@@ -6,9 +6,14 @@ from typing import NamedTuple
 
 
 class Card(NamedTuple):
-    """What a card shows; addresses are absolute. `id` is None on a card an editor put there."""
+    """What a card shows; addresses are absolute.
+
+    `id` and `at` are None on a card an editor put there. at: epoch second by which lists are in
+    order; no two cards have the same, and the time that an editor typed may be another one.
+    """
 
     id: int | None
+    at: int | None
     url: str
     title: str
     image: str
@@ -30,7 +35,7 @@ class Card(NamedTuple):
 
 
 TEMPLATE = (
-    '<div class="float_block"{id}>'
+    '<div class="float_block"{id}{at}>'
     '<a href="{url}"><div class="float_block_image_block">'
     '<div class="float_block_image" style="background-image:url({image})"></div></div></a>'
     '<a href="{url}"><h2 class="float_block_title">{title}</h2></a>'
@@ -41,7 +46,7 @@ TEMPLATE = (
 """One card. Empty, it is what a page's script fills when it gets cards as data."""
 
 EMPTY_CARD = TEMPLATE.format(
-    id=' data-id=""', url="", image="", title="", section_url="", section="", time=""
+    id=' data-id=""', at="", url="", image="", title="", section_url="", section="", time=""
 )
 
 
@@ -49,6 +54,7 @@ EMPTY_CARD = TEMPLATE.format(
 def render_card(card: Card) -> str:
     return TEMPLATE.format(
         id="" if card.id is None else f' data-id="{card.id}"',
+        at="" if card.at is None else f' data-at="{card.at}"',
         url=escape(card.url),
         image=card.image,
         title=escape(card.title, quote=False),

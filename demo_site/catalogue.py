@@ -10,10 +10,13 @@ from demo_site.cards import Card
 from demo_site.config import SiteConfig
 from demo_site.knobs import Edit, Knobs
 from demo_site.lists import Listing
-from demo_site.world import NEWEST, Page, Truth, World
+from demo_site.world import NEWEST, PER_DAY, Page, Truth, World
 
 SEARCH_DEPTH = 2_000
 """A search looks at this many of the newest articles: enough for a stand-in, and quick."""
+
+_NEWEST_AT = int(NEWEST.timestamp())
+_SECONDS_APART = 24 * 3600 // PER_DAY
 
 
 class Catalogue:
@@ -73,11 +76,14 @@ class Catalogue:
 
         `KeyError` for a number that no article of the list has.
         """
-        index = 100_000 + self._world.count(listing.language) - card_id
-        place = self._place(listing, index)
-        if place is None:
-            raise KeyError(f"no card {card_id} in the list")
-        return place + 1 - sum(gap <= place for gap in self._gaps(listing))
+        return self._offset_past(listing, 100_000 + self._world.count(listing.language) - card_id)
+
+    def offset_before(self, listing: Listing, at: int) -> int:
+        """The same for the card with this `at`; `KeyError` when no article of the list has it."""
+        index, rest = divmod(_NEWEST_AT - at, _SECONDS_APART)
+        if rest:
+            raise KeyError(f"no card of {at}")
+        return self._offset_past(listing, index)
 
     def card(self, language: str, index: int, base: str) -> Card:
         """The card of an article; its number is the higher the newer the article is."""
@@ -87,6 +93,7 @@ class Catalogue:
         edit = self._edit(head.slug)
         return Card(
             id=100_000 + self._world.count(language) - index,
+            at=_NEWEST_AT - index * _SECONDS_APART,
             url=base + edition.post_path(self._knobs.served_slug(head.slug)),
             title=edit.title if edit and edit.title else head.title,
             image=f"{base}/media/photos/normal/{head.cover}",
@@ -105,7 +112,7 @@ class Catalogue:
         label = dict(edition.sections)[slug]
         time_text = edition.print_time(NEWEST)
         return [
-            Card(None, href, label, ZOOM, label, edition.section_path(slug), time_text)
+            Card(None, None, href, label, ZOOM, label, edition.section_path(slug), time_text)
             for href in hrefs
         ]
 
@@ -141,6 +148,14 @@ class Catalogue:
         if listing.words is not None:
             return len(self._found(listing.language, listing.words))
         return self._world.section_size(listing.language, listing.section)
+
+    def _offset_past(self, listing: Listing, index: int) -> int:
+        """How many articles of the list stand up to and with the one of this index."""
+        known = 0 <= index < self._world.count(listing.language)
+        place = self._place(listing, index) if known else None
+        if place is None:
+            raise KeyError(f"no article {index} in the list")
+        return place + 1 - sum(gap <= place for gap in self._gaps(listing))
 
     def _compute_index(self, listing: Listing, place: int) -> int:
         if listing.words is not None:

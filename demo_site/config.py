@@ -4,10 +4,27 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-ListProtocol = Literal["page", "offset", "last_id", "next", "token", "none"]
+ListProtocol = Literal[
+    "page",
+    "offset",
+    "last_id",
+    "last_time",
+    "next",
+    "token",
+    "cursor",
+    "json_post",
+    "signed",
+    "none",
+]
 """How a list asks for more cards; `demo_site.lists` says what each one sends."""
 
 LIST_PROTOCOLS: tuple[ListProtocol, ...] = get_args(ListProtocol)
+
+ListTrigger = Literal["near", "above", "bottom"]
+"""Where a reader has to be for a list to ask: less than 700 px above its end, 200 to 50 px above
+it (and not further down), or at it."""
+
+LIST_TRIGGERS: tuple[ListTrigger, ...] = get_args(ListTrigger)
 
 ARTICLES_MIN, ARTICLES_MAX = 10, 100_000
 
@@ -20,6 +37,8 @@ class SiteConfig:
     cards: cards in the first list of a page, and in each batch that follows.
     arm_prefix: first part of the addresses of the third edition, and so its name as a language.
     canonical, hreflang, json_ld: whether article pages carry these.
+    list_box: lists stand in a box of 600 px with a scroll bar of its own, and the script looks at
+        that box.
     reposts: how many of the articles are second copies, posted a minute after the first;
         at most four for every full twenty articles.
     port: 0 takes a free one.
@@ -33,6 +52,8 @@ class SiteConfig:
     hreflang: bool = True
     json_ld: bool = False
     list_protocol: ListProtocol = "page"
+    list_trigger: ListTrigger = "near"
+    list_box: bool = False
     reposts: int = 0
     port: int = 0
     host: str = "127.0.0.1"
@@ -44,6 +65,8 @@ class SiteConfig:
             raise ValueError("cards must be 1 to 200")
         if self.list_protocol not in LIST_PROTOCOLS:
             raise ValueError(f"list_protocol must be one of {', '.join(LIST_PROTOCOLS)}")
+        if self.list_trigger not in LIST_TRIGGERS:
+            raise ValueError(f"list_trigger must be one of {', '.join(LIST_TRIGGERS)}")
         if not 0 <= self.reposts <= self.articles // 20 * 4:
             raise ValueError("reposts must be 0 to 4 for every full 20 articles")
         if not 0 <= self.port <= 65_535:

@@ -2,12 +2,14 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
-from demo_site.config import ListProtocol
+from demo_site.config import ListProtocol, ListTrigger
 
 Part = Literal["time", "byline", "title", "section", "views", "cover"]
 Layout = Literal["current", "renamed"]
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,11 @@ class Charset:
 @dataclass
 class Knobs:
     """State of the site that may change while it runs. A path is one without host, decoded; one
-    with `?query` is tried first, then the bare path. Slugs are those of articles as served.
+    with `?query` (for a POST without a query: `?body`) is tried first, then the bare path. Slugs
+    are those of articles as served.
 
     delay: seconds before each answer.
+    delay_of: path to such seconds of its own, or to (seconds, times) after which it is quick again.
     status: path to the status it answers with, or to (status, times) after which it is well again.
     edited: slug to what an editor changed. Cards and `Truth` follow.
     removed: slugs that answer 404 and stand in no list.
@@ -63,12 +67,14 @@ class Knobs:
         does not follow.
     raw: path to (status, headers, bytes), served as they are.
     redirect: path to the location of a 302.
-    list_protocol: how pages served from now on ask for more cards; every protocol is answered.
+    list_protocol, list_trigger, list_box: how and where pages served from now on ask for more
+        cards, as in `SiteConfig`; every protocol is answered.
     extra_cards: section slug to hrefs of additional cards at the end of its first list, as written.
     robots: robots.txt, as text or (status, text).
     """
 
     delay: float = 0.0
+    delay_of: dict[str, float | tuple[float, int]] = field(default_factory=dict)
     status: dict[str, int | tuple[int, int]] = field(default_factory=dict)
     edited: dict[str, Edit] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -83,20 +89,18 @@ class Knobs:
     raw: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     redirect: dict[str, str] = field(default_factory=dict)
     list_protocol: ListProtocol = "page"
+    list_trigger: ListTrigger = "near"
+    list_box: bool = False
     extra_cards: dict[str, list[str]] = field(default_factory=dict)
     robots: str | tuple[int, str] = "User-agent: *\nAllow: /\n"
 
     def take_status(self, path: str) -> int | None:
         """The status that `path` is to answer with now, None for its own; counts down."""
-        rule = self.status.get(path)
-        if not isinstance(rule, tuple):
-            return rule
-        status, times = rule
-        if times > 1:
-            self.status[path] = (status, times - 1)
-        else:
-            self.status.pop(path, None)
-        return status if times > 0 else None
+        return _take(self.status, path)
+
+    def take_delay(self, path: str) -> float | None:
+        """The seconds that `path` is to wait now, None for those of all; counts down."""
+        return _take(self.delay_of, path)
 
     def served_slug(self, slug: str) -> str:
         """The slug under which the article that was made with `slug` is served now."""
@@ -108,3 +112,16 @@ class Knobs:
             if new == slug:
                 return old
         return None if slug in self.renamed else slug
+
+
+def _take(rules: dict[str, _Number | tuple[_Number, int]], path: str) -> _Number | None:
+    """What the rule of a path gives now, None when there is none; one with a count is used up."""
+    rule = rules.get(path)
+    if not isinstance(rule, tuple):
+        return rule
+    value, times = rule
+    if times > 1:
+        rules[path] = (value, times - 1)
+    else:
+        rules.pop(path, None)
+    return value if times > 0 else None

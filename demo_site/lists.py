@@ -9,6 +9,13 @@ Every request names its list: `lang`, and `category` (a section's slug, empty fo
               (a form)                               builds cards; an empty list at the end
     next      GET  the address in `data-next`        {"html": …, "next": address or null}
     token     GET  /ajax/list/token?token=…          {"html": …, "token": new one or null}
+    last_time GET  /ajax/list/before?…&time=178…     HTML; the time is the last card's `data-at`
+    cursor    GET  /ajax/list/cursor?cursor=…        {"data": {"cards": [HTML, …], "cursor": next
+                                                     or null}}; the first one is in the script only
+    json_post POST /ajax/list/objects  {"list": {…}, {"data": {"items": [objects as of last_id],
+              "after": 1234, "size": 20}             "more": whether others follow}}
+    signed    GET  /ajax/list/signed?…&page=2&sign=… HTML; `sign` is a hash of page, list and a
+                                                     secret that the script computes; 403 if wrong
     none      the list does not grow
 """
 
@@ -68,6 +75,28 @@ def read_token(token: str) -> tuple[Listing, int]:
         raise KeyError("no token")
     language, section, words, offset = json.loads(state)
     return Listing(language, section, words), offset
+
+
+def make_secret(listing: Listing) -> str:
+    """What the script of a list knows and no request shows, for `sign`."""
+    return f"{zlib.crc32(listing.query.encode()):08x}"
+
+
+def sign(listing: Listing, page: int) -> int:
+    """What a request for a page of a list is signed with; `demo_site.scripts` computes the same."""
+    value = 2_166_136_261
+    for letter in f"{make_secret(listing)}:{page}:{listing.query}":
+        value = (value ^ ord(letter)) * 16_777_619 & 0xFFFFFFFF
+    return value
+
+
+def script_variables(protocol: ListProtocol, listing: Listing, shown: int) -> dict[str, str]:
+    """Values that only the script of a list knows, by the names of its variables."""
+    if protocol == "cursor":
+        return {"cursor": make_token(listing, shown)}
+    if protocol == "signed":
+        return {"secret": make_secret(listing)}
+    return {}
 
 
 def list_attributes(protocol: ListProtocol, listing: Listing, shown: int, more: bool) -> str:

@@ -10,7 +10,7 @@ class Request:
     """A request as far as the site looks at it.
 
     base: `http://host:port` as the visitor named it. path: decoded. Of parameters in `query` and
-    `form` that come twice, one is kept.
+    `form` that come twice, one is kept; `form` is the body read as one, whatever it is.
     """
 
     method: str
@@ -19,6 +19,13 @@ class Request:
     query_string: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names by which `Knobs` may know it: with what it asks for, and bare."""
+        asked = self.query_string or self.body
+        return (f"{self.path}?{asked}", self.path) if asked else (self.path,)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Answers to lists that ask for more cards; `demo_site.lists` describes the protocols."""
 
+import json
 from collections.abc import Callable
 
 from demo_site.cards import render_card
 from demo_site.catalogue import Catalogue
 from demo_site.knobs import Knobs
-from demo_site.lists import Listing, make_token, next_address, read_token
+from demo_site.lists import Listing, make_token, next_address, read_token, sign
 from demo_site.messages import Answer, Request, json_answer, text_answer
 from demo_site.render import rename_classes
 
@@ -25,6 +26,10 @@ class MoreCards:
             "/ajax/list/offset": self._by_offset,
             "/ajax/list/after": self._by_last_id,
             "/ajax/list/token": self._by_token,
+            "/ajax/list/before": self._by_last_time,
+            "/ajax/list/cursor": self._by_cursor,
+            "/ajax/list/objects": self._by_json_post,
+            "/ajax/list/signed": self._by_signed_page,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -33,7 +38,7 @@ class MoreCards:
             if request.path.startswith("/ajax/list/next/"):
                 return self._by_next(request)
             return self._protocols[request.path](request)
-        except (KeyError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return text_answer(404, "")
 
     def _by_page(self, request: Request) -> Answer:
@@ -51,9 +56,7 @@ class MoreCards:
             return text_answer(405, "")
         listing = Listing.from_parameters(request.form)
         offset = self._catalogue.offset_after(listing, _natural(request.form["last_id"]))
-        indexes = self._catalogue.batch(listing, offset)
-        cards = (self._catalogue.card(listing.language, i, request.base) for i in indexes)
-        return json_answer([card.as_data() for card in cards])
+        return json_answer(self._objects(listing, offset, self._batch, request.base))
 
     def _by_next(self, request: Request) -> Answer:
         listing = Listing.from_parameters(request.query)
@@ -67,9 +70,54 @@ class MoreCards:
         html, after = self._cards_and_rest(listing, offset, request.base)
         return json_answer({"html": html, "token": after and make_token(listing, after)})
 
-    def _cards(self, listing: Listing, offset: int, base: str) -> tuple[int, str]:
-        """How many cards follow the first `offset` ones in one batch, and their HTML."""
-        indexes = self._catalogue.batch(listing, offset)
+    def _by_last_time(self, request: Request) -> Answer:
+        listing = Listing.from_parameters(request.query)
+        offset = self._catalogue.offset_before(listing, _natural(request.query["time"]))
+        return text_answer(200, self._cards(listing, offset, request.base)[1])
+
+    def _by_cursor(self, request: Request) -> Answer:
+        listing, offset = read_token(request.query["cursor"])
+        cards = [
+            self._cards(listing, place, request.base, 1)[1]
+            for place in range(offset, min(offset + self._batch, self._catalogue.size(listing)))
+        ]
+        after = offset + len(cards)
+        more = self._catalogue.size(listing) > after
+        cursor = make_token(listing, after) if more else None
+        return json_answer({"data": {"cards": cards, "cursor": cursor}})
+
+    def _by_json_post(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return text_answer(405, "")
+        asked = json.loads(request.body)
+        listing = Listing.from_parameters({name: str(v) for name, v in asked["list"].items()})
+        after, size = asked["after"], asked["size"]
+        if type(after) is not int or type(size) is not int or not 1 <= size <= self._batch:
+            return text_answer(400, "")  # a number as text is none
+        offset = self._catalogue.offset_after(listing, after)
+        items = self._objects(listing, offset, size, request.base)
+        more = self._catalogue.size(listing) > offset + len(items)
+        return json_answer({"data": {"items": items, "more": more}})
+
+    def _by_signed_page(self, request: Request) -> Answer:
+        listing = Listing.from_parameters(request.query)
+        page = _natural(request.query["page"], least=1)
+        if request.query["sign"] != str(sign(listing, page)):
+            return text_answer(403, "")
+        return text_answer(200, self._cards(listing, (page - 1) * self._batch, request.base)[1])
+
+    def _objects(
+        self, listing: Listing, offset: int, size: int, base: str
+    ) -> list[dict[str, str | int | None]]:
+        """The `size` cards after the first `offset` ones, as data."""
+        indexes = self._catalogue.batch(listing, offset, size)
+        return [self._catalogue.card(listing.language, i, base).as_data() for i in indexes]
+
+    def _cards(
+        self, listing: Listing, offset: int, base: str, size: int | None = None
+    ) -> tuple[int, str]:
+        """How many cards follow the first `offset` ones, `size` or a batch at most; their HTML."""
+        indexes = self._catalogue.batch(listing, offset, size)
         cards = (self._catalogue.card(listing.language, index, base) for index in indexes)
         html = "".join(map(render_card, cards))
         return len(indexes), rename_classes(html) if self._knobs.layout == "renamed" else html

@@ -25,15 +25,22 @@ _CLASS = re.compile(r'(?<= class=")[^"]+')
 
 @dataclass(frozen=True)
 class GrowingList:
-    """A list's first cards as HTML, the attributes of its element, and what makes it grow."""
+    """A list's first cards as HTML, the attributes of its element, and what makes it grow.
+
+    boxed: it stands in a box of its own that scrolls.
+    """
 
     cards_html: str
     attributes: str
     growth: str
+    boxed: bool = False
 
     def html(self) -> str:
         attributes = f'class="float_list" id="float_list" {self.attributes}'
-        return f"<div {attributes}>{self.cards_html}</div>{self.growth}"
+        html = f"<div {attributes}>{self.cards_html}</div>{self.growth}"
+        if not self.boxed:
+            return html
+        return f'<div id="float_box" style="overflow:auto;height:600px">{html}</div>'
 
 
 @lru_cache(maxsize=64)

@@ -1,13 +1,18 @@
 """The scripts with which pages ask for more cards when a reader comes near their end."""
 
+import json
+from collections.abc import Mapping
+
 from demo_site.cards import EMPTY_CARD
-from demo_site.config import ListProtocol
+from demo_site.config import ListProtocol, ListTrigger
 
 _GROW = """
 (function () {
   var list = document.getElementById('float_list'), busy = false, done = false;
+  var view = BOX;
   function near() {
-    return window.innerHeight + window.scrollY > document.documentElement.scrollHeight - 700;
+    var below = view.scrollHeight - view.scrollTop - view.clientHeight;
+    return TRIGGER;
   }
   function read(kind) {
     return function (answer) {
@@ -27,10 +32,35 @@ _GROW = """
     }, function () { busy = false; });
   }
 ASK
-  window.addEventListener('scroll', more);
+  LISTENER.addEventListener('scroll', more);
   more();
 })();
 """
+
+_TRIGGERS: dict[ListTrigger, str] = {
+    "near": "below < 700",
+    "above": "below <= 200 && below >= 50",
+    "bottom": "below <= 1",
+}
+
+_BUILD = """
+  var holder = document.createElement('div');
+  holder.innerHTML = 'EMPTY_CARD';
+  function build(item) {
+    var card = holder.firstElementChild.cloneNode(true), links = card.querySelectorAll('a');
+    card.dataset.id = item.id;
+    links[0].href = links[1].href = item.url;
+    links[2].href = item.section_url;
+    card.querySelector('[style]').style.backgroundImage = 'url(' + item.image + ')';
+    card.querySelector('h2').textContent = item.title;
+    card.querySelectorAll('span')[0].textContent = item.section;
+    card.querySelectorAll('span')[1].textContent = item.time;
+    list.appendChild(card);
+  }
+  function last() {
+    var cards = list.querySelectorAll('[data-id]');
+    return cards[cards.length - 1].dataset.id;
+  }""".replace("EMPTY_CARD", EMPTY_CARD)
 
 _ASK: dict[ListProtocol, str] = {
     "page": """
@@ -46,25 +76,18 @@ _ASK: dict[ListProtocol, str] = {
       .then(read('json'))
       .then(function (data) { offset += data.count; return append(data.html); });
   }""",
-    "last_id": """
-  var holder = document.createElement('div');
-  holder.innerHTML = 'EMPTY_CARD';
-  function build(item) {
-    var card = holder.firstElementChild.cloneNode(true), links = card.querySelectorAll('a');
-    card.dataset.id = item.id;
-    links[0].href = links[1].href = item.url;
-    links[2].href = item.section_url;
-    card.querySelector('[style]').style.backgroundImage = 'url(' + item.image + ')';
-    card.querySelector('h2').textContent = item.title;
-    card.querySelectorAll('span')[0].textContent = item.section;
-    card.querySelectorAll('span')[1].textContent = item.time;
-    list.appendChild(card);
-  }
+    "last_id": f"""{_BUILD}
+  function ask() {{
+    var form = new URLSearchParams(list.dataset.query);
+    form.set('last_id', last());
+    return fetch('/ajax/list/after', {{method: 'POST', body: form}}).then(read('json'))
+      .then(function (items) {{ items.forEach(build); return items.length > 0; }});
+  }}""",
+    "last_time": """
   function ask() {
-    var cards = list.querySelectorAll('[data-id]'), form = new URLSearchParams(list.dataset.query);
-    form.set('last_id', cards[cards.length - 1].dataset.id);
-    return fetch('/ajax/list/after', {method: 'POST', body: form}).then(read('json'))
-      .then(function (items) { items.forEach(build); return items.length > 0; });
+    var cards = list.querySelectorAll('[data-at]');
+    return fetch('/ajax/list/before?' + list.dataset.query
+      + '&time=' + cards[cards.length - 1].dataset.at).then(read('text')).then(append);
   }""",
     "next": """
   function ask() {
@@ -83,15 +106,60 @@ _ASK: dict[ListProtocol, str] = {
         return data.token !== null;
       });
   }""",
+    "cursor": """
+  function ask() {
+    return fetch('/ajax/list/cursor?cursor=' + encodeURIComponent(cursor)).then(read('json'))
+      .then(function (answer) {
+        cursor = answer.data.cursor;
+        answer.data.cards.forEach(append);
+        return cursor !== null;
+      });
+  }""",
+    "json_post": f"""{_BUILD}
+  var names = Object.fromEntries(new URLSearchParams(list.dataset.query));
+  var size = Number(list.dataset.offset);
+  function ask() {{
+    return fetch('/ajax/list/objects', {{
+      method: 'POST',
+      headers: {{'Content-Type': 'application/json'}},
+      body: JSON.stringify({{list: names, after: Number(last()), size: size}})
+    }}).then(read('json')).then(function (answer) {{
+      answer.data.items.forEach(build);
+      return answer.data.more;
+    }});
+  }}""",
+    "signed": """
+  var page = 1;
+  function sign(text) {
+    var value = 2166136261;
+    for (var i = 0; i < text.length; i += 1) {
+      value = Math.imul(value ^ text.charCodeAt(i), 16777619) >>> 0;
+    }
+    return value;
+  }
+  function ask() {
+    var query = list.dataset.query, signature = sign(secret + ':' + (page + 1) + ':' + query);
+    return fetch('/ajax/list/signed?' + query + '&page=' + (page + 1) + '&sign=' + signature)
+      .then(read('text'))
+      .then(function (html) { page += 1; return append(html); });
+  }""",
 }
 
 
-def list_growth(protocol: ListProtocol, more: bool) -> str:
-    """What stands under a list that grows, nothing when there is no more to come.
+def list_growth(
+    protocol: ListProtocol, trigger: ListTrigger, *, boxed: bool, variables: Mapping[str, str]
+) -> str:
+    """What stands under a list that grows.
 
     The line that says "loading" is there until the script has seen the end of the list.
+    boxed: the element `float_box` scrolls and not the window. variables: what the script is told.
     """
-    if not more or protocol == "none":
-        return ""
-    script = _GROW.replace("ASK", _ASK[protocol]).replace("EMPTY_CARD", EMPTY_CARD)
+    told = "".join(f"\n  var {name} = {json.dumps(value)};" for name, value in variables.items())
+    box = "document.getElementById('float_box')"
+    script = (
+        _GROW.replace("TRIGGER", _TRIGGERS[trigger])
+        .replace("BOX", box if boxed else "document.scrollingElement")
+        .replace("LISTENER", "view" if boxed else "window")
+        .replace("ASK", told + _ASK[protocol])  # last: any letters may stand in it
+    )
     return f'<div class="loading" id="float_loading">loading</div><script>{script}</script>'

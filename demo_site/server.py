@@ -59,12 +59,14 @@ class _Handler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         at, wall = time.monotonic(), time.time()
-        answer = self._site.answer(await _read(request))
+        read = await _read(request)
+        answer = self._site.answer(read)
         if self._on_hit is not None:
             agent = request.headers.get("User-Agent", "")
             self._on_hit(Hit(at, wall, request.method, request.raw_path, agent, answer.status))
-        if self._site.knobs.delay:
-            await asyncio.sleep(self._site.knobs.delay)
+        delay = self._site.delay(read)
+        if delay:
+            await asyncio.sleep(delay)
         if answer.promised is None:
             return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
         return await _send_part(request, answer)
@@ -72,14 +74,15 @@ class _Handler:
 
 async def _read(request: web.BaseRequest) -> Request:
     path, _, query = request.raw_path.partition("?")
-    form = (await request.read()).decode(errors="replace") if request.method == "POST" else ""
+    body = (await request.read()).decode(errors="replace") if request.method == "POST" else ""
     return Request(
         method=request.method,
         base=f"http://{request.host}",
         path=unquote(path),
         query_string=query,
         query=dict(parse_qsl(query, keep_blank_values=True)),
-        form=dict(parse_qsl(form, keep_blank_values=True)),
+        form=dict(parse_qsl(body, keep_blank_values=True)),
+        body=body,
     )
 
 

@@ -6,7 +6,7 @@ from demo_site.catalogue import Catalogue
 from demo_site.config import SiteConfig
 from demo_site.editions import Edition
 from demo_site.knobs import Charset, Knobs
-from demo_site.lists import Listing, list_attributes
+from demo_site.lists import Listing, list_attributes, script_variables
 from demo_site.messages import Answer, Request, redirect_answer, text_answer
 from demo_site.more import MoreCards
 from demo_site.pictures import PNG, WEBP
@@ -23,7 +23,11 @@ class Site:
 
     def __init__(self, config: SiteConfig) -> None:
         self.world = World(config)
-        self.knobs = Knobs(list_protocol=config.list_protocol)
+        self.knobs = Knobs(
+            list_protocol=config.list_protocol,
+            list_trigger=config.list_trigger,
+            list_box=config.list_box,
+        )
         self._config = config
         self._catalogue = Catalogue(config, self.world, self.knobs)
         self._visits: dict[tuple[str, int], int] = {}
@@ -51,8 +55,7 @@ class Site:
 
     def answer(self, request: Request) -> Answer:
         """The response to a request; counts as a visit when that is to an article."""
-        full_path = f"{request.path}?{request.query_string}"
-        for path in (full_path, request.path) if request.query_string else (request.path,):
+        for path in request.paths:
             if path in self.knobs.raw:
                 status, headers, body = self.knobs.raw[path]
                 return Answer(status, body, headers)
@@ -62,6 +65,14 @@ class Site:
             if forced is not None:
                 return text_answer(forced, f"<h1>{forced}</h1>")
         return self._route(request)
+
+    def delay(self, request: Request) -> float:
+        """Seconds for which the answer to a request is held back."""
+        for path in request.paths:
+            seconds = self.knobs.take_delay(path)
+            if seconds is not None:
+                return seconds
+        return self.knobs.delay
 
     def _route(self, request: Request) -> Answer:
         path = request.path
@@ -205,11 +216,18 @@ class Site:
         cards = [self._catalogue.card(listing.language, i, base) for i in indexes if i != without]
         if without is None:
             cards += self._catalogue.extra_cards(listing)
-        protocol = self.knobs.list_protocol
+        knobs, shown = self.knobs, len(indexes)
+        growth = ""
+        if more and knobs.list_protocol != "none":
+            variables = script_variables(knobs.list_protocol, listing, shown)
+            growth = list_growth(
+                knobs.list_protocol, knobs.list_trigger, boxed=knobs.list_box, variables=variables
+            )
         return render.GrowingList(
             cards_html="".join(map(render_card, cards)),
-            attributes=list_attributes(protocol, listing, len(indexes), more),
-            growth=list_growth(protocol, more),
+            attributes=list_attributes(knobs.list_protocol, listing, shown, more),
+            growth=growth,
+            boxed=knobs.list_box,
         )
 
 

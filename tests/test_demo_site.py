@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -25,10 +25,12 @@ from xml.etree import ElementTree
 
 import pytest
 from parsel import Selector
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, async_playwright
 
 from demo_site import Charset, Cut, Edit, SiteConfig, World, serve, serve_process
-from demo_site.config import LIST_PROTOCOLS
+from demo_site.config import LIST_TRIGGERS, ListProtocol, ListTrigger
+from demo_site.lists import Listing, sign
+from demo_site.messages import Request
 from demo_site.server import ServedSite
 
 LANGUAGES = ("en", "ru", "arm")
@@ -49,14 +51,15 @@ class Reply(NamedTuple):
         return Selector(self.text)
 
 
-def fetch(url: str, path: str = "", form: dict[str, str] | None = None) -> Reply:
-    """One request on a connection of its own; redirects are not followed."""
+def fetch(url: str, path: str = "", form: dict[str, str] | str | None = None) -> Reply:
+    """One request on a connection of its own; redirects are not followed. A text goes as JSON."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
         method = "GET" if form is None else "POST"
-        body = None if form is None else urlencode(form)
-        kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form) if isinstance(form, dict) else form
+        kinds = {dict: "application/x-www-form-urlencoded", str: "application/json"}
+        kind = {} if form is None else {"Content-Type": kinds[type(form)]}
         target = path or f"{parts.path}?{parts.query}".rstrip("?")
         connection.request(method, target, body, {"User-Agent": "test"} | kind)
         response = connection.getresponse()
@@ -232,6 +235,7 @@ def test_reposts_repeat_a_story_under_a_second_address_a_minute_later() -> None:
         {"articles": 100_001},
         {"cards": 0},
         {"list_protocol": "guess"},
+        {"list_trigger": "guess"},
         {"reposts": 41},
         {"port": -1},
         {"arm_prefix": "en"},
@@ -516,12 +520,60 @@ def by_token(site: ServedSite, attributes: dict[str, str], _: Selector) -> Itera
         yield titles_on(Selector(data["html"]))
 
 
+def by_last_time(
+    site: ServedSite, attributes: dict[str, str], page: Selector
+) -> Iterator[list[str]]:
+    while page.css("[data-at]"):
+        last = page.css("[data-at]")[-1].attrib["data-at"]
+        path = f"/ajax/list/before?{attributes['data-query']}&time={last}"
+        page = Selector(fetch(site.url, path).text or "<p></p>")
+        yield titles_on(page)
+
+
+def by_cursor(site: ServedSite, attributes: dict[str, str], page: Selector) -> Iterator[list[str]]:
+    [cursor] = page.re('cursor = "([^"]+)"')
+    assert not any(cursor in value for value in attributes.values())
+    while cursor:
+        data = json.loads(fetch(site.url, f"/ajax/list/cursor?cursor={cursor}").text)["data"]
+        cursor = data["cursor"]
+        yield [title for html in data["cards"] for title in titles_on(Selector(html))]
+
+
+def by_json_post(
+    site: ServedSite, attributes: dict[str, str], page: Selector
+) -> Iterator[list[str]]:
+    last, more = int(page.css("[data-id]")[-1].attrib["data-id"]), True
+    names = dict(pair.split("=") for pair in attributes["data-query"].split("&"))
+    while more:
+        body = json.dumps({"list": names, "after": last, "size": 20})
+        data = json.loads(fetch(site.url, "/ajax/list/objects", body).text)["data"]
+        last, more = data["items"][-1]["id"], data["more"]
+        yield [item["title"] for item in data["items"]]
+
+
+def by_signed(site: ServedSite, attributes: dict[str, str], page: Selector) -> Iterator[list[str]]:
+    [secret] = page.re('secret = "([^"]+)"')
+    query = attributes["data-query"]
+    for number in range(2, 1000):
+        value = 2166136261
+        for letter in f"{secret}:{number}:{query}":
+            value = ((value ^ ord(letter)) * 16777619) % 2**32
+        html = fetch(site.url, f"/ajax/list/signed?{query}&page={number}&sign={value}").text
+        if not html:
+            return
+        yield titles_on(Selector(html))
+
+
 BATCHES: dict[str, Callable[[ServedSite, dict[str, str], Selector], Iterator[list[str]]]] = {
     "page": by_page,
     "offset": by_offset,
     "last_id": by_last_id,
+    "last_time": by_last_time,
     "next": by_next,
     "token": by_token,
+    "cursor": by_cursor,
+    "json_post": by_json_post,
+    "signed": by_signed,
 }
 GROWING = sorted(BATCHES)
 
@@ -576,6 +628,60 @@ def test_a_list_that_fits_does_not_ask_for_more() -> None:
 def test_cards_as_data_are_had_by_post_only(site: ServedSite) -> None:
     query = "lang=en&category=world&last_id=100150"
     assert fetch(site.url, f"/ajax/list/after?{query}").status == 405
+    assert fetch(site.url, "/ajax/list/objects").status == 405
+
+
+@pytest.mark.parametrize(
+    ("after", "size", "status"),
+    [("{}", 20, 200), ("{}", 7, 200), ('"{}"', 20, 400), ("{}", 21, 400)],
+)
+def test_numbers_in_json_are_numbers(site: ServedSite, after: str, size: int, status: int) -> None:
+    last = fetch(site.url, "/en/category/world").page.css("[data-id]")[-1].attrib["data-id"]
+    names = '{"lang": "en", "category": "world"}'
+    body = f'{{"list": {names}, "after": {after.format(last)}, "size": {size}}}'
+    reply = fetch(site.url, "/ajax/list/objects", body)
+    assert reply.status == status
+    if status == 200:
+        titles = [item["title"] for item in json.loads(reply.text)["data"]["items"]]
+        section = [truth.title for truth in site.world.in_section("en", "world")]
+        assert titles == section[20 : 20 + size]
+
+
+@pytest.mark.parametrize("wrong", ["0", "1'", "", "nonsense"])
+def test_a_wrong_signature_is_refused(site: ServedSite, wrong: str) -> None:
+    path = f"/ajax/list/signed?lang=en&category=world&page=2&sign={wrong}"
+    assert fetch(site.url, path).status == 403
+
+
+def test_a_signature_is_for_one_page_of_one_list(site: ServedSite) -> None:
+    signature = sign(Listing("en", "world"), 2)
+    path = f"/ajax/list/signed?lang=en&category=world&page=2&sign={signature}"
+    assert fetch(site.url, path).status == 200
+    assert fetch(site.url, path.replace("page=2", "page=3")).status == 403
+    assert fetch(site.url, path.replace("world", "sport")).status == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{",
+        "{}",
+        '{"list": [], "after": 1, "size": 20}',
+        '{"list": {"lang": "en", "category": "world"}, "after": 1, "size": 20}',
+        '{"list": {"lang": "en", "search": 7}, "after": 1, "size": 20}',
+        '{"list": {"lang": ["en"], "category": "world"}, "after": 1, "size": 20}',
+    ],
+)
+def test_a_body_that_makes_no_sense_is_404(site: ServedSite, body: str) -> None:
+    assert fetch(site.url, "/ajax/list/objects", body).status == 404
+
+
+def test_cards_say_when_they_were_put_there_each_at_its_own_second(site: ServedSite) -> None:
+    cards = fetch(site.url, "/en/").page.css(".float_block")
+    moments = [int(card.attrib["data-at"]) for card in cards]
+    assert all(later > earlier for later, earlier in pairwise(moments))
 
 
 @pytest.mark.parametrize(
@@ -588,6 +694,10 @@ def test_cards_as_data_are_had_by_post_only(site: ServedSite) -> None:
         "/ajax/list/offset?lang=en&category=world&offset=x",
         "/ajax/list/token?token=AAAAAAAA",
         "/ajax/list/token?token=%C3%A9",
+        "/ajax/list/cursor?cursor=AAAAAAAA",
+        "/ajax/list/before?lang=en&category=world&time=1",
+        "/ajax/list/before?lang=en&category=world",
+        "/ajax/list/signed?lang=en&category=world&page=2",
         "/ajax/list/next/x?lang=en&category=world",
         "/ajax/list/none",
     ],
@@ -612,38 +722,99 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-async def scroll_to_the_end(page: Page, url: str) -> list[str]:
-    """Headlines on a page after scrolling until it has no more to load."""
-    await page.goto(url)
-    while await page.locator("#float_loading").count():
-        shown = await page.locator(".float_block").count()
-        await page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
-        await page.wait_for_function(
-            "shown => !document.getElementById('float_loading')"
-            " || document.querySelectorAll('.float_block').length > shown",
-            arg=shown,
-        )
-    return await page.locator(".float_block_title").all_text_contents()
-
-
-async def test_a_real_browser_scrolls_every_kind_of_list_to_its_end(site: ServedSite) -> None:
-    expected = [truth.title for truth in site.world.in_section("en", "world")]
-    assert len(expected) > 60
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
+        started = await playwright.chromium.launch(
             executable_path=chromium(), args=CHROMIUM_ARGUMENTS
         )
-        try:
-            for protocol in LIST_PROTOCOLS:
-                site.knobs.list_protocol = protocol
-                page = await browser.new_page()
-                found = await scroll_to_the_end(page, f"{site.url}/en/category/world")
-                assert found == (expected[:20] if protocol == "none" else expected), protocol
-                await page.close()
-        finally:
-            await browser.close()
-    posts = [hit for hit in site.log if hit.method == "POST"]
-    assert {hit.path for hit in posts} == {"/ajax/list/after"}
+        yield started
+        await started.close()
+
+
+SCROLL = """([above, boxed]) => {
+  const box = boxed ? document.getElementById('float_box') : document.scrollingElement;
+  box.scrollTop = box.scrollHeight - box.clientHeight - above;
+}"""
+GROWN = """shown => !document.getElementById('float_loading')
+  || document.querySelectorAll('.float_block').length > shown"""
+
+
+async def scroll_to_the_end(
+    browser: Browser, site: ServedSite, places: Sequence[int] = (1000, 120, 0), tries: int = 300
+) -> list[str]:
+    """Headlines on a section's page after scrolling until it has no more to load.
+
+    places: how far above the end the view is put, again and again.
+    """
+    page = await browser.new_page()
+    try:
+        await page.goto(f"{site.url}/en/category/world")
+        while await page.locator("#float_loading").count():
+            shown = await page.locator(".float_block").count()
+            place = 0
+            while not await page.evaluate(GROWN, shown):
+                await page.evaluate(SCROLL, [places[place % len(places)], site.knobs.list_box])
+                await page.evaluate("new Promise(next => setTimeout(next, 30))")
+                place += 1
+                assert place < tries, f"no more than {shown} cards appear"
+        return await page.locator(".float_block_title").all_text_contents()
+    finally:
+        await page.close()
+
+
+def world(site: ServedSite) -> list[str]:
+    return [truth.title for truth in site.world.in_section("en", "world")]
+
+
+@pytest.mark.parametrize("protocol", GROWING)
+async def test_a_real_browser_scrolls_every_kind_of_list_past_a_failure_to_its_end(
+    site: ServedSite, browser: Browser, protocol: ListProtocol
+) -> None:
+    expected = world(site)
+    assert len(expected) > 60
+    site.knobs.list_protocol = protocol
+    asked = "/ajax/list/next/40" if protocol == "next" else PATHS[protocol]
+    site.knobs.status[asked] = (500, 1)
+    assert await scroll_to_the_end(browser, site) == expected
+    more = [hit for hit in site.log if hit.path.startswith("/ajax/")]
+    assert {hit.path.partition("?")[0] for hit in more if hit.status == 500} == {asked}
+    assert len([hit for hit in more if hit.status == 500]) == 1
+    methods = {"last_id": "POST", "json_post": "POST"}
+    assert {hit.method for hit in more} == {methods.get(protocol, "GET")}
+
+
+PATHS = {
+    "page": "/ajax/list",
+    "offset": "/ajax/list/offset",
+    "last_id": "/ajax/list/after",
+    "last_time": "/ajax/list/before",
+    "token": "/ajax/list/token",
+    "cursor": "/ajax/list/cursor",
+    "json_post": "/ajax/list/objects",
+    "signed": "/ajax/list/signed",
+}
+
+
+async def test_a_real_browser_shows_no_more_where_a_list_does_not_grow(
+    site: ServedSite, browser: Browser
+) -> None:
+    site.knobs.list_protocol = "none"
+    assert await scroll_to_the_end(browser, site) == world(site)[:20]
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("trigger", LIST_TRIGGERS)
+async def test_a_list_asks_where_its_trigger_says(
+    browser: Browser, trigger: ListTrigger, boxed: bool
+) -> None:
+    config = SiteConfig(articles=200, seed=7, list_trigger=trigger, list_box=boxed)
+    with serve(config) as site:
+        places = {"near": (1000, 690), "above": (1000, 190), "bottom": (1000, 0)}
+        assert await scroll_to_the_end(browser, site, places[trigger]) == world(site)
+        elsewhere = {"near": (2000, 710), "above": (1000, 210, 0, 40), "bottom": (1000, 300, 2)}
+        with pytest.raises(AssertionError, match="no more than 20 cards appear"):
+            await scroll_to_the_end(browser, site, elsewhere[trigger], tries=20)
 
 
 # Knobs
@@ -654,6 +825,37 @@ def test_delay_holds_answers_back(site: ServedSite) -> None:
     began = time.monotonic()
     fetch(site.url, "/robots.txt")
     assert time.monotonic() - began >= 0.2
+
+
+def test_delay_of_a_path_with_or_without_what_it_asks_for(site: ServedSite) -> None:
+    def delay(path: str, query: str = "", body: str = "") -> float:
+        return site.delay(Request("GET", site.url, path, query, body=body))
+
+    site.knobs.delay = 1
+    site.knobs.delay_of = {
+        "/ajax/list?page=2": 5,
+        "/en/": (0.3, 2),
+        "/robots.txt": 0,
+        "/ajax/list/after?lang=en&last_id=1": 5,
+    }
+    assert [delay("/ajax/list", f"page={number}") for number in (2, 3, 2)] == [5, 1, 5]
+    assert delay("/robots.txt") == 0
+    assert [delay("/ajax/list/after", body=f"lang=en&last_id={i}") for i in (1, 2)] == [5, 1]
+    assert delay("/en/", "x=1") == 0.3
+    began = time.monotonic()
+    fetch(site.url, "/en/")
+    assert time.monotonic() - began >= 0.3
+    assert delay("/en/") == 1
+
+
+def test_a_body_stands_for_the_query_of_a_post(site: ServedSite) -> None:
+    site.knobs.status["/ajax/list/objects?{}"] = (500, 1)
+    bodies = ("[]", "{}", "{}")
+    assert [fetch(site.url, "/ajax/list/objects", body).status for body in bodies] == [
+        404,
+        500,
+        404,
+    ]
 
 
 def test_status_for_ever_and_for_a_number_of_times(site: ServedSite) -> None:
@@ -929,6 +1131,7 @@ def test_help_names_the_options() -> None:
         (["--delay", "-1"], "--delay: must be 0 to 3600"),
         (["--delay", "nan"], "--delay: must be 0 to 3600"),
         (["--list-protocol", "guess"], "--list-protocol: invalid choice"),
+        (["--list-trigger", "guess"], "--list-trigger: invalid choice"),
         (["--arm-prefix", "en"], "arm_prefix must be"),
         (["--nonsense"], "unrecognized arguments"),
     ],
