@@ -25,13 +25,16 @@ LIST = f"{BASE}/en/category/world"
 SITE = Site.from_settings(BASE, "Asia/Baku")
 SIZE = 5
 ALL = [f"story-{i}" for i in range(43)]
+# A list has a part of all articles, so its numbers and times are no equal steps apart.
+IDS = [900 - 7 * i - i * i % 5 for i in range(60)]
+TIMES = [1_700_000_000 - 600 * i - i * i % 7 * 60 for i in range(60)]
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def card_html(i: int) -> str:
     return (
-        f'<div class="float_block" data-id="{900 - i}" data-at="{1_700_000_000 - 60 * i}">'
+        f'<div class="float_block" data-id="{IDS[i]}" data-at="{TIMES[i]}">'
         f'<a href="/en/post/{ALL[i]}"><h2 class="float_block_title">Story {i}</h2></a></div>'
     )
 
@@ -42,7 +45,7 @@ def cards_html(start: int, stop: int) -> str:
 
 def objects(start: int, stop: int) -> list[dict[str, Any]]:
     return [
-        {"id": 900 - i, "alias": ALL[i], "name": f"Story {i}", "at": 1_700_000_000 - 60 * i}
+        {"id": IDS[i], "alias": ALL[i], "name": f"Story {i}", "at": TIMES[i]}
         for i in range(start, min(stop, len(ALL)))
     ]
 
@@ -122,7 +125,7 @@ def listed(start: int, **more: Any) -> tuple[str, str]:
 
 
 def after_id(identity: str) -> int:
-    return 900 - int(identity) + 1
+    return IDS.index(int(identity)) + 1
 
 
 def token(start: int) -> str:
@@ -134,6 +137,17 @@ TOKENS = {token(i): i for i in range(60)}
 
 def _form(request: Request, name: str) -> str:
     return parse_qs(request.body)[name][0]
+
+
+def _whole(value: Any) -> int:
+    """Servers may insist on the type that their own script sends."""
+    assert type(value) is int
+    return value
+
+
+def _text(value: Any) -> str:
+    assert type(value) is str
+    return value
 
 
 SERVERS = {
@@ -153,21 +167,36 @@ SERVERS = {
         lambda r: int(query(r, "offset")),
     ),
     "last id, form": Server(
-        lambda shown, _: Request("POST", f"{BASE}/more", FORM, f"cat=5&last_id={900 - shown + 1}"),
+        lambda shown, _: Request("POST", f"{BASE}/more", FORM, f"cat=5&last_id={IDS[shown - 1]}"),
         listed,
         lambda r: after_id(_form(r, "last_id")),
     ),
     "last id, json": Server(
         lambda shown, _: Request(
-            "POST", f"{BASE}/api", JSON, json.dumps({"q": {"cat": [5], "after": 900 - shown + 1}})
+            "POST", f"{BASE}/api", JSON, json.dumps({"q": {"cat": [5], "after": IDS[shown - 1]}})
         ),
         listed,
-        lambda r: after_id(json.loads(r.body)["q"]["after"]),
+        lambda r: IDS.index(_whole(json.loads(r.body)["q"]["after"])) + 1,
+    ),
+    "last id, json, as text": Server(
+        lambda shown, _: Request("POST", f"{BASE}/api", JSON, f'{{"after": "{IDS[shown - 1]}"}}'),
+        listed,
+        lambda r: after_id(_text(json.loads(r.body)["after"])),
+    ),
+    "page, json": Server(
+        lambda shown, _: Request("POST", f"{BASE}/api", JSON, f'{{"page": "{shown // SIZE}"}}'),
+        listed,
+        lambda r: int(_text(json.loads(r.body)["page"])) * SIZE,
+    ),
+    "offset in steps of its own": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?from={shown * 3}"),
+        html,
+        lambda r: int(query(r, "from")) // 3,
     ),
     "last time": Server(
-        lambda shown, _: Request("GET", f"{BASE}/more?t={1_700_000_000 - 60 * (shown - 1)}"),
+        lambda shown, _: Request("GET", f"{BASE}/more?t={TIMES[shown - 1]}"),
         html,
-        lambda r: (1_700_000_000 - int(query(r, "t"))) // 60 + 1,
+        lambda r: TIMES.index(int(query(r, "t"))) + 1,
     ),
     "last slug": Server(
         lambda shown, _: Request("GET", f"{BASE}/more?after={ALL[shown - 1]}"),
@@ -231,6 +260,28 @@ def test_every_way_of_asking_is_learned_and_walks_the_whole_list(name: str) -> N
     assert {card.url for card in reading.cards} == lesson.expected
     assert lesson.go_on is not None
     assert server.place(lesson.go_on.request) == SIZE * 4
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_two_batches_give_the_right_rule_or_none(name: str) -> None:
+    lesson = SERVERS[name].learn(2)
+    if lesson.rule is None:
+        assert "follows from nothing seen" in lesson.why
+    else:
+        assert SERVERS[name].walk(lesson.rule) == ALL
+
+
+def test_two_numbers_are_no_step() -> None:
+    places = {shown * 2_654_435_761 % 1_000_003: shown for shown in range(60)}
+    signs = {shown: sign for sign, shown in places.items()}
+    server = Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?sign={signs[shown]}"),
+        html,
+        lambda r: places[int(query(r, "sign"))],
+    )
+    lesson = server.learn(2)
+    assert lesson.rule is None
+    assert "'sign' follows from nothing seen" in lesson.why
 
 
 def test_a_session_token_is_read_from_the_page_again() -> None:

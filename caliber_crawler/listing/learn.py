@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urljoin
@@ -99,7 +99,7 @@ def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -
         if source is None:
             constants[name] = values[0]
         else:
-            sources[name] = source
+            sources[name] = _typed(source, values) if name[0] == "json" else source
     if next_url is None and not any(s.kind not in ("page", "clock") for s in sources.values()):
         raise _Unexplained("the requests do not differ, so they cannot tell how far the list is")
     first = shapes[0]
@@ -124,10 +124,22 @@ def _replayed(
 
 def _alike(rule: ListRule, made: Shape, seen: Shape) -> bool:
     moving = {name for name, source in rule.sources.items() if source.kind == "clock"}
-    fields = {name: str(v) for name, v in made.fields.items() if name not in moving}
-    return made.method == seen.method and fields == {
-        name: str(v) for name, v in seen.fields.items() if name not in moving
-    }
+
+    def compared(shape: Shape) -> dict[FieldName, Any]:
+        """Only JSON tells a number from a text."""
+        return {
+            name: value if name[0] == "json" else str(value)
+            for name, value in shape.fields.items()
+            if name not in moving
+        }
+
+    return made.method == seen.method and compared(made) == compared(seen)
+
+
+def _typed(source: Source, values: Sequence[Any]) -> Source:
+    """The source with the type that its values have in JSON, where that is the same each time."""
+    kinds = {type(value).__name__ for value in values}
+    return replace(source, cast=kinds.pop()) if kinds in ({"int"}, {"str"}) else source
 
 
 def _list_exchanges(
@@ -191,10 +203,14 @@ class _Facts:
         """The source of a field; None when it simply stays. Raises when nothing explains it."""
         if all(value == values[0] for value in values):
             return self._personal(name, values[0])
-        for candidate in (self._step(values), self._count(values)):
-            if candidate is not None:
-                return candidate
-        found = self._last(values) or self._answer(values) or _clock(values)
+        step = _step(values)
+        if step is not None and abs(step.by) == 1:
+            return step
+        found = self._count(values) or self._last(values) or self._answer(values)
+        # Any two numbers are some distance apart, so only a third one makes a step of it.
+        if found is None and step is not None and len(values) > 2:
+            found = step
+        found = found or _clock(values)
         if found is None:
             shown = ", ".join(str(value)[:40] for value in values)
             raise _Unexplained(f"{name[0]} {name[1]!r} follows from nothing seen: {shown}")
@@ -210,20 +226,8 @@ class _Facts:
                 return Source("page", key)
         return None
 
-    def _step(self, values: Sequence[Any]) -> Source | None:
-        numbers = _integers(values)
-        if numbers is None:
-            return None
-        by = numbers[1] - numbers[0]
-        if by == 0 or any(b - a != by for a, b in pairwise(numbers)):
-            return None
-        # A distance that is the number of cards each time is an offset, and the count of cards
-        # stays right when a later batch is shorter.
-        if abs(by) > 1 and self._count(values) is not None:
-            return None
-        return Source("step", start=numbers[0], by=by)
-
     def _count(self, values: Sequence[Any]) -> Source | None:
+        """An offset: it stays right when a later batch is shorter, as a step would not."""
         numbers = _integers(values)
         if numbers is None:
             return None
@@ -281,6 +285,17 @@ def _integers(values: Sequence[Any]) -> list[int] | None:
             return None
         numbers.append(int(text))
     return numbers
+
+
+def _step(values: Sequence[Any]) -> Source | None:
+    """Numbers that are the same distance apart."""
+    numbers = _integers(values)
+    if numbers is None:
+        return None
+    by = numbers[1] - numbers[0]
+    if by == 0 or any(b - a != by for a, b in pairwise(numbers)):
+        return None
+    return Source("step", start=numbers[0], by=by)
 
 
 def _clock(values: Sequence[Any]) -> Source | None:

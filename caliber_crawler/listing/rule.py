@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,8 @@ class Source:
     clock    a moment in milliseconds, which servers ignore (it only keeps caches away)
 
     For the first request `first` is looked up in the page in the same way (for ``last`` in the
-    page's last card); where that is empty, `start` is taken.
+    page's last card); where that is empty, `start` is taken. `cast` (``int``, ``str`` or nothing)
+    is the type that the request has the value in, for JSON; a page's attributes are texts only.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Source:
     first: str = ""
     start: Any = None
     by: int = 0
+    cast: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """For storing."""
@@ -45,6 +48,7 @@ class Source:
             "first": self.first,
             "start": self.start,
             "by": self.by,
+            "cast": self.cast,
         }
 
 
@@ -180,7 +184,7 @@ def _step(
         value = value_of(source, state, reading, now_ms)
         if _is_end(value):
             return None
-        fields[name] = value
+        fields[name] = _cast(value, source.cast)
     shape = Shape(rule.method, rule.origin or base, rule.body_kind, _ordered(fields))
     request = put_together(shape)
     if rule.next_url is not None:
@@ -189,6 +193,14 @@ def _step(
             return None
         request = Request(request.method, urljoin(url, address), request.headers, request.body)
     return Step(request, state)
+
+
+def _cast(value: Any, kind: str) -> Any:
+    if kind == "str":
+        return str(value)
+    if kind == "int" and re.fullmatch(r"-?\d{1,18}", str(value)):
+        return int(value)
+    return value
 
 
 def _is_end(value: Any) -> bool:
