@@ -13,6 +13,7 @@ from pymongo import MongoClient
 
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, serve_process
+from scripts.has_chromium import has_chromium
 
 FOLDER = Path(".caliber/demo")
 DATABASE = "caliber_demo"
@@ -34,6 +35,9 @@ def main() -> int:
             sys.executable, "-m", "scrapy", "crawl", "sections",
             "-a", "language=en,ru", "-O", str(FEED), "-L", "WARNING",
         ]  # fmt: skip
+        if not has_chromium():
+            print("There is no Chromium, so only the first page of each list is taken.\n")
+            command += ["-a", "render=http"]
         print("  $ scrapy", *command[3:], f"-s CALIBER_BASE_URL={url}\n", flush=True)
         settings = {
             "CALIBER_BASE_URL": url,
@@ -41,6 +45,7 @@ def main() -> int:
             "MONGODB_DATA_DIR": str(data_dir),
             "MONGODB_DATABASE": DATABASE,
             "CLUSTER_DOWNLOAD_DELAY": "0.02",  # our own machine; the live site gets one second
+            "SCROLL_QUIET_SECONDS": "1",  # and it is never slow
             "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
         }
         code = subprocess.run(command, env=os.environ | settings, check=False).returncode

@@ -65,33 +65,23 @@ fi
 
 # --- Chromium: from a setting, from PATH, Playwright's, or to be installed
 
-chromium_found() {
-    [ -n "${CHROMIUM_EXECUTABLE:-}" ] && [ -x "${CHROMIUM_EXECUTABLE}" ] && return 0
-    for name in chromium chromium-browser google-chrome; do
-        # Ubuntu's chromium-browser may be a mere pointer to a snap, so ask it.
-        command -v "$name" >/dev/null && "$name" --version >/dev/null 2>&1 && return 0
-    done
-    "$venv/bin/python" - <<'PY' >/dev/null 2>&1
-import os, sys
-from playwright.sync_api import sync_playwright
-with sync_playwright() as playwright:
-    sys.exit(not os.access(playwright.chromium.executable_path, os.X_OK))
-PY
-}
-if ! chromium_found && [ ! -e "$venv/.no-chromium" ]; then
+chromium_found() { "$venv/bin/python" -m scripts.has_chromium; }
+if [ -e "$venv/.chromium" ]; then
+    : # found at an earlier call
+elif chromium_found; then
+    : >"$venv/.chromium"
+elif [ ! -e "$venv/.no-chromium" ]; then
     if [ -e /etc/debian_version ] && ! grep -qi ubuntu /etc/os-release; then
         apt_install chromium || true
     fi
     chromium_found || timeout 300 "$venv/bin/python" -m playwright install chromium >/dev/null 2>&1 || true
-    if ! chromium_found; then
+    if chromium_found; then
+        : >"$venv/.chromium"
+    else
         # Not tried again at each call; delete the mark to try again.
         : >"$venv/.no-chromium"
     fi
 fi
-if [ -e "$venv/.no-chromium" ]; then
-    if chromium_found; then
-        rm "$venv/.no-chromium"
-    else
-        say "no Chromium to be had: install it or set CHROMIUM_EXECUTABLE; going on without a browser"
-    fi
+if [ ! -e "$venv/.chromium" ]; then
+    say "no Chromium to be had: install it or set CHROMIUM_EXECUTABLE; going on without a browser"
 fi

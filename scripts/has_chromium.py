@@ -1,0 +1,40 @@
+"""``python -m scripts.has_chromium``: exit code 0 when a crawl would find a Chromium to start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from caliber_crawler.browser.chromium import launch_options
+from caliber_crawler.errors import ConfigError
+
+
+def has_chromium() -> bool:
+    """Whether the browser that a crawl would start is there and tells its version.
+
+    Asking it matters: on Ubuntu `chromium-browser` may be a mere pointer to a package that is not
+    installed.
+    """
+    try:
+        options = launch_options(os.environ.get("CHROMIUM_EXECUTABLE", ""))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return False
+    executable = options.get("executable_path") or _playwrights_own()
+    try:
+        asked = subprocess.run([executable, "--version"], capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+def _playwrights_own() -> str:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        return playwright.chromium.executable_path
+
+
+if __name__ == "__main__":
+    sys.exit(not has_chromium())
