@@ -130,6 +130,9 @@ def editions(page: Page, site: Site) -> list[Edition]:
     here = site.address(page.url)
     found: dict[str, Edition] = {}
     for link in page.links:
+        # A page has a hundred links, most of them within its own edition.
+        if here is not None and site.edition_hint(attribute(link, "href")) == here.language:
+            continue
         label = _edition_label(link)
         address = site.address(attribute(link, "href"), page.url) if label else None
         if label is None or address is None or address.kind == "other" or not address.language:
@@ -141,10 +144,7 @@ def editions(page: Page, site: Site) -> list[Edition]:
 
 
 def _edition_label(link: Element) -> str | None:
-    """The edition's short name when a link's words are one, or what stands for words it lacks.
-
-    A page has a hundred links, most of them round headlines; their length puts those aside first.
-    """
+    """The edition's short name when a link's words are one, or what stands for words it lacks."""
     shown = line(raw_text(link)) if len(link) else line(link.text or "")
     if len(shown) > _LONGEST_LABEL:
         return None
