@@ -862,6 +862,7 @@ class Mongod:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it without waiting until it answers."""
         self._process = subprocess.Popen(
             [
                 find_mongod(),
@@ -873,8 +874,6 @@ class Mongod:
             ],
             stdout=subprocess.DEVNULL,
         )
-        with MongoClient[Any](self.uri, serverSelectionTimeoutMS=20_000) as client:
-            client.admin.command("ping")
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -894,6 +893,8 @@ class Mongod:
 def mongod(tmp_path: Path) -> Iterator[Mongod]:
     server = Mongod(tmp_path)
     server.start()
+    with MongoClient[Any](server.uri, serverSelectionTimeoutMS=20_000) as client:
+        client.admin.command("ping")
     yield server
     server.kill()
 
@@ -931,7 +932,8 @@ async def save_through_ends(
                 except StoreUnavailable:
                     failed.set()
                     await asyncio.sleep(0.02)
-            if ends and len(saved) >= ends[0] * len(batch):  # while three others are at it
+            # While three others are at it, some of which succeed as long as the server is ending.
+            if ends and not ended.is_set() and len(saved) >= ends[0] * len(batch):
                 ends.pop(0)
                 mongod.signal(how)
                 ended.set()
@@ -939,11 +941,11 @@ async def save_through_ends(
     async def start_again() -> None:
         for _ in range(len(ends)):
             await ended.wait()
-            ended.clear()
             failed.clear()
             await asyncio.to_thread(mongod.wait)
             await failed.wait()
-            await asyncio.to_thread(mongod.start)
+            ended.clear()
+            mongod.start()
 
     async with asyncio.timeout(60):
         await asyncio.gather(start_again(), *(save(batches[n::4]) for n in range(4)))
