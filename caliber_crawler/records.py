@@ -109,7 +109,8 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         crawl=seen.crawl or stored.crawl,
         attribution=attribution(url) if url else None,
     )
-    _count(record)
+    if not seen.content_hash or record.title is not seen.title or record.body is not seen.body:
+        _count(record)  # else it says what was counted when it was cleaned
     changed = record.content_hash != stored.content_hash
     if changed:
         record.revision = stored.revision + 1
