@@ -473,6 +473,19 @@ def test_known_needs_a_whole_known_batch_and_the_wish() -> None:
     assert other.ended is None
 
 
+def test_a_list_that_is_walked_again_from_its_top_goes_on_past_what_was_seen() -> None:
+    walk = Walk(ceiling=8)
+    for start in range(0, 30, SIZE):
+        walk.take(cards(start, start + SIZE))
+    walk.restart()
+    again = [walk.take(cards(start, start + SIZE)) for start in range(0, 35, SIZE)]
+    assert [len(batch) for batch in again] == [0] * 6 + [SIZE]
+    assert (walk.ended, walk.taken, walk.batches) == (None, 35, 7)
+    for _ in range(3):
+        walk.take(cards(30, 35))
+    assert walk.ended == "ceiling"
+
+
 def test_a_ceiling_of_batches() -> None:
     walk = Walk(ceiling=2)
     walk.take(cards(0, 5))

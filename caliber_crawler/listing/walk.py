@@ -33,6 +33,7 @@ class Walk:
     taken: int = 0
     ended: End | None = None
     _seen: set[str] = field(default_factory=set)
+    _round: set[str] = field(default_factory=set)
     _without_new: int = 0
 
     def take(
@@ -49,7 +50,9 @@ class Walk:
         self.batches += 1
         fresh = [card for card in cards if card.url not in self._seen]
         self._seen.update(card.url for card in fresh)
-        self._without_new = 0 if fresh else self._without_new + 1
+        moved = any(card.url not in self._round for card in cards)
+        self._round.update(card.url for card in cards)
+        self._without_new = 0 if moved else self._without_new + 1
         chosen: dict[str, list[Card]] = {}
         for card in filter(admit, fresh):
             # A second card of an article adds another form of its address, not an article.
@@ -60,6 +63,11 @@ class Walk:
         if self.ended is None:
             self.ended = self._reason(cards, known)
         return [card for forms in chosen.values() for card in forms]
+
+    def restart(self) -> None:
+        """The list is walked from its top once more: what comes again is no sign of its end."""
+        self.batches = self._without_new = 0
+        self._round.clear()
 
     @property
     def found_any(self) -> bool:

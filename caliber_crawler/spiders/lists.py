@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ class ListWalkingSpider(CaliberSpider):
         self.tasks: dict[str, ListTask] = {}
         self.articles = NamedArticles()
         self._rules: dict[str, ListRule] = {}
+        self._browsing = 0
+        self._waiting: deque[ListTask] = deque()
 
     # --- the first page of a list, over HTTP
 
@@ -170,6 +173,10 @@ class ListWalkingSpider(CaliberSpider):
             for request in await self._disappointed(task, "the answer is of another kind"):
                 yield request
             return
+        if reached.index == 0 and not reading.cards and rule is not _NAMED_NEXT:
+            for request in await self._disappointed(task, "the answer holds no cards"):
+                yield request
+            return
         if again and task.first and all(card.url in task.first for card in reading.cards):
             for request in await self._disappointed(task, "the list's first page came again"):
                 yield request
@@ -206,7 +213,7 @@ class ListWalkingSpider(CaliberSpider):
     async def _go_on(self, task: ListTask, reading: Reading, url: str) -> list[Any]:
         """What follows the first page: the rule's first request, or a browser, or nothing."""
         if self.arguments.render == "browser":
-            return [self._browser_request(task)]
+            return self._open_browser(task)
         task.rule = await self._known_rule(task)
         if task.rule is None and reading.values.get("link@next"):
             task.rule = _NAMED_NEXT
@@ -217,7 +224,7 @@ class ListWalkingSpider(CaliberSpider):
                 return [self._batch_request(task, step)]
             task.walk.nothing_more()
         elif self.arguments.render == "auto":
-            return [self._browser_request(task)]
+            return self._open_browser(task)
         else:
             task.walk.ended = "first_page"
             self.logger.info(
@@ -252,10 +259,29 @@ class ListWalkingSpider(CaliberSpider):
             await store.rules.forget(task.key)
         if self.arguments.render == "auto" and not task.relearned:
             task.relearned = True
-            return [self._browser_request(task)]
+            return self._open_browser(task)
         return [self._list_reject(task, "list_rule_broken", why)]
 
     # --- on in a browser
+
+    def _open_browser(self, task: ListTask) -> list[Request]:
+        """The request for a list in a browser, now or when a page of the browser is free.
+
+        Requests that wait for a page would fill the downloader, and what the open pages need of it
+        would never come.
+        """
+        if self._browsing >= self._most_pages:
+            self._waiting.append(task)
+            return []
+        self._browsing += 1
+        return [self._browser_request(task)]
+
+    def _browser_closed(self) -> None:
+        """A page is free: open the next list."""
+        self._browsing -= 1
+        if self._waiting and not self._stopping:
+            for request in self._open_browser(self._waiting.popleft()):
+                self.crawler.engine.crawl(request)
 
     def _browser_request(self, task: ListTask) -> Request:
         return Request(
@@ -290,6 +316,7 @@ class ListWalkingSpider(CaliberSpider):
                 yield request
         finally:
             await _close(page)
+            self._browser_closed()
 
     async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
         site = self.config.site
@@ -298,6 +325,7 @@ class ListWalkingSpider(CaliberSpider):
         reading = read_page(page, site) if page else Reading([], {})
         task.first = task.first or frozenset(card.url for card in reading.cards)
         learning = self.arguments.render == "auto" and page is not None
+        task.walk.restart()
         batches: list[Batch] = []
         html = await scroller.present()
         while True:
@@ -368,6 +396,7 @@ class ListWalkingSpider(CaliberSpider):
         why = f"{type(failure.value).__name__}: {failure.value}"
         for found in self._browser_trouble(self.tasks[request.cb_kwargs["key"]], why):
             yield found
+        self._browser_closed()
 
     def _browser_trouble(self, task: ListTask, why: str) -> Iterator[Any]:
         """Try once more; then take what was got and say so."""
@@ -378,7 +407,7 @@ class ListWalkingSpider(CaliberSpider):
         if task.attempts < _BROWSER_ATTEMPTS:
             self.count(counters.BROWSER_RETRIES)
             self.logger.warning("%s: the browser failed (%s); trying again", task.url, why)
-            yield self._browser_request(task)
+            yield from self._open_browser(task)
         else:
             self.count(counters.BROWSER_FAILED)
             self.logger.error(
@@ -477,6 +506,10 @@ class ListWalkingSpider(CaliberSpider):
 
     def _list_reject(self, task: ListTask, reason: str, detail: str) -> Reject:
         return Reject(url=task.url, reason=reason, detail=detail, at=now())
+
+    @property
+    def _most_pages(self) -> int:
+        return max(1, self.settings.getint("PLAYWRIGHT_MAX_PAGES_PER_CONTEXT"))
 
     @property
     def _debugging(self) -> bool:
