@@ -35,6 +35,7 @@ class CaliberAddon:
     `delay` is the least number of seconds between two requests, `failure` the message of what kept
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
     `lost` whether the database is gone for good, `verdict` what `scrapy crawl` exits with.
+    `stopped` is set by a signal; `blocker` keeps all requests to the site apart.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -52,6 +53,8 @@ class CaliberAddon:
         self.signal: int | None = None
         self.lost = False
         self.verdict: Verdict | None = None
+        self.stopped = asyncio.Event()
+        self.blocker = Blocker(config.site.host, lambda: self.delay, self._blocked)
         self._opening = asyncio.Lock()
 
     @classmethod
@@ -74,20 +77,26 @@ class CaliberAddon:
         """Derive Scrapy's settings; a value given on the command line still wins."""
         settings.set("DOWNLOAD_DELAY", self.config.download_delay, priority="addon")
         settings.set("USER_AGENT", self._user_agent(settings), priority="project")
-        options = launch_options(self.config.chromium)
+        options = launch_options(
+            self.config.chromium,
+            self.config.browser_patience,
+            self.config.site.host.removeprefix("www."),
+        )
         settings.set("PLAYWRIGHT_LAUNCH_OPTIONS", options, priority="addon")
-        settings.set("PLAYWRIGHT_ABORT_REQUEST", self._blocker(), priority="addon")
+        settings.set("PLAYWRIGHT_ABORT_REQUEST", self.blocker, priority="addon")
 
     def _user_agent(self, settings: BaseSettings) -> str:
         # A host's postmaster is who the standards name for complaints when no one else is known.
         contact = self.config.contact or f"postmaster@{socket.gethostname()}"
         return f"{settings['USER_AGENT']} (news archive; contact: {contact})"
 
-    def _blocker(self) -> Blocker:
-        def blocked(kind: str) -> None:
-            self.count(counters.BROWSER_BLOCKED, kind)
+    def _blocked(self, kind: str) -> None:
+        self.count(counters.BROWSER_BLOCKED, kind)
 
-        return Blocker(self.config.site.host, lambda: self.delay, blocked)
+    @property
+    def stopping(self) -> bool:
+        """Whether a signal or the loss of the database ends the crawl."""
+        return self.signal is not None or self.lost
 
     async def open_store(self) -> Store | None:
         """The store, opened at the first call; None when MONGODB_URI is ``off``.

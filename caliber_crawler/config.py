@@ -37,6 +37,7 @@ class Config:
     contact: str
     chromium: str
     scroll_quiet: float
+    browser_patience: float
     max_batches: int
 
     @property
@@ -61,19 +62,20 @@ class Config:
             overlap=_choice(settings, "CRAWL_OVERLAP", OVERLAPS),
             contact=str(settings["CRAWLER_CONTACT"] or "").strip(),
             scroll_quiet=_seconds(settings, "SCROLL_QUIET_SECONDS"),
+            browser_patience=_seconds(settings, "BROWSER_PATIENCE_SECONDS", least=0.1),
             max_batches=_whole(settings, "LIST_MAX_BATCHES"),
             chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
         )
 
 
-def _seconds(settings: BaseSettings, name: str) -> float:
+def _seconds(settings: BaseSettings, name: str, least: float = 0) -> float:
     value = settings[name]
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ConfigError(f"{name}={value!r}: give seconds, a number of 0 or more")
+    if not (math.isfinite(seconds) and seconds >= least):
+        raise ConfigError(f"{name}={value!r}: give seconds, a number of {least:g} or more")
     return seconds
 
 

@@ -31,6 +31,10 @@ class NotAnArticle(CaliberError):
         self.detail = detail
 
 
+class BrowserUnavailable(CaliberError):
+    """The browser cannot be started or does not answer. The message says what to look at."""
+
+
 class StoreError(CaliberError):
     """MongoDB refused what was asked of it."""
 

@@ -101,10 +101,14 @@ class Run:
 
 @dataclass
 class Scrapy:
-    """Runs `scrapy` as a user would, in a folder of its own, against given settings."""
+    """Runs `scrapy` as a user would, in a folder of its own, against given settings.
+
+    With `own_group` each process leads a process group, to which signals can be sent.
+    """
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    own_group: bool = False
     running: list[subprocess.Popen[str]] = field(default_factory=list)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -133,21 +137,27 @@ class Scrapy:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=self.own_group,
         )
         self.running.append(process)
         return process
 
     def alive(self) -> list[str]:
-        """Command lines of all living processes that stem from this runner's, by their mark."""
-        found = []
+        """Command lines of all living processes that stem from this runner's."""
+        return list(self.processes().values())
+
+    def processes(self) -> dict[int, str]:
+        """The same by number. They carry a mark, or, Chromium's children, live in the folder."""
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if self.mark.encode() in (folder / "environ").read_bytes():
+                marked = self.mark.encode() in (folder / "environ").read_bytes()
+                if marked or (folder / "cwd").readlink() == self.folder:
                     command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    found.append(command)
+                    found[int(folder.name)] = command
             except OSError:  # gone meanwhile
                 continue
-        return [command for command in found if command]  # a dead one that waits has none
+        return {n: command for n, command in found.items() if command}  # a dead one has none
 
     def finish(
         self, process: subprocess.Popen[str], *, typed: str = "", seconds: float = 90.0

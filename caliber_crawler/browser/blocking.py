@@ -37,7 +37,7 @@ class Blocker:
             self._blocked(request.resource_type)
             return True
         if request.resource_type in _COUNTED:
-            await self._turn()
+            await self.turn()
         return False
 
     def _is_ours(self, url: str) -> bool:
@@ -47,9 +47,13 @@ class Blocker:
         host = parts.hostname or ""
         return host == self._host or host.endswith(f".{self._host}")
 
-    async def _turn(self) -> None:
-        """Wait for a place in the row of requests, `delay` seconds apart."""
+    async def turn(self) -> None:
+        """Wait for a place in the row of requests, `delay` seconds apart.
+
+        Requests that no browser makes take their turns here too.
+        """
         loop = asyncio.get_running_loop()
         start = max(loop.time(), self._free_at)
         self._free_at = start + self._delay()
-        await asyncio.sleep(start - loop.time())
+        if start > loop.time():
+            await asyncio.sleep(start - loop.time())

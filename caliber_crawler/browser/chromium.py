@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 from caliber_crawler.errors import ConfigError
 
@@ -21,14 +22,25 @@ ARGUMENTS = (
 )
 
 
-def launch_options(setting: str) -> dict[str, Any]:
-    """Playwright's launch options.
+def launch_options(setting: str, patience: float, host: str) -> dict[str, Any]:
+    """Playwright's launch options; `patience` is how many seconds the start may take.
+
+    No name but `host` and those below it leads anywhere: hints in a page make Chromium connect to
+    other hosts without a request that could be blocked. A proxy, where there is one, does that.
 
     The executable is the one in `setting` (CHROMIUM_EXECUTABLE); when that is empty the first of
     `NAMES_ON_PATH`; when there is none, Playwright's own browser, which it looks for itself. Raises
     `ConfigError` when the setting names no executable file.
     """
-    options: dict[str, Any] = {"args": list(ARGUMENTS)}
+    options: dict[str, Any] = {
+        "args": list(ARGUMENTS),
+        "timeout": patience * 1000,
+        # Ctrl-C reaches the driver as well; the browser is closed by the crawler all the same.
+        "handle_sigint": False,
+    }
+    if not getproxies():
+        rules = f"MAP * ~NOTFOUND, EXCLUDE {host}, EXCLUDE *.{host}"
+        options["args"].append(f"--host-resolver-rules={rules}")
     if os.geteuid() == 0:
         options["args"].append("--no-sandbox")  # Chromium refuses its sandbox to root
     executable = setting or next(filter(None, map(shutil.which, NAMES_ON_PATH)), None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from playwright.async_api import Error as BrowserError
@@ -14,12 +14,15 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 __all__ = ["BrowserError", "Recorder", "Scroller"]
 
+from caliber_crawler.browser.waiting import within
 from caliber_crawler.listing.exchange import Answer, Exchange, Request
 from caliber_crawler.pages.section import CARD
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
     from playwright.async_api import Request as BrowserRequest
+
+T = TypeVar("T")
 
 # Kinds of requests that can bring cards; "script" is for answers that call a function.
 _BRINGING = frozenset({"xhr", "fetch", "script", "document"})
@@ -69,10 +72,16 @@ async () => {{
 
 @dataclass
 class Recorder:
-    """Listens to a page from before its first request: exchanges, and what is still on its way."""
+    """Listens to a page from before its first request: exchanges, and what is still on its way.
+
+    `document` is the page as the server sent it, `left` the address for which it was left since.
+    """
 
     pending: set[BrowserRequest] = field(default_factory=set)
     document: Answer | None = None
+    left: str | None = None
+    _page: Page | None = None
+    _opened: BrowserRequest | None = None
     _exchanges: list[Exchange] = field(default_factory=list)
     _reading: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -85,12 +94,13 @@ class Recorder:
             page.on("request", recorder._asked)
             page.on("requestfinished", recorder._answered)
             page.on("requestfailed", recorder._failed)
+            recorder._page = page
         return recorder
 
     async def served(self) -> Answer | None:
         """The page as the server sent it, before scripts changed it; None when not known."""
         for _ in range(100):
-            if self.document is not None:
+            if self.document is not None or self.left is not None:
                 break
             await asyncio.sleep(0.05)
         return self.document
@@ -108,6 +118,7 @@ class Recorder:
 
     def _answered(self, request: BrowserRequest) -> None:
         if request in self.pending:
+            self._note_page(request)
             task = asyncio.ensure_future(self._read(request))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
@@ -123,12 +134,23 @@ class Recorder:
                 headers = await request.all_headers()
                 kind = response.headers.get("content-type", "")
                 answer = Answer(response.status, kind, body)
-                if request.resource_type == "document":
-                    self.document = self.document or answer
-                else:
+                if request == self._opened:
+                    self.document = answer
+                elif request.resource_type != "document":  # that would be a frame's
                     made = Request(request.method, request.url, headers, request.post_data or "")
                     self._exchanges = [*self._exchanges, Exchange(made, answer)][-_KEPT_EXCHANGES:]
         self.pending.discard(request)
+
+    def _note_page(self, request: BrowserRequest) -> None:
+        """Note the page itself, and when it is left for another one."""
+        if request.resource_type != "document" or request.redirected_to is not None:
+            return
+        if self._page is None or request.frame != self._page.main_frame:
+            return
+        if self._opened is None:
+            self._opened = request
+        elif request != self._opened:
+            self.left = request.url
 
 
 _RECORDERS: WeakKeyDictionary[Page, Recorder] = WeakKeyDictionary()
@@ -158,20 +180,21 @@ class Scroller:
 
     async def present(self) -> Sequence[str]:
         """The cards that are there and were not taken yet, as HTML, in page order."""
-        found: list[str] = await asyncio.wait_for(
-            self._page.evaluate(_TAKE_NEW, _WHOLE_CARDS), self._patience
-        )
+        found: list[str] = await self._wait(self._page.evaluate(_TAKE_NEW, _WHOLE_CARDS))
+        if self.recorder.left is not None:
+            raise BrowserError(f"the page went on to {self.recorder.left} by itself")
         return found
 
     async def more(self) -> Sequence[str]:
         """Scroll until new cards appear and return them; empty when the list has ended.
 
-        Raises the built-in TimeoutError when the browser does not answer any more.
+        Raises the built-in TimeoutError when the browser does not answer any more, or when the
+        crawl is to end while it is waited for.
         """
         loop = asyncio.get_running_loop()
         began = quiet_since = loop.time()
         while not self._stopping():
-            await asyncio.wait_for(self._page.evaluate(_SWEEP), self._patience)
+            await self._wait(self._page.evaluate(_SWEEP))
             if await self._appeared(1.0):
                 return await self.present()
             now = loop.time()
@@ -183,7 +206,12 @@ class Scroller:
 
     async def _appeared(self, seconds: float) -> bool:
         try:
-            await self._page.wait_for_selector(_NEW, state="attached", timeout=seconds * 1000)
+            await self._wait(
+                self._page.wait_for_selector(_NEW, state="attached", timeout=seconds * 1000)
+            )
         except PlaywrightTimeout:
             return False
         return True
+
+    async def _wait(self, answer: Coroutine[Any, Any, T]) -> T:
+        return await within(self._patience, self._stopping, answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import signal
 import sys
 from types import FrameType
@@ -14,6 +15,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import ConfigError
@@ -47,6 +49,7 @@ class Command(crawl.Command):
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         try:
             config = Config.from_settings(self.settings)
+            launch_options(config.chromium, config.browser_patience, config.site.host)
             if issubclass(spidercls, CaliberSpider):
                 spidercls.arguments_class.parse(arguments, config).check_complete()
         except ConfigError as error:
@@ -55,11 +58,13 @@ class Command(crawl.Command):
     def _watch_signals(self, sender: Crawler) -> None:
         """Note which signal stops the crawl, then let Scrapy handle it as always."""
         addon = CaliberAddon.of(sender)
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             previous = signal.getsignal(number)
 
             def note(signum: int, frame: FrameType | None, previous: Any = previous) -> None:
                 addon.signal = signum
+                loop.call_soon_threadsafe(addon.stopped.set)
                 if callable(previous):
                     previous(signum, frame)
 

@@ -49,6 +49,8 @@ class Walk:
         """
         self.batches += 1
         fresh = [card for card in cards if card.url not in self._seen]
+        # What an earlier round took is stored by now perhaps; that is no reason to stop there.
+        known = {url for url in known if url not in self._seen or url in self._round}
         self._seen.update(card.url for card in fresh)
         moved = any(card.url not in self._round for card in cards)
         self._round.update(card.url for card in cards)

@@ -108,8 +108,10 @@ class CaliberSpider(scrapy.Spider):
     def failed(self, failure: Failure) -> Iterator[Reject]:
         """Errback of every request: what gave no page becomes a reject with its reason."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        self.count(counters.FAILED_REQUESTS)
         error = failure.value
+        if CaliberAddon.of(self.crawler).signal is not None and not isinstance(error, HttpError):
+            return  # the crawl was stopped; nothing is wrong with the page
+        self.count(counters.FAILED_REQUESTS)
         if isinstance(error, HttpError):
             response = error.response
             reason = f"http_{response.status}"

@@ -308,17 +308,27 @@ class ListWalkingSpider(CaliberSpider):
         task = self.tasks[key]
         page: BrowserPage = response.meta["playwright_page"]
         try:
-            scroller = Scroller(page, lambda: self._stopping, quiet=self.config.scroll_quiet)
+            if "playwright_suggested_filename" in response.meta:
+                raise BrowserError("the address leads to a file, not a page")
+            scroller = Scroller(
+                page,
+                lambda: self._stopping,
+                quiet=self.config.scroll_quiet,
+                # The list's own requests may have to wait for their turn.
+                patience=self.config.browser_patience + 2 * CaliberAddon.of(self.crawler).delay,
+            )
             async for found in self._scroll(task, scroller):
                 yield found
         except (BrowserError, TimeoutError) as error:
-            for request in self._browser_trouble(task, f"{type(error).__name__}: {error}"):
-                yield request
+            for found in self._browser_trouble(task, str(error)):
+                yield found
         finally:
             await _close(page)
             self._browser_closed()
 
     async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
+        from caliber_crawler.browser.scroll import BrowserError
+
         site = self.config.site
         served = await scroller.recorder.served()
         page = Page(task.url, served.body, served.content_type) if served else None
@@ -328,9 +338,11 @@ class ListWalkingSpider(CaliberSpider):
         task.walk.restart()
         batches: list[Batch] = []
         html = await scroller.present()
+        seen = False
         while True:
             cards = parse_list(Page(task.url, "".join(html).encode()), site).cards
             self.count(counters.LISTS_SCROLLED)
+            seen = seen or bool(cards)
             for found in await self._take(task, cards):
                 yield found
             if task.walk.ended or self._stopping:
@@ -347,6 +359,8 @@ class ListWalkingSpider(CaliberSpider):
                     self._no_rule(task, lesson.why or "it does not hold over plain HTTP")
             html = await scroller.more()
             if not html and not self._stopping:
+                if task.first and not seen:
+                    raise BrowserError("it shows none of the list's cards")
                 task.walk.nothing_more()
                 break
         if task.walk.ended:
@@ -393,26 +407,34 @@ class ListWalkingSpider(CaliberSpider):
         page = request.meta.get("playwright_page")
         if page is not None:
             await _close(page)
-        why = f"{type(failure.value).__name__}: {failure.value}"
-        for found in self._browser_trouble(self.tasks[request.cb_kwargs["key"]], why):
+        task = self.tasks[request.cb_kwargs["key"]]
+        error, attempts = failure.value, _BROWSER_ATTEMPTS
+        why = str(error) or type(error).__name__
+        if isinstance(error, HttpError):  # the site's trouble, not the browser's: as over HTTP
+            again = error.response.status in map(int, self.settings.getlist("RETRY_HTTP_CODES"))
+            attempts = 1 + self.settings.getint("RETRY_TIMES") if again else 1
+            why = f"the site answered with status {error.response.status}"
+        for found in self._browser_trouble(task, why, attempts):
             yield found
         self._browser_closed()
 
-    def _browser_trouble(self, task: ListTask, why: str) -> Iterator[Any]:
+    def _browser_trouble(
+        self, task: ListTask, why: str, attempts: int = _BROWSER_ATTEMPTS
+    ) -> Iterator[Any]:
         """Try once more; then take what was got and say so."""
         if self._stopping:
             return
         why = why.partition("\n")[0][:300]
         task.attempts += 1
-        if task.attempts < _BROWSER_ATTEMPTS:
+        if task.attempts < attempts:
             self.count(counters.BROWSER_RETRIES)
             self.logger.warning("%s: the browser failed (%s); trying again", task.url, why)
             yield from self._open_browser(task)
         else:
             self.count(counters.BROWSER_FAILED)
             self.logger.error(
-                "%s: the browser failed again (%s); only what HTTP and the browser brought so far "
-                "is taken. Is Chromium installed? See CHROMIUM_EXECUTABLE",
+                "%s: the browser failed (%s); only what HTTP and the browser brought so far "
+                "is taken",
                 task.url,
                 why,
             )
@@ -464,6 +486,10 @@ class ListWalkingSpider(CaliberSpider):
 
     def release(self) -> None:
         """Ask for the articles once no list is on its way any more."""
+        if self._waiting and not self._stopping:  # a page was not given back
+            self._browsing = 1
+            self._browser_closed()
+            raise DontCloseSpider
         if len(self.articles):
             for request in self._article_requests():
                 self.crawler.engine.crawl(request)
@@ -517,9 +543,7 @@ class ListWalkingSpider(CaliberSpider):
 
     @property
     def _stopping(self) -> bool:
-        """Whether a signal or the loss of the database ends the crawl."""
-        addon = CaliberAddon.of(self.crawler)
-        return addon.signal is not None or addon.lost
+        return CaliberAddon.of(self.crawler).stopping
 
 
 def _answer_of(response: Response) -> Answer:

@@ -1,0 +1,533 @@
+"""What goes wrong with a browser: it dies, hangs, cannot start, is stopped; pages that never end.
+
+Real crawls with a real Chromium. Whatever happened, no process may be left, nor may its files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from subprocess import Popen
+from tempfile import mkdtemp
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.async_api import async_playwright
+from pymongo.database import Database
+
+from caliber_crawler.browser.chromium import launch_options
+from caliber_crawler.browser.scroll import Scroller
+from demo_site import ServedSite, SiteConfig, Truth, serve
+from tests.conftest import Run, Scrapy, wait_until
+from tests.pages import card_html
+
+Documents = Database[dict[str, Any]]
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+WORLD = "/en/category/world"
+BUSY = SiteConfig(articles=200, seed=21, cards=10)
+"""A site whose section `world` takes several batches."""
+
+
+@pytest.fixture
+def crawler(scrapy: Scrapy) -> Iterator[Scrapy]:
+    """A runner that leads a group, waits little, and must leave nothing behind."""
+    files = Path(mkdtemp())  # its name is short; Chromium has a socket in there
+    scrapy.own_group = True
+    scrapy.settings |= {
+        "SCROLL_QUIET_SECONDS": "1",
+        "BROWSER_PATIENCE_SECONDS": "5",
+        "TMPDIR": str(files),
+    }
+    yield scrapy
+    wait_until(lambda: not scrapy.alive(), seconds=5, what=f"an end of {scrapy.alive()}")
+    shutil.rmtree(files)
+
+
+def start(
+    crawler: Scrapy, site: ServedSite, *options: str, render: str = "browser", **settings: str
+) -> Popen[str]:
+    """A crawl of the section `world` unless the options name others."""
+    sections = () if any("section=" in option for option in options) else ("-a", "section=world")
+    return crawler.start(
+        "crawl", "sections", "-O", str(crawler.feed), "-a", f"render={render}", *sections, *options,
+        CALIBER_BASE_URL=site.url, **settings,
+    )  # fmt: skip
+
+
+def crawl(crawler: Scrapy, site: ServedSite, *options: str, **settings: str) -> Run:
+    return crawler.finish(start(crawler, site, *options, **settings), seconds=60)
+
+
+def section(site: ServedSite, slug: str, language: str = "en") -> set[str]:
+    """Slugs of all articles of a section."""
+    return {truth.slug for truth in site.world.in_section(language, slug)}
+
+
+def taken(run: Run) -> set[str]:
+    return {record["slug"] for record in run.records}
+
+
+def untidy(crawler: Scrapy) -> list[Path]:
+    """What a browser left of its files."""
+    return list(Path(crawler.settings["TMPDIR"]).glob("playwright*"))
+
+
+def counter(run: Run, name: str) -> int:
+    """A counter in the summary."""
+    found = re.search(rf"^  {re.escape(name)} +(\d+)$", run.err, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def batches(site: ServedSite) -> int:
+    """How often a list asked for more."""
+    return sum("/ajax/" in hit.path for hit in list(site.log))
+
+
+def browsers(crawler: Scrapy) -> list[int]:
+    """The first process of each Chromium that lives."""
+    return [
+        number
+        for number, command in crawler.processes().items()
+        if "--remote-debugging-pipe" in command and "--type=" not in command
+    ]
+
+
+def wait_for(process: Popen[str], condition: Callable[[], Any], what: str) -> None:
+    wait_until(lambda: condition() or process.poll() is not None, what=what)
+    assert process.poll() is None, f"the crawl ended before {what}: {process.communicate()[1]}"
+
+
+class Later(dict[str, Any]):
+    """Answers for a path after it was asked for once (by plain HTTP), so many times."""
+
+    def __init__(self, answers: dict[str, Any], times: int = 1_000) -> None:
+        super().__init__(answers)
+        self._times = times
+        self._asked: Counter[str] = Counter()
+
+    def __contains__(self, path: object) -> bool:
+        if not super().__contains__(path):
+            return False
+        self._asked[str(path)] += 1
+        return 1 < self._asked[str(path)] <= 1 + self._times
+
+
+@contextmanager
+def bystander() -> Iterator[tuple[str, list[bytes]]]:
+    """Another host, which notes what comes in: its address, the beginnings of requests."""
+    came: list[bytes] = []
+    with socket.create_server(("127.0.0.2", 0)) as server:
+
+        def listen() -> None:
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    first = connection.recv(1000)
+                    if first == b"enough":
+                        return
+                    came.append(first)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.2:{server.getsockname()[1]}", came
+        with socket.create_connection(server.getsockname()) as last:
+            last.sendall(b"enough")
+        thread.join(10)
+
+
+# --- pages of the browser are given back (P1)
+
+FAULT = """
+from caliber_crawler.spiders.sections import SectionsSpider
+
+class Faulty(SectionsSpider):
+    name = "sections"
+
+    async def _scroll(self, task, scroller):
+        if "culture" in task.url:
+            raise RuntimeError("a fault in a callback")
+        async for found in super()._scroll(task, scroller):
+            yield found
+"""
+
+
+def test_each_page_is_given_back_whatever_becomes_of_its_list(
+    crawler: Scrapy, database: Documents
+) -> None:
+    (crawler.folder / "faulty_spiders.py").write_text(FAULT)
+    slugs = ("politics", "world", "economy", "society", "culture", "sport")
+    with serve(BUSY) as site:
+        busy, forbidden, endless, broken, *_ = (f"/en/category/{slug}" for slug in slugs)
+        with urlopen(site.url + broken, timeout=10) as page:
+            html = page.read()
+        site.knobs.delay_of["/never"] = 100
+        never = html.replace(b"<head>", b'<head><script src="/never"></script>', 1)
+        script = b"<script>document.querySelectorAll = null</script></head>"
+        site.knobs.raw = Later({endless: (200, HTML, never)})
+        site.knobs.raw[broken] = (200, HTML, html.replace(b"</head>", script, 1))
+        site.knobs.status = _Twice(busy)
+        site.knobs.robots = f"User-agent: *\nDisallow: {forbidden}\n"
+        run = crawl(
+            crawler, site, "-a", "section=" + ",".join(slugs),
+            "-s", "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT=1",
+            "-s", "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT=1500",
+            "-s", "SPIDER_MODULES=faulty_spiders",
+        )  # fmt: skip
+        whole = section(site, "politics") | section(site, "sport")
+        first = {
+            t.slug for s in ("economy", "society", "culture") for t in site.first_list("en", s)
+        }
+
+    assert run.code == 4, run.err
+    assert taken(run) == whole | first
+    rejects = {r["url"].rpartition("/")[2]: r for r in database.rejects.find()}
+    assert {slug: r["reason"] for slug, r in rejects.items()} == {
+        "world": "forbidden_by_robots",
+        "economy": "browser_failed",
+        "society": "browser_failed",
+    }
+    assert "1500ms" in rejects["economy"]["detail"]
+    assert "querySelectorAll" in rejects["society"]["detail"]
+    assert "1 errors in callbacks" in run.verdict
+    assert run.err.count("Traceback") == run.err.count("RuntimeError: a fault") == 1
+    assert counter(run, "browser/failed") == 2
+    assert counter(run, "browser/retries") == 4
+    assert "'playwright/page_count/max_concurrent': 1," in run.err
+    assert "still open" not in run.err
+
+
+class _Twice(dict[str, Any]):
+    """The browser is answered 503 twice."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._asked = path, 0
+
+    def get(self, path: str, default: Any = None) -> Any:
+        self._asked += path == self._path
+        return 503 if path == self._path and self._asked in (2, 3) else default
+
+
+def test_lists_that_wait_for_a_page_do_not_keep_plain_requests_from_being_sent(
+    crawler: Scrapy,
+) -> None:
+    with serve(SiteConfig(articles=150, seed=22, cards=5)) as site:
+        run = crawl(
+            crawler, site, "-a", "section=politics,world,economy,society",
+            "-s", "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT=1",
+            "-s", "CONCURRENT_REQUESTS=2",
+            render="auto",
+        )  # fmt: skip
+    assert run.code == 0, run.err
+    assert counter(run, "rules/learned") == 4
+    assert counter(run, "lists/ended/end") == 4
+
+
+# --- the browser dies or hangs (P2)
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_a_browser_that_dies_or_hangs_is_replaced_and_the_list_walked_whole(
+    crawler: Scrapy, database: Documents, how: str
+) -> None:
+    with serve(BUSY) as site:
+        site.knobs.delay_of["/ajax/list"] = 0.1
+        process = start(crawler, site, BROWSER_PATIENCE_SECONDS="2")
+        wait_for(process, lambda: batches(site) >= 5, "the fifth batch")
+        [number] = browsers(crawler)
+        if how == "killed":
+            os.kill(number, signal.SIGKILL)
+        else:
+            for member in _session(number):
+                os.kill(member, signal.SIGSTOP)
+        run = crawler.finish(process, seconds=60)
+        whole = section(site, "world")
+    assert run.code == 0, run.err
+    assert taken(run) == whole
+    assert database.articles.count_documents({}) == len(whole)
+    assert counter(run, "browser/retries") == 1
+    assert counter(run, "browser/failed") == 0
+    assert re.search(r"WARNING: \S+/world: the browser failed \(.+\); trying again", run.err)
+    assert "Traceback" not in run.err
+    assert not untidy(crawler)
+
+
+def _session(leader: int) -> list[int]:
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if path.exists() and path.read_text().rpartition(")")[2].split()[3] == str(leader)
+    ]
+
+
+def test_a_browser_killed_at_each_start_leaves_what_http_gives(
+    crawler: Scrapy, database: Documents
+) -> None:
+    with serve(BUSY) as site:
+        site.knobs.delay_of["/ajax/list"] = 0.5
+        process = start(crawler, site)
+        killed: set[int] = set()
+
+        def kill() -> bool:
+            for number in browsers(crawler):
+                os.kill(number, signal.SIGKILL)
+                killed.add(number)
+            return process.poll() is not None
+
+        wait_until(kill, seconds=40, what="the end of the crawl")
+        run = crawler.finish(process)
+        first = {truth.slug for truth in site.first_list("en", "world")}
+    assert run.code == 4, run.err
+    assert 2 <= len(killed) <= 4
+    assert taken(run) == first
+    [reject] = database.rejects.find()
+    assert reject["reason"] == "browser_failed"
+    assert reject["detail"]
+    assert "1 pages rejected" in run.verdict
+    assert "Traceback" not in run.err
+
+
+@pytest.mark.parametrize("script", ["exit 1", "sleep 600"])
+def test_a_chromium_that_does_not_start_is_named_and_tried_twice_in_all(
+    crawler: Scrapy, database: Documents, script: str
+) -> None:
+    executable = crawler.folder / "chromium"
+    executable.write_text(f"#!/bin/sh\necho started >> {crawler.folder}/starts\n{script}\n")
+    executable.chmod(0o755)
+    with serve(BUSY) as site:
+        began = time.monotonic()
+        run = crawl(
+            crawler, site, "-a", "section=world,sport,culture",
+            CHROMIUM_EXECUTABLE=str(executable), BROWSER_PATIENCE_SECONDS="2",
+        )  # fmt: skip
+        seconds = time.monotonic() - began
+        first = {
+            t.slug for s in ("world", "sport", "culture") for t in site.first_list("en", s)
+        }  # fmt: skip
+    assert run.code == 4, run.err
+    assert taken(run) == first
+    assert (crawler.folder / "starts").read_text() == "started\n" * 2
+    assert f"Chromium ({executable}, see CHROMIUM_EXECUTABLE) could not be started" in run.err
+    assert "3 pages rejected" in run.verdict
+    assert all("CHROMIUM_EXECUTABLE" in reject["detail"] for reject in database.rejects.find())
+    assert seconds < 25
+    assert "Traceback" not in run.err
+
+
+def test_a_chromium_that_is_not_there_is_wrong_usage(crawler: Scrapy) -> None:
+    with serve(BUSY) as site:
+        run = crawl(crawler, site, CHROMIUM_EXECUTABLE="/no/such/chromium")
+        assert run.code == 2, run.err
+        assert "CHROMIUM_EXECUTABLE='/no/such/chromium'" in run.err
+        assert site.log == []
+
+
+# --- pages that never end, or are none (P5)
+
+
+def test_what_never_ends_and_other_hosts_do_not_hold_a_list_up(crawler: Scrapy) -> None:
+    with serve(BUSY) as site, bystander() as (other, came):
+        site.knobs.delay_of["/never"] = 100
+        with urlopen(site.url + WORLD, timeout=10) as page:
+            html = page.read()
+        more = (
+            f'<img src="/never"><video src="/never"></video><script async src="{other}/a.js">'
+            f'</script><iframe src="{other}/advert"></iframe><img src="{other}/a.png">'
+            f'<link rel="preconnect" href="{other}"><link rel="stylesheet" href="{other}/a.css">'
+            f'<script>fetch("{other}/count").catch(function () {{}})</script>'
+        )
+        site.knobs.raw[WORLD] = (200, HTML, html.replace(b"<main", more.encode() + b"<main", 1))
+        site.log.clear()
+        assert more.encode() in site.knobs.raw[WORLD][2]
+        run = crawl(crawler, site)
+        paths = [hit.path for hit in site.log]
+        whole = section(site, "world")
+    assert run.code == 0, run.err
+    assert taken(run) == whole
+    assert came == []
+    assert not [path for path in paths if path.startswith(("/media/", "/never"))]
+    assert sum(path.startswith("/ajax/") for path in paths) >= len(whole) // 10
+    assert counter(run, "browser/blocked/image") > len(whole)
+    assert counter(run, "browser/blocked/script") == 1
+
+
+EXPECTED = {
+    "empty": "ERR_ABORTED",
+    "elsewhere": "by itself",
+    "download": "a file, not a page",
+    "error": "500",
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_a_page_that_the_browser_cannot_read_is_rejected_with_a_reason(
+    crawler: Scrapy, database: Documents, kind: str
+) -> None:
+    zipped = {"Content-Type": "application/zip", "Content-Disposition": "attachment"}
+    with serve(BUSY) as site:
+        script = f"<script>location.href = '{site.url}/en/category/sport'</script>"
+        answers = {
+            "empty": (204, {}, b""),
+            "elsewhere": (200, HTML, f"<html><body>{script}</body></html>".encode()),
+            "download": (200, zipped, b"PK\5\6" + bytes(18)),
+            "error": (500, HTML, b"<h1>sorry</h1>"),
+        }
+        site.knobs.raw = Later({WORLD: answers[kind]})
+        began = time.monotonic()
+        run = crawl(crawler, site)
+        seconds = time.monotonic() - began
+        first = {truth.slug for truth in site.first_list("en", "world")}
+    assert run.code == 4, run.err
+    assert taken(run) == first
+    [reject] = database.rejects.find()
+    assert reject["reason"] == "browser_failed"
+    assert EXPECTED[kind] in reject["detail"]
+    assert seconds < 30
+    assert "Traceback" not in run.err
+
+
+# --- letters (P7)
+
+
+@pytest.mark.parametrize("render", ["browser", "auto"])
+def test_a_list_in_windows_1251_is_read_in_full(crawler: Scrapy, render: str) -> None:
+    with serve(BUSY) as site:
+        slug = site.sections("ru")[0][0]
+        truths = sorted(site.world.in_section("ru", slug), key=_published, reverse=True)
+        assert len(truths) > 15
+        since = truths[len(truths) // 2].published.date()
+        path = f"/category/{slug}"
+        with urlopen(site.url + path, timeout=10) as page:
+            text = page.read().decode().replace('charset="utf-8"', 'charset="windows-1251"')
+        header = {"Content-Type": "text/html; charset=windows-1251"}
+        body = text.encode("windows-1251", "xmlcharrefreplace")
+        assert truths[0].title.encode("windows-1251") in body
+        site.knobs.raw[path] = (200, header, body)
+        run = crawl(
+            crawler, site, "-a", "language=ru", "-a", f"section={slug}", "-a", f"since={since}",
+            render=render,
+        )  # fmt: skip
+    wanted = {truth.slug: truth.title for truth in truths if truth.published.date() >= since}
+    assert run.code == 0, run.err
+    assert {record["slug"]: record["title"] for record in run.records} == wanted
+    assert counter(run, "times/unknown") == 0
+
+
+def _published(truth: Truth) -> float:
+    return truth.published.timestamp()
+
+
+# --- stopped by a signal
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("when", ["starting", "scrolling", "hanging", "articles"])
+def test_a_signal_to_the_group_ends_everything_soon(
+    crawler: Scrapy, database: Documents, when: str, number: signal.Signals
+) -> None:
+    with serve(BUSY) as site:
+        site.knobs.delay_of["/ajax/list"] = 100 if when == "hanging" else 0.3
+        articles = {truth.path: 0.3 for truth in site.world.in_section("en", "world")}
+        site.knobs.delay_of |= articles
+        process = start(crawler, site, BROWSER_PATIENCE_SECONDS="30")
+        moments: dict[str, Callable[[], Any]] = {
+            "starting": lambda: browsers(crawler),
+            "scrolling": lambda: batches(site) >= 2,
+            "hanging": lambda: batches(site) >= 1,
+            "articles": lambda: database.articles.count_documents({}) >= 5,
+        }
+        wait_for(process, moments[when], when)
+        if when == "articles":  # some of those that follow would take very long
+            site.knobs.delay_of |= dict.fromkeys(articles, 100)
+        began = time.monotonic()
+        os.killpg(process.pid, number)
+        run = crawler.finish(process, seconds=30)
+        seconds = time.monotonic() - began
+        wait_until(lambda: not crawler.alive(), seconds=2, what="an end of all processes")
+    assert seconds < 15
+    assert run.code == 128 + number, run.err
+    assert f"stopped by signal {int(number)}" in run.verdict
+    assert {r["id"] for r in run.records} == {d["_id"] for d in database.articles.find()}
+    assert len(run.records) >= (5 if when == "articles" else 0)
+    assert database.rejects.count_documents({}) == 0
+    assert "Traceback" not in run.err
+
+
+def test_a_crawl_that_is_killed_takes_its_browser_along(crawler: Scrapy) -> None:
+    with serve(BUSY) as site:
+        site.knobs.delay_of["/ajax/list"] = 0.3
+        process = start(crawler, site)
+        wait_for(process, lambda: batches(site) >= 2, "the second batch")
+        os.kill(process.pid, signal.SIGKILL)
+        crawler.finish(process)
+    wait_until(lambda: not crawler.alive(), seconds=10, what="an end of all processes")
+
+
+# --- how the site is asked
+
+
+@pytest.mark.parametrize("render", ["browser", "auto"])
+def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str) -> None:
+    with serve(BUSY) as site:
+        run = crawl(
+            crawler, site, "-a", "section=world,sport", "-a", "limit=18",
+            render=render, CLUSTER_DOWNLOAD_DELAY="0.3",
+        )  # fmt: skip
+        times = sorted(hit.at for hit in site.log)
+    assert run.code == 0, run.err
+    assert len(times) > 30
+    # What was let go in its turn may reach the site a little late, so the next one seems early.
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.1
+    assert times[-1] - times[0] > 0.3 * (len(times) - 2)
+
+
+# --- scrolling keeps pages small
+
+
+async def test_old_cards_are_emptied_and_still_counted() -> None:
+    script = """
+    let next = 0;
+    const card = %s;
+    function grow() {
+      const list = document.getElementById('list');
+      for (let i = 0; i < 20 && next < 1500; i++, next++)
+        list.insertAdjacentHTML('beforeend', card.replaceAll('NUMBER', next));
+    }
+    grow();
+    addEventListener('scroll', () => {
+      if (innerHeight + scrollY > document.documentElement.scrollHeight - 700) grow();
+    });
+    """
+    markup = card_html("/en/post/story-NUMBER").replace("<div ", '<div data-id="NUMBER" ', 1)
+    html = f"<div id=list></div><script>{script % repr(markup)}</script>"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**launch_options("", 30, "localhost"))
+        page = await browser.new_page()
+        await page.set_content(html)
+        scroller = Scroller(page, lambda: False, quiet=0.5)
+        seen = len(await scroller.present())
+        clock = [time.monotonic()]
+        while found := await scroller.more():
+            seen += len(found)
+            whole = "[...document.querySelectorAll('.float_block')].filter(c => c.firstChild)"
+            assert await page.evaluate(f"{whole}.length") <= 60
+            assert await page.evaluate("document.querySelectorAll('.float_block').length") == seen
+            last = "[...document.querySelectorAll('[data-id]')].at(-1).dataset.id"
+            assert int(await page.evaluate(last)) == seen - 1
+            clock.append(time.monotonic())
+        await browser.close()
+    assert seen == 1500
+    steps = sorted(later - earlier for earlier, later in pairwise(clock[:15]))
+    late = sorted(later - earlier for earlier, later in pairwise(clock[-15:]))
+    # A late batch costs about as much as an early one: the middle ones are compared.
+    assert late[7] < 3 * steps[7] + 0.1
