@@ -396,6 +396,25 @@ def test_a_page_that_the_browser_cannot_read_is_rejected_with_a_reason(
     assert "Traceback" not in run.err
 
 
+def test_a_list_whose_requests_fail_is_not_taken_for_one_that_ended(
+    crawler: Scrapy, database: Documents
+) -> None:
+    with serve(BUSY) as site:
+        refused = "/ajax/list?lang=en&category=world&page=3"
+        site.knobs.status[refused] = 500
+        run = crawl(crawler, site)
+        assert run.code == 4, run.err
+        assert len(taken(run)) == 20 < len(section(site, "world"))
+        [reject] = database.rejects.find()
+        assert reject["reason"] == "browser_failed"
+        assert f"{refused}: status 500" in reject["detail"]
+        site.knobs.status[refused] = (500, 2)  # the page's script tries again by itself
+        run = crawl(crawler, site, "-a", "mode=full")
+    assert run.code == 0, run.err
+    assert taken(run) == section(site, "world")
+    assert counter(run, "browser/retries") == 0
+
+
 # --- letters (P7)
 
 

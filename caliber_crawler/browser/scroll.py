@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 # Kinds of requests that can bring cards; "script" is for answers that call a function.
 _BRINGING = frozenset({"xhr", "fetch", "script", "document"})
+_ASKING = frozenset({"xhr", "fetch"})
+# How the requests fail that the browser was not allowed to make, or that the page gave up.
+_BLOCKED = ("net::ERR_FAILED", "net::ERR_ABORTED")
 _LONGEST_ANSWER = 8 * 1024 * 1024
 _KEPT_EXCHANGES = 50
 
@@ -74,12 +77,14 @@ async () => {{
 class Recorder:
     """Listens to a page from before its first request: exchanges, and what is still on its way.
 
-    `document` is the page as the server sent it, `left` the address for which it was left since.
+    `document` is the page as the server sent it, `left` the address for which it was left since,
+    `refused` what became of a script's last request when the server failed to answer it.
     """
 
     pending: set[BrowserRequest] = field(default_factory=set)
     document: Answer | None = None
     left: str | None = None
+    refused: str | None = None
     _page: Page | None = None
     _opened: BrowserRequest | None = None
     _exchanges: list[Exchange] = field(default_factory=list)
@@ -124,11 +129,17 @@ class Recorder:
             task.add_done_callback(self._reading.discard)
 
     def _failed(self, request: BrowserRequest) -> None:
+        why = request.failure or ""
+        if request.resource_type in _ASKING and not why.endswith(_BLOCKED):
+            self.refused = f"{request.url}: {why}"
         self.pending.discard(request)
 
     async def _read(self, request: BrowserRequest) -> None:
         with suppress(BrowserError):  # the page went away meanwhile
             response = await request.response()
+            if response is not None and request.resource_type in _ASKING:
+                trouble = response.status >= 500 or response.status == 429
+                self.refused = f"{request.url}: status {response.status}" if trouble else None
             body = await response.body() if response else b""
             if response is not None and len(body) <= _LONGEST_ANSWER:
                 headers = await request.all_headers()
@@ -202,6 +213,8 @@ class Scroller:
                 quiet_since = now
             elif now - quiet_since >= self._quiet:
                 break
+        if self.recorder.refused and not self._stopping():
+            raise BrowserError(f"the list ends with a failed request: {self.recorder.refused}")
         return []
 
     async def _appeared(self, seconds: float) -> bool:
