@@ -86,8 +86,9 @@ def test_a_database_that_stays_away_ends_the_crawl(
         assert len(site.log) < 300
     assert run.code == 5
     assert "database lost" in run.verdict
-    # The feed has exactly what is stored: what could not be written is in neither.
-    assert {r["id"] for r in run.records} == {d["_id"] for d in database.articles.find()}
+    # The feed has nothing that is not stored. A batch may be stored whose confirmation was cut off.
+    assert {r["id"] for r in run.records} <= {d["_id"] for d in database.articles.find()}
+    assert len(run.records) >= 5
 
 
 def test_the_embedded_server_is_shared_and_stops_after_the_crawl(
