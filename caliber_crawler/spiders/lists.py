@@ -199,6 +199,7 @@ class ListWalkingSpider(CaliberSpider):
         task = self.tasks[request.cb_kwargs["key"]]
         error = failure.value
         if not isinstance(error, HttpError):
+            self._given_up()
             for reject in self.failed(failure):
                 yield reject
         elif error.response.status in (404, 410) and request.cb_kwargs["state"]["index"] > 0:
@@ -222,16 +223,15 @@ class ListWalkingSpider(CaliberSpider):
             step = first_request(task.rule, reading, url, base, _now_ms())
             if step is not None:
                 return [self._batch_request(task, step)]
-            task.walk.nothing_more()
-        elif self.arguments.render == "auto":
+            return await self._disappointed(task, "the page lacks what it needs to ask for more")
+        if self.arguments.render == "auto":
             return self._open_browser(task)
-        else:
-            task.walk.ended = "first_page"
-            self.logger.info(
-                "%s: no rule is known for this list, so only its first page is taken "
-                "(render=http starts no browser to learn one)",
-                task.url,
-            )
+        task.walk.ended = "first_page"
+        self.logger.info(
+            "%s: no rule is known for this list, so only its first page is taken "
+            "(render=http starts no browser to learn one)",
+            task.url,
+        )
         return self._ended(task)
 
     def _batch_request(self, task: ListTask, step: Step) -> Request:
@@ -260,6 +260,7 @@ class ListWalkingSpider(CaliberSpider):
         if self.arguments.render == "auto" and not task.relearned:
             task.relearned = True
             return self._open_browser(task)
+        self._given_up()
         return [self._list_reject(task, "list_rule_broken", why)]
 
     # --- on in a browser
@@ -432,6 +433,7 @@ class ListWalkingSpider(CaliberSpider):
             yield from self._open_browser(task)
         else:
             self.count(counters.BROWSER_FAILED)
+            self._given_up()
             self.logger.error(
                 "%s: the browser failed (%s); only what HTTP and the browser brought so far "
                 "is taken",
@@ -524,11 +526,15 @@ class ListWalkingSpider(CaliberSpider):
 
     def _ended(self, task: ListTask) -> list[Any]:
         """Count how a list's walk ended; a list that had no card at all is rejected."""
-        self.count(counters.LISTS_ENDED, task.walk.ended or "unfinished")
+        self.count(counters.LISTS_ENDED, str(task.walk.ended))
         if task.walk.found_any or task.empty is None:
             return []
         self.count(counters.LISTS_WITHOUT_CARDS)
         return [task.empty]
+
+    def _given_up(self) -> None:
+        """Count a list that a failure ended."""
+        self.count(counters.LISTS_ENDED, "unfinished")
 
     def _list_reject(self, task: ListTask, reason: str, detail: str) -> Reject:
         return Reject(url=task.url, reason=reason, detail=detail, at=now())

@@ -1,0 +1,374 @@
+"""Lists walked to their end: real crawls with a real browser against every kind of list."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from copy import copy
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from caliber_crawler.verdict import PARTLY_FAILED
+from demo_site import Edit, ServedSite, SiteConfig, Truth, serve
+from demo_site.config import LIST_PROTOCOLS, ListProtocol
+from tests.conftest import Run, Scrapy
+
+Documents = Database[dict[str, Any]]
+
+RULED = [name for name in LIST_PROTOCOLS if name not in ("signed", "none")]
+SECTION = "/en/category/world"
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def counted(run: Run) -> Counter[str]:
+    """The summary's counters."""
+    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)$", run.err, re.MULTILINE)
+    return Counter({name: int(number) for name, number in lines})
+
+
+def world(site: ServedSite) -> list[Truth]:
+    return list(site.world.in_section("en", "world"))
+
+
+def assert_took(run: Run, truths: list[Truth], database: Documents | None = None) -> None:
+    """The crawl went well and took these articles, each once, and nothing else."""
+    assert run.code == 0, run.err
+    wanted = Counter(f"{truth.language}/{truth.slug}" for truth in truths)
+    assert Counter(record["id"] for record in run.records) == wanted
+    if database is not None:
+        assert {document["_id"] for document in database.articles.find({}, {})} == wanted.keys()
+
+
+def assert_without_browser(run: Run) -> None:
+    assert "[scrapy-playwright]" not in run.err
+    assert "lists/scrolled" not in run.err
+
+
+def crawl(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) -> Run:
+    return scrapy.crawl(
+        "sections", "section=world", *arguments, CALIBER_BASE_URL=site.url, **settings
+    )
+
+
+# Rules
+
+
+@pytest.mark.parametrize("protocol", RULED)
+def test_a_rule_is_learned_in_a_few_batches_and_takes_the_whole_list(
+    scrapy: Scrapy, database: Documents, protocol: ListProtocol
+) -> None:
+    seed = 100 + RULED.index(protocol)
+    with serve(SiteConfig(articles=1000, seed=seed, list_protocol=protocol)) as site:
+        run = crawl(scrapy, site, "render=auto")
+        assert len(world(site)) == 350
+        assert_took(run, world(site), database)
+    count = counted(run)
+    assert (count["rules/learned"], count["rules/none"], count["rules/broken"]) == (1, 0, 0)
+    assert count["lists/ended/end"] == 1
+    assert 0 < count["lists/scrolled"] < 10
+    assert count["lists/batches"] >= 10
+    assert database.list_rules.count_documents({"_id": SECTION}) == 1
+    assert scrapy.alive() == []
+
+
+@pytest.mark.parametrize("protocol", RULED)
+def test_a_kept_rule_takes_the_whole_list_without_a_browser(
+    scrapy: Scrapy, database: Documents, protocol: ListProtocol
+) -> None:
+    seed = 200 + RULED.index(protocol)
+    with serve(SiteConfig(articles=200, seed=seed, cards=4, list_protocol=protocol)) as site:
+        first = crawl(scrapy, site, "render=auto")
+        second = crawl(scrapy, site, "render=http", "mode=full")
+        assert_took(first, world(site), database)
+        assert_took(second, world(site), database)
+    assert counted(first)["rules/learned"] == 1
+    assert counted(second)["lists/ended/end"] == 1
+    assert counted(second)["rules/broken"] == 0
+    assert_without_browser(second)
+
+
+def test_a_list_without_a_rule_is_scrolled_to_its_end(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=1000, seed=31, list_protocol="signed")) as site:
+        run = crawl(scrapy, site, "render=auto")
+        assert_took(run, world(site), database)
+    count = counted(run)
+    assert (count["rules/none"], count["rules/learned"], count["lists/batches"]) == (1, 0, 0)
+    assert count["lists/ended/end"] == 1
+    assert re.search(r"no rule found, scrolling on to the end: query 'sign' follows", run.err)
+    assert database.list_rules.count_documents({}) == 0
+    assert scrapy.alive() == []
+
+
+def test_without_a_rule_and_a_browser_the_first_page_is_taken_and_that_is_said(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=200, seed=32)) as site:
+        run = crawl(scrapy, site, "render=http")
+        assert_took(run, site.first_list("en", "world"), database)
+    assert counted(run)["lists/ended/first_page"] == 1
+    assert counted(run)["lists/ended/end"] == 0
+    assert "no rule is known for this list, so only its first page is taken" in run.err
+    assert_without_browser(run)
+
+
+def test_a_list_is_walked_without_a_store_as_well(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=400, seed=33, list_protocol="offset")) as site:
+        run = crawl(scrapy_without_store, site, "render=auto")
+        assert_took(run, world(site))
+    assert counted(run)["rules/learned"] == 1
+    assert counted(run)["lists/ended/end"] == 1
+    assert scrapy_without_store.alive() == []
+
+
+# The site changes
+
+
+@pytest.mark.parametrize("stale", ["not found", "another page", "nothing", "JSON", "first page"])
+def test_a_rule_that_went_stale_is_learned_again(
+    scrapy: Scrapy, database: Documents, stale: str
+) -> None:
+    with serve(SiteConfig(articles=200, seed=34, cards=10)) as site:
+        crawl(scrapy, site, "render=auto")
+        assert database.list_rules.find_one({"_id": SECTION}) is not None
+        site.knobs.list_protocol = "offset"
+        first = "".join(
+            f'<div class="float_block"><a href="{truth.path}">{truth.title}</a></div>'
+            for truth in site.first_list("en", "world")
+        )
+        match stale:
+            case "not found":
+                site.knobs.status["/ajax/list"] = 404
+            case "another page":
+                page = b"<html><body><h1>We have moved</h1><a href='/en/'>home</a></body></html>"
+                site.knobs.raw["/ajax/list"] = (200, HTML, page)
+            case "nothing":
+                site.knobs.raw["/ajax/list"] = (200, HTML, b"")
+            case "JSON":
+                site.knobs.raw["/ajax/list"] = (200, HTML, b'{"error": "no such action"}')
+            case "first page":
+                site.knobs.raw["/ajax/list"] = (200, HTML, first.encode())
+        run = crawl(scrapy, site, "render=auto", "mode=full")
+        assert_took(run, world(site), database)
+    count = counted(run)
+    assert (count["rules/broken"], count["rules/learned"]) == (1, 1)
+    assert count["lists/ended/end"] == 1
+    assert "the rule of this list does not hold" in run.err
+    rule = database.list_rules.find_one({"_id": SECTION})
+    assert rule is not None
+    assert "offset" in rule["description"]
+
+
+@pytest.mark.parametrize("protocol", ["next", "token", "cursor"])
+def test_a_page_that_lacks_what_the_rule_needs_is_no_end(
+    scrapy: Scrapy, database: Documents, protocol: ListProtocol
+) -> None:
+    with serve(SiteConfig(articles=120, seed=43, cards=5, list_protocol=protocol)) as site:
+        crawl(scrapy, site, "render=auto")
+        site.knobs.list_protocol = "page"
+        run = crawl(scrapy, site, "render=auto", "mode=full")
+        assert_took(run, world(site), database)
+    count = counted(run)
+    assert (count["rules/broken"], count["rules/learned"]) == (1, 1)
+    assert "does not hold: the page lacks what it needs to ask for more" in run.err
+
+
+def test_a_rule_that_breaks_down_on_the_way_is_learned_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=300, seed=44, cards=5, list_trigger="bottom")) as site:
+        site.knobs.status["/ajax/list?lang=en&category=world&page=9"] = (500, 3)
+        run = crawl(scrapy, site, "render=auto")
+        assert_took(run, world(site), database)
+    count = counted(run)
+    assert (count["rules/broken"], count["rules/learned"]) == (1, 2)
+    assert count["lists/ended/end"] == 1
+
+
+def test_a_broken_rule_without_a_browser_leaves_the_list_unfinished(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=45, cards=5)) as site:
+        crawl(scrapy, site, "render=auto")
+        site.knobs.status["/ajax/list"] = 404
+        run = crawl(scrapy, site, "render=http", "mode=full")
+        first = site.first_list("en", "world")
+    assert run.code == PARTLY_FAILED, run.err
+    assert {record["slug"] for record in run.records} == {truth.slug for truth in first}
+    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
+    assert counted(run)["rejected/list_rule_broken"] == 1
+    assert database.list_rules.count_documents({}) == 0
+    assert_without_browser(run)
+
+
+def test_a_batch_that_never_comes_leaves_the_list_unfinished(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=200, seed=46, cards=5, list_trigger="bottom")) as site:
+        site.knobs.delay_of["/ajax/list?lang=en&category=world&page=8"] = 6.0
+        options = ("-s", "DOWNLOAD_TIMEOUT=1", "-s", "RETRY_TIMES=0", "-a", "section=world")
+        run = scrapy(
+            "crawl", "sections", "-O", str(scrapy.feed), *options, CALIBER_BASE_URL=site.url
+        )
+        assert run.code == PARTLY_FAILED, run.err
+        assert {record["slug"] for record in run.records} == {t.slug for t in world(site)[:35]}
+    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
+    assert counted(run)["rejected/no_response"] == 1
+
+
+# Updates
+
+
+def test_an_update_with_nothing_new_costs_one_request_for_each_list(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=200, seed=35, cards=10)) as site:
+        sections = "section=world,sport"
+        settings = {"CALIBER_BASE_URL": site.url}
+        first = scrapy.crawl("sections", "render=auto", sections, **settings)
+        sport = list(site.world.in_section("en", "sport"))
+        everything = {truth.slug: truth for truth in (*world(site), *sport)}
+        assert_took(first, list(everything.values()), database)
+        before = len(site.log)
+        second = scrapy.crawl("sections", "mode=update", sections, **settings)
+        asked = [hit.path for hit in site.log[before:]]
+    assert second.code == 0, second.err
+    assert sorted(asked) == ["/en/", "/en/category/sport", "/en/category/world", "/robots.txt"]
+    assert second.records == []
+    assert counted(second)["lists/ended/known"] == 2
+    assert_without_browser(second)
+
+
+def test_an_update_takes_what_is_new_and_what_was_edited(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=160, seed=36, cards=8)) as site:
+        new = world(site)[:2]
+        site.knobs.removed |= {truth.slug for truth in new}
+        crawl(scrapy, site, "render=auto")
+        site.knobs.removed.clear()
+        edited = world(site)[5]
+        site.knobs.edited[edited.slug] = Edit(title="A headline that nobody had seen before")
+        before = len(site.log)
+        run = crawl(scrapy, site, "mode=update")
+        hits = [hit.path for hit in site.log[before:]]
+        assert_took(run, [*new, edited])
+    fetched = Counter(path for path in hits if "/post/" in path)
+    assert fetched == Counter(truth.path for truth in (*new, edited))
+    lists = [path for path in hits if "list" in path or "category" in path]
+    assert lists == [SECTION, "/ajax/list?lang=en&category=world&page=2"]
+    outcomes = {record["slug"]: record["crawl"]["outcome"] for record in run.records}
+    assert outcomes.pop(edited.slug) == "changed"
+    assert set(outcomes.values()) == {"new"}
+    assert counted(run)["lists/ended/known"] == 1
+    assert_without_browser(run)
+
+
+# Reasons to stop
+
+
+def test_a_limit_is_no_end(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=400, seed=37, cards=8)) as site:
+        run = crawl(scrapy, site, "render=auto", "limit=30")
+        assert_took(run, world(site)[:30])
+    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/limit"}
+
+
+def test_a_day_is_no_end(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=400, seed=38, cards=8)) as site:
+        day = world(site)[60].published.date()
+        run = crawl(scrapy, site, "render=auto", f"since={day}")
+        wanted = [truth for truth in world(site) if truth.published.date() >= day]
+        assert 60 < len(wanted) < 120
+        assert_took(run, wanted)
+    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/since"}
+
+
+@pytest.mark.parametrize("render", ["auto", "browser"])
+def test_a_ceiling_is_no_end(scrapy: Scrapy, render: str) -> None:
+    with serve(SiteConfig(articles=400, seed=39, cards=30, list_trigger="bottom")) as site:
+        run = crawl(scrapy, site, f"render={render}", LIST_MAX_BATCHES="3")
+        assert_took(run, world(site)[:90])
+    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/ceiling"}
+
+
+# Scrolling
+
+
+HARD: dict[str, dict[str, Any]] = {
+    "slow batch": {"delay_of": {"/ajax/list?lang=en&category=world&page=4": 3.0}},
+    "failing batch": {"status": {"/ajax/list?lang=en&category=world&page=3": (500, 1)}},
+    "asks above the end": {"list_trigger": "above"},
+    "asks at the end": {"list_trigger": "bottom"},
+    "box": {"list_box": True},
+    "box, asks above the end": {"list_box": True, "list_trigger": "above"},
+    "form by POST, slow": {"list_protocol": "last_id", "delay_of": {"/ajax/list/after": (3.0, 1)}},
+    "JSON by POST, failing": {
+        "list_protocol": "json_post",
+        "status": {"/ajax/list/objects": (500, 1)},
+    },
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_scrolling_brings_every_card(scrapy_without_store: Scrapy, name: str) -> None:
+    with serve(SiteConfig(articles=280, seed=40 + len(name))) as site:
+        for knob, value in HARD[name].items():
+            setattr(site.knobs, knob, copy(value))
+        run = crawl(scrapy_without_store, site, "render=browser", SCROLL_QUIET_SECONDS="2.5")
+        assert len(world(site)) == 98
+        assert_took(run, world(site))
+        failed = [hit for hit in site.log if hit.status == 500]
+        assert len(failed) == len(HARD[name].get("status", ()))
+    count = counted(run)
+    assert count["lists/ended/end"] == 1
+    assert (count["lists/batches"], count["rules/learned"]) == (0, 0)
+    assert count["lists/scrolled"] >= 2
+    assert scrapy_without_store.alive() == []
+
+
+# Several lists
+
+
+def test_a_search_is_walked(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=600, seed=41, cards=5)) as site:
+        articles = (site.world.article("en", i) for i in range(600))
+        wanted = [truth for truth in articles if "baku" in truth.title.lower()]
+        assert len(wanted) > 15
+        run = scrapy.crawl("sections", "query=baku", "render=auto", CALIBER_BASE_URL=site.url)
+        assert_took(run, wanted, database)
+        assert not [hit for hit in site.log if "/category/" in hit.path]
+    assert counted(run)["rules/learned"] == 1
+    assert counted(run)["lists/ended/end"] == 1
+
+
+def test_an_article_in_several_lists_is_fetched_once_and_knows_them_all(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=100, seed=42, cards=5)) as site:
+        run = scrapy.crawl(
+            "sections",
+            "language=en,ru",
+            "render=auto",
+            CALIBER_BASE_URL=site.url,
+            SCROLL_QUIET_SECONDS="2",
+        )
+        truths = {
+            f"{language}/{truth.slug}": truth
+            for language in ("en", "ru")
+            for truth in (
+                site.world.article(language, i) for i in range(site.world.count(language))
+            )
+        }
+        assert_took(run, list(truths.values()), database)
+        fetched = Counter(hit.path for hit in site.log if "/post/" in hit.path)
+    assert fetched == Counter(truth.path for truth in truths.values())
+    assert counted(run)["lists/ended/end"] == counted(run)["lists/read"] == 16
+    records = {record["id"]: record for record in run.records}
+    several = 0
+    for document in database.articles.find():
+        truth = truths[document["_id"]]
+        shown = {slug for slug, _ in truth.sections}
+        assert {section["slug"] for section in document["sections"]} == shown
+        assert records[document["_id"]]["sections"] == document["sections"]
+        several += len(shown) > 1
+    assert several > 30
