@@ -1,0 +1,196 @@
+"""What list spiders share: one list's state, its cards, and the requests for their articles."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from datetime import time as clock_time
+from typing import TYPE_CHECKING, Any
+
+from scrapy import signals
+from scrapy.exceptions import DontCloseSpider
+from scrapy.http import Request, Response
+
+from caliber_crawler import counters
+from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.items import Card, Reject, SectionRef
+from caliber_crawler.listing.exchange import Answer
+from caliber_crawler.listing.rule import ListRule, Step
+from caliber_crawler.listing.walk import Walk
+from caliber_crawler.spiders.arguments import SectionsArguments
+from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
+from caliber_crawler.spiders.named import NamedArticles
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from twisted.python.failure import Failure
+
+# More articles than this are not kept waiting for the last list.
+_HELD_ARTICLES = 2_000
+
+
+@dataclass
+class ListTask:
+    """One list of this crawl. `key` is its address without origin; `language` its edition.
+
+    `empty` is the reject for the case that the list turns out to have no card at all.
+    """
+
+    key: str
+    url: str
+    section: SectionRef | None
+    language: str
+    walk: Walk
+    first: Collection[str] = ()
+    empty: Reject | None = None
+    rule: ListRule | None = None
+    relearned: bool = False
+    attempts: int = 0
+
+
+class CardSpider(CaliberSpider):
+    """Notes the cards of lists and asks for their articles.
+
+    Lists come before articles: the articles wait until every list was walked, so that an article
+    that several lists name is fetched once and knows all of them. What a list says of an article
+    that was taken already is stored with its record.
+    """
+
+    arguments: SectionsArguments
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider.release, signals.spider_idle)
+        return spider
+
+    def set_arguments(self, arguments: SectionsArguments) -> None:
+        self.arguments = arguments
+        self.tasks: dict[str, ListTask] = {}
+        self.articles = NamedArticles()
+        self._rules: dict[str, ListRule] = {}
+
+    async def parse_batch(
+        self, response: Response, key: str, state: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """One answer of a list that is walked by its rule; `lists` has it."""
+        raise NotImplementedError
+        yield  # makes this a generator, as Scrapy expects
+
+    def batch_failed(self, failure: Failure) -> AsyncIterator[Any]:
+        """Errback of such an answer's request."""
+        raise NotImplementedError
+
+    # --- cards and articles
+
+    async def _take(self, task: ListTask, cards: Sequence[Card]) -> list[Any]:
+        """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests."""
+        self.count(counters.CARDS_SEEN, number=len(cards))
+        known = await self._known(cards)
+        chosen = task.walk.take(cards, known, lambda card: self._admits_card(card, task.language))
+        found: list[Any] = []
+        for card in chosen:
+            if card.url in known:
+                self.count(counters.CARDS_KNOWN)
+                slugs = {section["slug"] for section in known[card.url]}
+                if task.section is None or task.section["slug"] in slugs:
+                    continue
+                found.append(self.articles.sighting(card, task.section))
+                continue
+            if self.articles.knows(card.url):
+                self.count(counters.CARDS_REPEATED)
+            sighting = self.articles.note(card, task.section)
+            found += [sighting] if sighting else []
+        if len(self.articles) > _HELD_ARTICLES:
+            found += self._article_requests()
+        return found
+
+    def _admits_card(self, card: Card, language: str) -> bool:
+        address = self.config.site.address(card.url)
+        if address is None or address.language != language:
+            self.count(counters.CARDS_OTHER_EDITION)
+        elif not self.arguments.admits(card.published_at, self.config):
+            self.count(counters.CARDS_OUT_OF_RANGE)
+        else:
+            return True
+        return False
+
+    async def _known(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
+        """Cards that say nothing new, for ``mode=update``; in any mode the cards are remembered."""
+        store = CaliberAddon.of(self.crawler).store
+        known = await store.cards.known(cards, now()) if store is not None else {}
+        return known if self.arguments.mode == "update" else {}
+
+    def _article_requests(self) -> Iterator[Request]:
+        for named in self.articles.to_ask():
+            yield self.article_request(named.card.url)
+
+    def release(self) -> None:
+        """Ask for the articles once no list is on its way any more."""
+        if len(self.articles):
+            for request in self._article_requests():
+                self.crawler.engine.crawl(request)
+            raise DontCloseSpider
+
+    # --- shorthands
+
+    def _batch_request(self, task: ListTask, step: Step) -> Request:
+        made = step.request
+        return Request(
+            made.url,
+            method=made.method,
+            body=made.body,
+            headers={**made.headers, "Referer": task.url},
+            callback=self.parse_batch,
+            errback=self.batch_failed,
+            priority=LIST_PRIORITY,
+            dont_filter=True,  # two batches may differ in their bodies only
+            cb_kwargs={"key": task.key, "state": step.state.to_document()},
+        )
+
+    def _task(self, key: str, url: str, section: SectionRef | None, language: str) -> ListTask:
+        arguments, zone = self.arguments, self.config.site.zone
+        day = arguments.since
+        since = datetime.combine(day, clock_time(), zone) if day else None
+        walk = Walk(
+            limit=arguments.limit,
+            since=since.astimezone(UTC) if since else None,
+            ceiling=self.config.max_batches,
+            stop_at_known=arguments.mode == "update",
+        )
+        return ListTask(key, url, section, language, walk)
+
+    def _key(self, url: str) -> str:
+        site = self.config.site
+        return (site.canonical(url) or url).removeprefix(site.base)
+
+    def _ended(self, task: ListTask) -> list[Any]:
+        """Count how a list's walk ended; a list that had no card at all is rejected."""
+        self.count(counters.LISTS_ENDED, str(task.walk.ended))
+        if task.walk.found_any or task.empty is None:
+            return []
+        self.count(counters.LISTS_WITHOUT_CARDS)
+        return [task.empty]
+
+    def _given_up(self) -> None:
+        """Count a list that a failure ended."""
+        self.count(counters.LISTS_ENDED, "unfinished")
+
+    def _list_reject(self, task: ListTask, reason: str, detail: str) -> Reject:
+        return Reject(url=task.url, reason=reason, detail=detail, at=now())
+
+    @property
+    def _debugging(self) -> bool:
+        return self.settings.getbool("CALIBER_DEBUGGING")
+
+    @property
+    def _stopping(self) -> bool:
+        return CaliberAddon.of(self.crawler).stopping
+
+
+def answer_of(response: Response) -> Answer:
+    header = response.headers.get("Content-Type") or b""
+    return Answer(response.status, header.decode("latin-1"), response.body)

@@ -1,0 +1,242 @@
+"""Lists in a browser: scrolling them, and learning on the way how they ask for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from scrapy.exceptions import DontCloseSpider
+from scrapy.http import Request, Response
+from scrapy.spidermiddlewares.httperror import HttpError
+
+from caliber_crawler import counters
+from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.listing.answers import Reading, read_answer, read_page
+from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.section import parse_list
+from caliber_crawler.spiders.arguments import SectionsArguments
+from caliber_crawler.spiders.base import LIST_PRIORITY
+from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page as BrowserPage
+    from twisted.python.failure import Failure
+
+    from caliber_crawler.browser.scroll import Scroller
+
+# So many batches of a browser are looked at before a list is taken to follow no rule.
+_LESSONS = 6
+_BROWSER_ATTEMPTS = 2
+# Of the articles that the browser saw in a batch, the same batch over HTTP must have this share:
+# an article may have been posted in between.
+_SAME = 0.8
+_CLOSING_SECONDS = 5.0
+
+
+class ScrollingSpider(CardSpider):
+    """Opens lists in a browser, as many at a time as the browser may have pages."""
+
+    def set_arguments(self, arguments: SectionsArguments) -> None:
+        super().set_arguments(arguments)
+        self._browsing = 0
+        self._waiting: deque[ListTask] = deque()
+
+    def release(self) -> None:
+        if self._waiting and not self._stopping:  # a page was not given back
+            self._browsing = 1
+            self._browser_closed()
+            raise DontCloseSpider
+        super().release()
+
+    def _open_browser(self, task: ListTask) -> list[Request]:
+        """The request for a list in a browser, now or when a page of the browser is free.
+
+        Requests that wait for a page would fill the downloader, and what the open pages need of it
+        would never come.
+        """
+        if self._browsing >= self._most_pages:
+            self._waiting.append(task)
+            return []
+        self._browsing += 1
+        return [self._browser_request(task)]
+
+    def _browser_closed(self) -> None:
+        """A page is free: open the next list."""
+        self._browsing -= 1
+        if self._waiting and not self._stopping:
+            for request in self._open_browser(self._waiting.popleft()):
+                self.crawler.engine.crawl(request)
+
+    def _browser_request(self, task: ListTask) -> Request:
+        return Request(
+            task.url,
+            callback=self.parse_scrolled,
+            errback=self.browser_failed,
+            priority=LIST_PRIORITY,
+            dont_filter=True,
+            cb_kwargs={"key": task.key},
+            meta={
+                "playwright": True,
+                "playwright_include_page": True,
+                # Adverts and pictures may load for ever; the list's script runs before that.
+                "playwright_page_goto_kwargs": {"wait_until": "domcontentloaded"},
+                "record_exchanges": True,
+                "dont_retry": True,  # attempts are counted here
+            },
+        )
+
+    async def parse_scrolled(self, response: Response, key: str) -> AsyncIterator[Any]:
+        """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
+        from caliber_crawler.browser.scroll import BrowserError, Scroller
+
+        task = self.tasks[key]
+        page: BrowserPage = response.meta["playwright_page"]
+        try:
+            if "playwright_suggested_filename" in response.meta:
+                raise BrowserError("the address leads to a file, not a page")
+            scroller = Scroller(
+                page,
+                lambda: self._stopping,
+                quiet=self.config.scroll_quiet,
+                # The list's own requests may have to wait for their turn.
+                patience=self.config.browser_patience + 2 * CaliberAddon.of(self.crawler).delay,
+            )
+            async for found in self._scroll(task, scroller):
+                yield found
+        except (BrowserError, TimeoutError) as error:
+            for found in self._browser_trouble(task, str(error)):
+                yield found
+        finally:
+            await _close(page)
+            self._browser_closed()
+
+    async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
+        from caliber_crawler.browser.scroll import BrowserError
+
+        site = self.config.site
+        served = await scroller.recorder.served()
+        page = Page(task.url, served.body, served.content_type) if served else None
+        reading = read_page(page, site) if page else Reading([], {})
+        task.first = task.first or frozenset(card.url for card in reading.cards)
+        learning = self.arguments.render == "auto" and page is not None
+        task.walk.restart()
+        batches: list[Batch] = []
+        html = await scroller.present()
+        seen = False
+        while True:
+            cards = parse_list(Page(task.url, "".join(html).encode()), site).cards
+            self.count(counters.LISTS_SCROLLED)
+            seen = seen or bool(cards)
+            for found in await self._take(task, cards):
+                yield found
+            if task.walk.ended or self._stopping:
+                break
+            if learning:
+                batches.append(Batch(cards, await scroller.recorder.drain()))
+                lesson = learn(reading, task.url, batches, site)
+                if await self._holds(task, lesson):
+                    for request in await self._follow_rule(task, lesson):
+                        yield request
+                    return
+                if len(batches) >= _LESSONS:
+                    learning = False
+                    self._no_rule(task, lesson.why or "it does not hold over plain HTTP")
+            html = await scroller.more()
+            if not html and not self._stopping:
+                if task.first and not seen:
+                    raise BrowserError("it shows none of the list's cards")
+                task.walk.nothing_more()
+                break
+        if task.walk.ended:
+            for found in self._ended(task):
+                yield found
+
+    async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
+        """Ask once over plain HTTP for what the browser got, and compare."""
+        if lesson.rule is None or lesson.check is None or not lesson.expected:
+            return False
+        request = self._batch_request(task, lesson.check).replace(callback=None, errback=None)
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:  # whatever kept it from coming, the rule was not confirmed
+            self.logger.info("%s: the check over HTTP failed: %s", task.url, error)
+            return False
+        answer = answer_of(response)
+        reading = read_answer(answer, lesson.rule.format, task.url, self.config.site)
+        found = {card.url for card in reading.cards} if reading and answer.status == 200 else set()
+        return len(found & lesson.expected) >= _SAME * len(lesson.expected)
+
+    async def _follow_rule(self, task: ListTask, lesson: Lesson) -> list[Any]:
+        """Keep a rule that was confirmed, and go on by it where the browser stopped."""
+        if lesson.rule is None:
+            return []
+        task.rule = self._rules[task.key] = lesson.rule
+        self.count(counters.RULES_LEARNED)
+        self.logger.info("%s: learned %s", task.url, lesson.rule.describe())
+        store = CaliberAddon.of(self.crawler).store
+        if store is not None:
+            await store.rules.put(task.key, lesson.rule, now())
+        if lesson.go_on is not None:
+            return [self._batch_request(task, lesson.go_on)]
+        task.walk.nothing_more()
+        return self._ended(task)
+
+    def _no_rule(self, task: ListTask, why: str) -> None:
+        self.count(counters.RULES_NONE)
+        self.logger.warning("%s: no rule found, scrolling on to the end: %s", task.url, why)
+
+    async def browser_failed(self, failure: Failure) -> AsyncIterator[Any]:
+        """Errback of a browser's request; it may have failed before there was a page."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        page = request.meta.get("playwright_page")
+        if page is not None:
+            await _close(page)
+        task = self.tasks[request.cb_kwargs["key"]]
+        error, attempts = failure.value, _BROWSER_ATTEMPTS
+        why = str(error) or type(error).__name__
+        if isinstance(error, HttpError):  # the site's trouble, not the browser's: as over HTTP
+            again = error.response.status in map(int, self.settings.getlist("RETRY_HTTP_CODES"))
+            attempts = 1 + self.settings.getint("RETRY_TIMES") if again else 1
+            why = f"the site answered with status {error.response.status}"
+        for found in self._browser_trouble(task, why, attempts):
+            yield found
+        self._browser_closed()
+
+    def _browser_trouble(
+        self, task: ListTask, why: str, attempts: int = _BROWSER_ATTEMPTS
+    ) -> Iterator[Any]:
+        """Try once more; then take what was got and say so."""
+        if self._stopping:
+            return
+        why = why.partition("\n")[0][:300]
+        task.attempts += 1
+        if task.attempts < attempts:
+            self.count(counters.BROWSER_RETRIES)
+            self.logger.warning("%s: the browser failed (%s); trying again", task.url, why)
+            yield from self._open_browser(task)
+        else:
+            self.count(counters.BROWSER_FAILED)
+            self._given_up()
+            self.logger.error(
+                "%s: the browser failed (%s); only what HTTP and the browser brought so far "
+                "is taken",
+                task.url,
+                why,
+            )
+            yield self._list_reject(task, "browser_failed", why)
+
+    @property
+    def _most_pages(self) -> int:
+        return max(1, self.settings.getint("PLAYWRIGHT_MAX_PAGES_PER_CONTEXT"))
+
+
+async def _close(page: BrowserPage) -> None:
+    """Close a browser's page on every path; one that cannot be closed is gone already."""
+    from caliber_crawler.browser.scroll import BrowserError
+
+    with suppress(BrowserError, TimeoutError):
+        await asyncio.wait_for(page.close(), _CLOSING_SECONDS)
