@@ -359,10 +359,11 @@ def test_killed_watchdog_takes_mongod_along_and_the_next_start_works(data_dir: P
         (mongod,) = mongods(data_dir)
         kill_watchdog(data_dir)
         # While mongod may still be stopping, and server.json still names it.
-        with EmbeddedServer(data_dir) as again:
+        with EmbeddedServer(data_dir) as again, articles(again) as afresh:
             assert mongods(data_dir) != [mongod]
-            assert again == uri
-            assert collection.find_one() == {"_id": "en/one"}  # the older user is served again
+            assert afresh.find_one() == {"_id": "en/one"}
+            if again == uri:  # unless another program took the port meanwhile
+                assert collection.find_one() == {"_id": "en/one"}  # the older user is served too
 
 
 def test_killed_watchdog_alone_leaves_no_mongod(data_dir: Path) -> None:
