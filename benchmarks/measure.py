@@ -53,7 +53,7 @@ def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Us
 
 def _watch(root: int, ended: threading.Event, peaks: list[float]) -> None:
     """Sample the memory of a process's tree until it has ended."""
-    while not ended.wait(0.25):
+    while not ended.wait(1.0):
         parents: dict[int, int] = {}
         memory: dict[int, float] = {}
         for folder in Path("/proc").glob("[0-9]*"):

@@ -92,5 +92,7 @@ LOG_LEVEL = _from_environment("LOG_LEVEL", "INFO")
 # Two lists scroll at a time at most; each has a page of its own in one browser.
 PLAYWRIGHT_MAX_PAGES_PER_CONTEXT = 2
 PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 30_000
+# Scrapy reads the source of every callback for it; the linter finds such generators before.
+WARN_ON_GENERATOR_RETURN_VALUE = False
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False

@@ -13,7 +13,7 @@ from caliber_crawler.items import Card
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import read_attributes
 from caliber_crawler.pages.html import Page
-from caliber_crawler.pages.section import parse_list
+from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold, line
 
@@ -77,10 +77,10 @@ class Reading:
 
 def read_page(page: Page, site: Site) -> Reading:
     """A whole list page, or an HTML fragment of cards."""
-    listed = parse_list(page, site)
+    cards = parse_cards(page, site).cards
     attributes = read_attributes(page, site)
     return Reading(
-        [Entry(card, attributes.of_cards.get(card.url, {})) for card in listed.cards],
+        [Entry(card, attributes.of_cards.get(card.url, {})) for card in cards],
         attributes.others,
     )
 

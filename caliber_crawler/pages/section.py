@@ -13,7 +13,7 @@ from functools import cached_property
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import Element, Page, attribute, href_of, part, raw_text, words
+from caliber_crawler.pages.html import Element, Page, attribute, href_of, raw_text, words
 from caliber_crawler.site import SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
@@ -86,6 +86,14 @@ class ListPage:
 
 def parse_list(page: Page, site: Site) -> ListPage:
     """Read a list page. Never fails: a page of another kind simply has no cards."""
+    result = parse_cards(page, site)
+    result.sections = section_links(page, site)
+    result.editions = editions(page, site)
+    return result
+
+
+def parse_cards(page: Page, site: Site) -> ListPage:
+    """Read the cards alone, as of a fragment that a list's script fetched."""
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
@@ -98,8 +106,6 @@ def parse_list(page: Page, site: Site) -> ListPage:
         if card.href not in seen:
             seen.add(card.href)
             result.cards.append(card)
-    result.sections = section_links(page, site)
-    result.editions = editions(page, site)
     return result
 
 
@@ -190,20 +196,30 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
             section = {"slug": address.slug, "name": words(link) or address.slug or ""}
     if article is None:
         return None
-    label = words(part(element, CARD_CATEGORY))
+    parts = _parts(element)
+    label = words(parts.get(CARD_CATEGORY))
     if label:
         section = {"slug": section["slug"] if section else None, "name": label}
-    time_text = words(part(element, CARD_TIME))
+    time_text = words(parts.get(CARD_TIME))
     printed = parse_printed(time_text, site.zone)
     return Card(
         url=article.url,
         href=href,
-        title=words(part(element, CARD_TITLE)) or linked_words,
+        title=words(parts.get(CARD_TITLE)) or linked_words,
         section=section,
         time_text=time_text,
         published_at=printed.instant if printed else None,
-        image=_image(part(element, CARD_IMAGE), page_url, site),
+        image=_image(parts.get(CARD_IMAGE), page_url, site),
     )
+
+
+def _parts(card: Element) -> dict[str, Element]:
+    """Class name → the first element of the card that carries it."""
+    found: dict[str, Element] = {}
+    for element in card.iter("*"):
+        for name in attribute(element, "class").split():
+            found.setdefault(name, element)
+    return found
 
 
 def _image(box: Element | None, page_url: str, site: Site) -> str | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # More articles than this are not kept waiting for the last list.
 _HELD_ARTICLES = 2_000
+_REMEMBERED_AT_ONCE = 200
 
 
 @dataclass
@@ -72,6 +73,7 @@ class CardSpider(CaliberSpider):
         self.tasks: dict[str, ListTask] = {}
         self.articles = NamedArticles()
         self._rules: dict[str, ListRule] = {}
+        self._unremembered: list[Card] = []
 
     async def parse_batch(
         self, response: Response, key: str, state: dict[str, Any]
@@ -119,10 +121,27 @@ class CardSpider(CaliberSpider):
         return False
 
     async def _known(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
-        """Cards that say nothing new, for ``mode=update``; in any mode the cards are remembered."""
+        """Cards that say nothing new, for ``mode=update``. In any mode cards are remembered."""
         store = CaliberAddon.of(self.crawler).store
-        known = await store.cards.known(cards, now()) if store is not None else {}
-        return known if self.arguments.mode == "update" else {}
+        if store is None:
+            return {}
+        if self.arguments.mode == "update":
+            return await store.cards.known(cards, now())
+        self._unremembered += cards  # nothing depends on them, so the walk need not wait
+        return {}
+
+    async def _remember(self, task: ListTask) -> None:
+        """Remember the cards noted so far, many at a time, and all when a list has ended.
+
+        Called once what follows them is asked for. A crawl that is killed forgets the last few; the
+        next one then fetches their articles once more.
+        """
+        if task.walk.ended is None and len(self._unremembered) < _REMEMBERED_AT_ONCE:
+            return
+        cards, self._unremembered = self._unremembered, []
+        store = CaliberAddon.of(self.crawler).store
+        if store is not None:
+            await store.cards.known(cards, now())
 
     def _article_requests(self) -> Iterator[Request]:
         for named in self.articles.to_ask():

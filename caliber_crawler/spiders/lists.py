@@ -77,6 +77,7 @@ class ListWalkingSpider(ScrollingSpider):
             further = self._ended(task)
         for found in further:
             yield found
+        await self._remember(task)
 
     parse = parse_section
 
@@ -114,16 +115,17 @@ class ListWalkingSpider(ScrollingSpider):
                 yield request
             return
         self.count(counters.LISTS_BATCHES)
-        for found in await self._take(task, reading.cards):
-            yield found
+        taken = await self._take(task, reading.cards)
         step = next_request(rule, reached, reading, task.url, self.config.site.base, _now_ms())
         if step is None:
             task.walk.nothing_more()
         if task.walk.ended is None and step is not None:
             yield self._batch_request(task, step)
         else:
-            for found in self._ended(task):
-                yield found
+            taken += self._ended(task)
+        for found in taken:
+            yield found
+        await self._remember(task)
 
     async def batch_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a batch: after good ones, "not found" is how some lists end."""

@@ -17,7 +17,7 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.listing.answers import Reading, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.pages.html import Page
-from caliber_crawler.pages.section import parse_list
+from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
@@ -128,11 +128,12 @@ class ScrollingSpider(CardSpider):
         html = await scroller.present()
         seen = False
         while True:
-            cards = parse_list(Page(task.url, "".join(html).encode()), site).cards
+            cards = parse_cards(Page(task.url, "".join(html).encode()), site).cards
             self.count(counters.LISTS_SCROLLED)
             seen = seen or bool(cards)
             for found in await self._take(task, cards):
                 yield found
+            await self._remember(task)
             if task.walk.ended or self._stopping:
                 break
             if learning:
