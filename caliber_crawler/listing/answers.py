@@ -75,9 +75,11 @@ class Reading:
         return [entry.card for entry in self.entries]
 
 
-def read_page(page: Page, site: Site) -> Reading:
-    """A whole list page, or an HTML fragment of cards."""
+def read_page(page: Page, site: Site, *, values: bool = True) -> Reading:
+    """A whole list page, or an HTML fragment of cards; without `values` the cards alone."""
     cards = parse_cards(page, site).cards
+    if not values:
+        return Reading([Entry(card, {}) for card in cards], {})
     attributes = read_attributes(page, site)
     return Reading(
         [Entry(card, attributes.of_cards.get(card.url, {})) for card in cards],
@@ -85,10 +87,15 @@ def read_page(page: Page, site: Site) -> Reading:
     )
 
 
-def read_answer(answer: Answer, fmt: Format, url: str, site: Site) -> Reading | None:
-    """Read an answer of a known format; None when it is not of that format."""
+def read_answer(
+    answer: Answer, fmt: Format, url: str, site: Site, *, values: bool = True
+) -> Reading | None:
+    """Read an answer of a known format; None when it is not of that format.
+
+    Without `values` the attributes of HTML are not read, which some rules do not need.
+    """
     if fmt.kind == "html":
-        return read_page(Page(url, answer.body, answer.content_type), site)
+        return read_page(Page(url, answer.body, answer.content_type), site, values=values)
     value = _decoded(answer)
     if value is None:
         return None
@@ -97,7 +104,7 @@ def read_answer(answer: Answer, fmt: Format, url: str, site: Site) -> Reading | 
         pieces = _strings_at(value, fmt.path)
         if pieces is None:
             return None
-        inner = read_page(Page(url, "".join(pieces).encode()), site)
+        inner = read_page(Page(url, "".join(pieces).encode()), site, values=values)
         return Reading(inner.entries, {**inner.values, **others})
     objects = lookup(value, fmt.path)
     if not isinstance(objects, list):

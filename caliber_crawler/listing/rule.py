@@ -93,6 +93,14 @@ class ListRule:
             Source(**document["next_url"]) if document["next_url"] else None,
         )
 
+    @property
+    def needs_values(self) -> bool:
+        """Whether a next request follows from more of an answer than the number of its cards."""
+        counted = {"step", "count", "page", "clock"}
+        return self.next_url is not None or any(
+            source.kind not in counted for source in self.sources.values()
+        )
+
     def describe(self) -> str:
         """The rule in one line, for logs."""
         if self.next_url:

@@ -100,7 +100,8 @@ class ListWalkingSpider(ScrollingSpider):
         if rule is None:
             return
         reached = State(**state)
-        reading = read_answer(answer_of(response), rule.format, task.url, self.config.site)
+        site, values = self.config.site, rule.needs_values
+        reading = read_answer(answer_of(response), rule.format, task.url, site, values=values)
         again = reading is not None and reached.index == 0 and bool(reading.cards)
         if reading is None:
             for request in await self._disappointed(task, "the answer is of another kind"):
