@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from caliber_crawler.browser.chromium import launch_options
+from caliber_crawler.browser.chromium import find_executable
 from caliber_crawler.errors import ConfigError
 
 
@@ -17,11 +17,11 @@ def has_chromium() -> bool:
     installed.
     """
     try:
-        options = launch_options(os.environ.get("CHROMIUM_EXECUTABLE", ""))
+        found = find_executable(os.environ.get("CHROMIUM_EXECUTABLE", ""))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return False
-    executable = options.get("executable_path") or _playwrights_own()
+    executable = found or _playwrights_own()
     try:
         asked = subprocess.run([executable, "--version"], capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):

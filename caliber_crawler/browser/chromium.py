@@ -28,9 +28,8 @@ def launch_options(setting: str, patience: float, host: str) -> dict[str, Any]:
     No name but `host` and those below it leads anywhere: hints in a page make Chromium connect to
     other hosts without a request that could be blocked. A proxy, where there is one, does that.
 
-    The executable is the one in `setting` (CHROMIUM_EXECUTABLE); when that is empty the first of
-    `NAMES_ON_PATH`; when there is none, Playwright's own browser, which it looks for itself. Raises
-    `ConfigError` when the setting names no executable file.
+    Without an executable in them Playwright takes its own browser. Raises `ConfigError` as
+    `find_executable` does.
     """
     options: dict[str, Any] = {
         "args": list(ARGUMENTS),
@@ -43,9 +42,20 @@ def launch_options(setting: str, patience: float, host: str) -> dict[str, Any]:
         options["args"].append(f"--host-resolver-rules={rules}")
     if os.geteuid() == 0:
         options["args"].append("--no-sandbox")  # Chromium refuses its sandbox to root
-    executable = setting or next(filter(None, map(shutil.which, NAMES_ON_PATH)), None)
-    if setting and not os.access(Path(setting).expanduser(), os.X_OK):
-        raise ConfigError(f"CHROMIUM_EXECUTABLE={setting!r} is no executable file")
+    executable = find_executable(setting)
     if executable:
-        options["executable_path"] = str(Path(executable).expanduser())
+        options["executable_path"] = executable
     return options
+
+
+def find_executable(setting: str) -> str | None:
+    """The Chromium in `setting` (CHROMIUM_EXECUTABLE), or the first of `NAMES_ON_PATH`.
+
+    None when there is neither. Raises `ConfigError` when the setting names no executable file.
+    """
+    if not setting:
+        return next(filter(None, map(shutil.which, NAMES_ON_PATH)), None)
+    path = Path(setting).expanduser()
+    if not os.access(path, os.X_OK):
+        raise ConfigError(f"CHROMIUM_EXECUTABLE={setting!r} is no executable file")
+    return str(path)

@@ -1,0 +1,26 @@
+"""What ``make demo`` runs, with and without a browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("browser", ["", "/bin/false"])
+def test_the_demo_shows_what_was_stored(tmp_path: Path, browser: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHROMIUM_EXECUTABLE": browser}
+    run = subprocess.run(
+        [sys.executable, "-m", "scripts.demo"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "healthy" in run.stderr
+    assert "Stored in MongoDB: " in run.stdout
+    assert ("There is no Chromium" in run.stdout) == bool(browser)
+    assert (tmp_path / ".caliber" / "demo" / "articles.jsonl").stat().st_size > 100_000
