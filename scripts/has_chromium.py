@@ -11,19 +11,24 @@ from caliber_crawler.errors import ConfigError
 
 
 def has_chromium() -> bool:
-    """Whether the browser that a crawl would start is there and tells its version.
+    """Whether the browser that a crawl would start is there, and Playwright's driver with it.
 
-    Asking it matters: on Ubuntu `chromium-browser` may be a mere pointer to a package that is not
-    installed.
+    Both are asked for their version: on Ubuntu `chromium-browser` may be a mere pointer to a
+    package that is not installed, and the driver may lack a library of the system.
     """
+    if not _answers(sys.executable, "-m", "playwright"):
+        return False
     try:
         found = find_executable(os.environ.get("CHROMIUM_EXECUTABLE", ""))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return False
-    executable = found or _playwrights_own()
+    return _answers(found or _playwrights_own())
+
+
+def _answers(*command: str) -> bool:
     try:
-        asked = subprocess.run([executable, "--version"], capture_output=True, timeout=60)
+        asked = subprocess.run([*command, "--version"], capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0

@@ -65,6 +65,10 @@ fi
 
 # --- Chromium: from a setting, from PATH, Playwright's, or to be installed
 
+# Playwright drives the browser with a Node.js of its own, which a bare system cannot load.
+playwright_runs() { "$venv/bin/python" -m playwright --version >/dev/null 2>&1; }
+playwright_runs || apt_install libatomic1 libstdc++6 || true
+
 chromium_found() { "$venv/bin/python" -m scripts.has_chromium; }
 if [ -e "$venv/.chromium" ]; then
     : # found at an earlier call
