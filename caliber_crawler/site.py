@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, quote, unquote_plus, urljoin, urlsplit, urlunsplit
@@ -44,8 +44,6 @@ _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.:-]+/[^\s\\]*$")
 _HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[0-9a-f:.]+(?:%\w+)?")
 _ROOT_PATH = re.compile(r"/(?:[^/.\s\\][^.\s\\]*)?$")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
-# Names of editions → Babel locales, where the two differ.
-_LOCALES = {"arm": "hy", "am": "hy", "aze": "az", "rus": "ru", "eng": "en"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +168,6 @@ class Site:
     def search_url(self, language: str, words: str) -> str:
         """Address of an edition's search for some words."""
         return f"{self.home(language)}search/{quote(words, safe='')}"
-
-    def instant(self, naive: datetime) -> datetime:
-        """A wall-clock time of the site as a UTC instant."""
-        return naive.replace(tzinfo=self.zone).astimezone(UTC)
-
-
-def locale_of(language: str) -> str:
-    """Babel's name of an edition's language: ``arm`` → ``hy``; unknown names stay as they are."""
-    return _LOCALES.get(language, language)
 
 
 def _endpoint(parts: SplitResult) -> tuple[str, int | None]:

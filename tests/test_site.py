@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caliber_crawler.errors import ConfigError
-from caliber_crawler.site import Site, locale_of
+from caliber_crawler.site import Site
 
 SITE = Site.from_settings("https://caliber.az", "Asia/Baku")
 PAGE = "https://caliber.az/en/post/here"
@@ -200,17 +198,6 @@ def test_impossible_bases(base: str) -> None:
 def test_impossible_zones(zone: str) -> None:
     with pytest.raises(ConfigError, match="SITE_TIMEZONE"):
         Site.from_settings("https://caliber.az", zone)
-
-
-def test_wall_clock_times_become_utc() -> None:
-    naive = datetime(2025, 4, 2, 13, 24)  # noqa: DTZ001
-    assert SITE.instant(naive) == datetime(2025, 4, 2, 9, 24, tzinfo=UTC)
-
-
-def test_locales() -> None:
-    assert [locale_of(name) for name in ("arm", "am", "hy", "en", "xx")] == [
-        "hy", "hy", "hy", "en", "xx",
-    ]  # fmt: skip
 
 
 address_like = st.lists(

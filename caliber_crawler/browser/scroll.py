@@ -12,8 +12,6 @@ from weakref import WeakKeyDictionary
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-__all__ = ["BrowserError", "Recorder", "Scroller"]
-
 from caliber_crawler.browser.waiting import within
 from caliber_crawler.listing.exchange import Answer, Exchange, Request
 from caliber_crawler.pages.section import CARD
@@ -21,6 +19,8 @@ from caliber_crawler.pages.section import CARD
 if TYPE_CHECKING:
     from playwright.async_api import Page
     from playwright.async_api import Request as BrowserRequest
+
+__all__ = ["BrowserError", "Recorder", "Scroller"]
 
 T = TypeVar("T")
 

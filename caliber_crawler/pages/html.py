@@ -137,11 +137,6 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
     return line("".join(pieces)) or None
 
 
-def part(root: Element, name: str) -> Element | None:
-    """The first element within `root` that carries a class; None when there is none."""
-    return next((e for e in root.iter("*") if name in attribute(e, "class").split()), None)
-
-
 def _without_cut_tag(source: str) -> str:
     """The source without the tag within which it was cut off, which would be taken for text."""
     at = source.rfind("<")

@@ -8,7 +8,6 @@ by where links lead and what they are called, not by their place on the page.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
@@ -77,11 +76,6 @@ class ListPage:
     editions: list[Edition] = field(default_factory=list)
     broken_cards: int = 0
     unknown_times: int = 0
-
-    @cached_property
-    def cards_by_url(self) -> dict[str, Card]:
-        """The first card of each article."""
-        return {card.url: card for card in reversed(self.cards)}
 
 
 def parse_list(page: Page, site: Site) -> ListPage:

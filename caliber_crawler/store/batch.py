@@ -84,12 +84,7 @@ class Batcher(Generic[T, R]):
     async def _run(self) -> None:
         try:
             while await self._batch_is_due():
-                batch = [
-                    self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))
-                ]
-                for _ in batch:
-                    self._room.release()
-                await self._flush(batch)
+                await self._flush(self._take())
         finally:  # nothing is left here unless the loop is shut down
             self._closed = True
             for entry in self._waiting:

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from demo_site import SiteConfig, World, serve_process
 from demo_site.config import LIST_PROTOCOLS, ListProtocol
-from tests.conftest import Scrapy, wait_until
+from tests.conftest import Run, Scrapy, wait_until
 
 LEARNABLE = [name for name in LIST_PROTOCOLS if name not in ("none", "signed")]
 
@@ -22,19 +22,22 @@ def _config(cards: int, protocol: ListProtocol) -> SiteConfig:
     return SiteConfig(articles=round(cards / share), seed=2, list_protocol=protocol)
 
 
+def _walk(scrapy: Scrapy, config: SiteConfig) -> Run:
+    with serve_process(config) as url:
+        options = ("-a", "section=world", "-O", str(scrapy.feed))
+        process = scrapy.start("crawl", "sections", *options, CALIBER_BASE_URL=url)
+        run = scrapy.finish(process, seconds=400)
+    assert run.code == 0, run.err
+    return run
+
+
 @pytest.mark.parametrize("protocol", LEARNABLE)
 def test_two_thousand_articles_by_a_learned_rule(
     scrapy: Scrapy, database: Database[dict[str, Any]], protocol: ListProtocol
 ) -> None:
     config = _config(2_000, protocol)
     wanted = {truth.slug for truth in World(config).in_section("en", "world")}
-    with serve_process(config) as url:
-        process = scrapy.start(
-            "crawl", "sections", "-a", "section=world", "-O", str(scrapy.feed),
-            CALIBER_BASE_URL=url,
-        )  # fmt: skip
-        run = scrapy.finish(process, seconds=300)
-    assert run.code == 0, run.err
+    run = _walk(scrapy, config)
     assert len(run.records) == len(wanted)
     assert {r["slug"] for r in run.records} == wanted
     assert database.articles.count_documents({}) == len(wanted)
@@ -50,12 +53,6 @@ def test_a_long_list_that_follows_no_rule_is_scrolled_whole(
 ) -> None:
     config = _config(1_000, "signed")
     wanted = {truth.slug for truth in World(config).in_section("en", "world")}
-    with serve_process(config) as url:
-        process = scrapy.start(
-            "crawl", "sections", "-a", "section=world", "-O", str(scrapy.feed),
-            CALIBER_BASE_URL=url,
-        )  # fmt: skip
-        run = scrapy.finish(process, seconds=400)
-    assert run.code == 0, run.err
+    run = _walk(scrapy, config)
     assert {r["slug"] for r in run.records} == wanted
     assert re.search("no rule found, scrolling on", run.err)
