@@ -29,6 +29,7 @@ def test_takes_the_given_addresses_once_each(
         assert len(records) == len(run.records) == len(truths)
         for truth in truths:
             assert_is(records[f"{truth.language}/{truth.slug}"], site, truth)
+        assert records[f"en/{truths[0].slug}"]["aliases"] == [f"{urls[0]}/?utm_source=x"]
         pages = [hit.path for hit in site.log if "/post/" in hit.path]
         assert sorted(pages) == sorted(truth.path for truth in truths)
     assert database.articles.count_documents({}) == len(truths)

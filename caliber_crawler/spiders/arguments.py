@@ -103,7 +103,7 @@ class FeedArguments(Arguments):
 
 @dataclass(frozen=True)
 class ArticlesArguments(Arguments):
-    """Arguments of the spider `articles`: canonical addresses, from `url` and `file` together."""
+    """Arguments of the spider `articles`: addresses of the site as they were given."""
 
     url: tuple[str, ...]
     file: tuple[str, ...]

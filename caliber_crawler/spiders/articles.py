@@ -27,9 +27,11 @@ class ArticlesSpider(CaliberSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         self.arguments.check_complete()
+        forms: dict[str, list[str]] = {}
         for given in (*self.arguments.url, *self.arguments.file):
-            url = self.config.site.canonical(given) or given
-            yield self.article_request(url, addresses=[given])
+            forms.setdefault(self.config.site.canonical(given) or given, []).append(given)
+        for url, addresses in forms.items():
+            yield self.article_request(url, addresses=addresses)
 
     parse = CaliberSpider.parse_article
 
