@@ -7,26 +7,37 @@ identity, its store and its verdict. Components reach it with `CaliberAddon.of(c
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from caliber_crawler import counters
 from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
+from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.items import whole_milliseconds
 from caliber_crawler.store import Store, Worker
+from caliber_crawler.verdict import STORE_LOST
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Self
 
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
     from caliber_crawler.verdict import Verdict
+
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+_RETRY_PAUSE = 1.0
 
 
 class CaliberAddon:
@@ -113,6 +124,34 @@ class CaliberAddon:
                     self.crawl_id,
                 )
         return self.store
+
+    async def patiently(self, call: Callable[[], Awaitable[R]]) -> R:
+        """What a call of the store gives, tried again while the database does not answer.
+
+        After MONGODB_RETRY_SECONDS the crawl is closed with its own reason, and `StoreUnavailable`
+        reaches the caller.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.config.mongodb_retry_seconds
+        while True:
+            try:
+                return await call()
+            except StoreUnavailable as error:
+                if self.lost or loop.time() >= deadline:
+                    self._give_up(str(error))
+                    raise
+                self.count(counters.STORE_RETRIES)
+                logger.warning("%s; trying again", error)
+                await asyncio.sleep(_RETRY_PAUSE)
+
+    def _give_up(self, message: str) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        self.failure = message
+        logger.error("%s; closing the crawl", message)
+        closing = self._crawler.engine.close_spider_async(reason=STORE_LOST)
+        self._closing = asyncio.ensure_future(closing)  # keeps the task from being collected
 
     async def close_store(self) -> None:
         """Close the store if it is open; idempotent."""

@@ -19,7 +19,7 @@ from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.errors import CaliberError, StoreUnavailable
 from caliber_crawler.items import Article, Reject, Sighting
 from caliber_crawler.store import Batcher, Saved
-from caliber_crawler.verdict import STORE_LOST, STORE_UNAVAILABLE
+from caliber_crawler.verdict import STORE_UNAVAILABLE
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_RETRY_PAUSE = 1.0
 
 
 class CleanPipeline:
@@ -65,8 +63,7 @@ class MongoPipeline:
     The article that passes on is the record as it is stored, merged with what was known before.
     """
 
-    def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
-        self._crawler = crawler
+    def __init__(self, addon: CaliberAddon) -> None:
         self._addon = addon
         self._articles: Batcher[Article, Saved]
         self._rejects: Batcher[Reject, None]
@@ -77,7 +74,7 @@ class MongoPipeline:
         addon = CaliberAddon.of(crawler)
         if addon.config.store_is_off:
             raise NotConfigured("MONGODB_URI=off: nothing is stored, feeds only")
-        return cls(crawler, addon)
+        return cls(addon)
 
     async def open_spider(self) -> None:
         try:
@@ -127,35 +124,16 @@ class MongoPipeline:
     def _patiently(
         self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
     ) -> Callable[[Sequence[T]], Awaitable[list[R]]]:
-        """Try a write again while the database does not answer, up to MONGODB_RETRY_SECONDS.
-
-        Then the crawl is closed with its own reason, and the error reaches the waiting items.
-        """
+        """The write, tried again while the database is away; what is lost in the end is counted."""
 
         async def patient(batch: Sequence[T]) -> list[R]:
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + self._addon.config.mongodb_retry_seconds
-            while True:
-                try:
-                    return await write(batch)
-                except StoreUnavailable as error:
-                    if loop.time() >= deadline:
-                        self._addon.count(counters.STORE_LOST, number=len(batch))
-                        self._give_up(str(error))
-                        raise
-                    self._addon.count(counters.STORE_RETRIES)
-                    logger.warning("%s; trying again", error)
-                    await asyncio.sleep(_RETRY_PAUSE)
+            try:
+                return await self._addon.patiently(lambda: write(batch))
+            except StoreUnavailable:
+                self._addon.count(counters.STORE_LOST, number=len(batch))
+                raise
 
         return patient
-
-    def _give_up(self, message: str) -> None:
-        if self._addon.failure is None:
-            self._addon.failure = message
-            self._addon.lost = True
-            logger.error("%s; closing the crawl", message)
-            closing = self._crawler.engine.close_spider_async(reason=STORE_LOST)
-            self._closing = asyncio.ensure_future(closing)  # keeps the task from being collected
 
 
 class DuplicatesPipeline:

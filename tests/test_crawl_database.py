@@ -67,6 +67,34 @@ def test_a_database_that_comes_back_gets_everything(
     assert crawl["counts"]["store/retries"] >= 1
 
 
+def test_a_list_is_walked_on_after_the_database_came_back(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    port = urlsplit(mongo_uri).port
+    assert port
+    with proxy(port) as link, serve(SiteConfig(articles=300, seed=2)) as site:
+        whole = {truth.slug for truth in site.world.in_section("en", "world")}
+        scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
+        assert database.list_rules.count_documents({}) == 1
+        for collection in (database.articles, database.cards):
+            collection.delete_many({})
+        site.log.clear()
+        site.knobs.delay = 0.2
+        process = scrapy.start(
+            "crawl", "sections", "-a", "section=world", "-a", "render=http", "-O",
+            str(scrapy.feed), "-s", "LOG_FILE=log.txt",
+            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+        )  # fmt: skip
+        wait_until(lambda: len(site.log) >= 3, what="the list's first page")
+        link.cut()
+        log = scrapy.folder / "log.txt"
+        wait_until(lambda: "trying again" in log.read_text("utf-8"), what="a second attempt")
+        link.mend()
+        run = scrapy.finish(process)
+    assert run.code == 0, run.err
+    assert {d["slug"] for d in database.articles.find()} == whole
+
+
 def test_a_database_that_stays_away_ends_the_crawl(
     scrapy: Scrapy, database: Documents, mongo_uri: str
 ) -> None:

@@ -14,7 +14,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
-from caliber_crawler.items import Article, Reject, SectionRef
+from caliber_crawler.items import Article, Card, Reject, SectionRef
 from caliber_crawler.responses import Fetch, article_of, count_notes, reject_of
 from caliber_crawler.spiders.arguments import Arguments
 
@@ -130,6 +130,14 @@ class CaliberSpider(scrapy.Spider):
     def count(self, name: str, detail: str = "", number: int = 1) -> None:
         """Add to a counter of `counters`."""
         CaliberAddon.of(self.crawler).count(name, detail, number)
+
+    async def known_cards(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
+        """`store.cards.CardStore.known` for this moment; nothing is known without a store."""
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is None:
+            return {}
+        return await addon.patiently(lambda: store.cards.known(cards, now()))
 
     def fetch(self) -> Fetch:
         """This crawl and this moment, for the records of the page being read."""

@@ -122,11 +122,8 @@ class CardSpider(CaliberSpider):
 
     async def _known(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
         """Cards that say nothing new, for ``mode=update``. In any mode cards are remembered."""
-        store = CaliberAddon.of(self.crawler).store
-        if store is None:
-            return {}
         if self.arguments.mode == "update":
-            return await store.cards.known(cards, now())
+            return await self.known_cards(cards)
         self._unremembered += cards  # nothing depends on them, so the walk need not wait
         return {}
 
@@ -139,9 +136,7 @@ class CardSpider(CaliberSpider):
         if task.walk.ended is None and len(self._unremembered) < _REMEMBERED_AT_ONCE:
             return
         cards, self._unremembered = self._unremembered, []
-        store = CaliberAddon.of(self.crawler).store
-        if store is not None:
-            await store.cards.known(cards, now())
+        await self.known_cards(cards)
 
     def _article_requests(self) -> Iterator[Request]:
         for named in self.articles.to_ask():

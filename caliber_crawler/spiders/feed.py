@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import Request, Response
 
 from caliber_crawler import counters
-from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Article, Reject
 from caliber_crawler.pages.feed import parse_feed
 from caliber_crawler.responses import page_of, reject_of
@@ -54,8 +53,7 @@ class FeedSpider(CaliberSpider):
             detail = feed.problem or "the feed names no article of the site"
             yield reject_of(response, self.fetch(), "dead_feed", detail)
             return
-        store = CaliberAddon.of(self.crawler).store
-        known = await store.cards.known(feed.cards, now()) if store is not None else {}
+        known = await self.known_cards(feed.cards)
         for card in feed.cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)

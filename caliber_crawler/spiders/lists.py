@@ -175,9 +175,10 @@ class ListWalkingSpider(ScrollingSpider):
         self.logger.warning("%s: the rule of this list does not hold: %s", task.url, why)
         task.rule = None
         self._rules.pop(task.key, None)
-        store = CaliberAddon.of(self.crawler).store
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
         if store is not None:
-            await store.rules.forget(task.key)
+            await addon.patiently(lambda: store.rules.forget(task.key))
         if self.arguments.render == "auto" and not task.relearned:
             task.relearned = True
             return self._open_browser(task)
@@ -186,8 +187,11 @@ class ListWalkingSpider(ScrollingSpider):
 
     async def _known_rule(self, task: ListTask) -> ListRule | None:
         if task.key not in self._rules:
-            store = CaliberAddon.of(self.crawler).store
-            rule = await store.rules.get(task.key) if store is not None else None
+            addon = CaliberAddon.of(self.crawler)
+            store = addon.store
+            if store is None:
+                return None
+            rule = await addon.patiently(lambda: store.rules.get(task.key))
             if rule is None:
                 return None
             self._rules[task.key] = rule

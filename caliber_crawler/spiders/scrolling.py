@@ -175,12 +175,13 @@ class ScrollingSpider(CardSpider):
         """Keep a rule that was confirmed, and go on by it where the browser stopped."""
         if lesson.rule is None:
             return []
-        task.rule = self._rules[task.key] = lesson.rule
+        task.rule = self._rules[task.key] = rule = lesson.rule
         self.count(counters.RULES_LEARNED)
-        self.logger.info("%s: learned %s", task.url, lesson.rule.describe())
-        store = CaliberAddon.of(self.crawler).store
+        self.logger.info("%s: learned %s", task.url, rule.describe())
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
         if store is not None:
-            await store.rules.put(task.key, lesson.rule, now())
+            await addon.patiently(lambda: store.rules.put(task.key, rule, now()))
         if lesson.go_on is not None:
             return [self._batch_request(task, lesson.go_on)]
         task.walk.nothing_more()
