@@ -44,6 +44,7 @@ _DATES = (
     # Day first, as all of the site's languages write it. With slashes the order is not known.
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
 )
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CLOCK_ALONE = re.compile(rf"(?<![\d:]){_CLOCK}(?![\d:])")
 _LEFT_OVER = re.compile(rf"{_WORD}|\d+")
 
@@ -70,7 +71,7 @@ def parse_printed(text: str | None, zone: tzinfo) -> PrintedTime | None:
 
 def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:
     """An ISO 8601 time; one without offset is meant in `zone`. None when it is no such text."""
-    if not re.match(r"\d{4}-\d{2}-\d{2}", text):
+    if not _ISO.match(text):
         return None
     try:
         parsed = datetime.fromisoformat(text)

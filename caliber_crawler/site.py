@@ -228,8 +228,9 @@ def _segments(path: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _classify(base: str, url: str) -> Address:
-    parts = urlsplit(url)
-    segments = [part for part in parts.path.split("/") if part]
+    # A canonical address is the base, a path, and a query where there is one.
+    path, _, query = url[len(base) :].partition("?")
+    segments = [part for part in path.split("/") if part]
     language = ROOT_LANGUAGE
     if segments and segments[0] not in _KINDS and _PREFIX.fullmatch(segments[0]):
         language = segments.pop(0)
@@ -240,6 +241,6 @@ def _classify(base: str, url: str) -> Address:
         return Address(url, "other")
     # The query left over may choose the article, so it is part of an article's identity.
     slug = segments[1]
-    if kind == "article" and parts.query:
-        slug = f"{slug}?{parts.query}"
+    if kind == "article" and query:
+        slug = f"{slug}?{query}"
     return Address(url, kind, language, slug)

@@ -18,6 +18,7 @@ SET_ATTRIBUTES = ("data-srcset", "srcset")
 # A magnifier that the page lays over its pictures.
 _INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)
 OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
+_OVERLAY_FILE = re.compile(r"/zoom\.png", re.IGNORECASE)
 # Where pages keep the background of a box that loads late.
 BOX_ATTRIBUTES = ("data-bg", "data-background", "data-background-image", "data-src")
 # Pieces of an inline style: an address, a property's name, the end of a declaration. Addresses are
@@ -109,13 +110,11 @@ def background_url(style: str | None, resolve: Resolve) -> str | None:
 def box_picture(box: Element, resolve: Resolve) -> str | None:
     """The picture that a box shows: its background, else the first real picture within it."""
     for element in box.iter("*"):
-        late = (_picture(attribute(element, name), resolve) for name in BOX_ATTRIBUTES)
-        shown = background_url(element.get("style"), resolve)
-        url = (
-            image_url(element, resolve)
-            if element.tag == "img"
-            else shown or next(filter(None, late), None)
-        )
+        if element.tag == "img":
+            url = image_url(element, resolve)
+        else:
+            late = (_picture(attribute(element, name), resolve) for name in BOX_ATTRIBUTES)
+            url = background_url(element.get("style"), resolve) or next(filter(None, late), None)
         if url:
             return url
     return None
@@ -125,7 +124,11 @@ def _picture(value: str, resolve: Resolve) -> str | None:
     """Absolute address of a picture; None for one within the page, and for the overlay."""
     value = value.strip()
     url = None if not value or _INLINE.match(value) else resolve(value)
-    return None if url is None or OVERLAY.search(urlsplit(url).path) else url
+    if url is None:
+        return None
+    # Taking an address apart is slow, and hardly any is the overlay's.
+    overlay = _OVERLAY_FILE.search(url) and OVERLAY.search(urlsplit(url).path)
+    return None if overlay else url
 
 
 def embed_type(url: str) -> str | None:

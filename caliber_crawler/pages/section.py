@@ -175,45 +175,43 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
     """One card; None when no link in it leads to an article of the site."""
     article: Address | None = None
     href = ""
-    section: SectionRef | None = None
-    linked_words = None
-    for link in element.iter("a"):
-        target = href_of(link)
+    section: Address | None = None
+    links: list[Element] = []  # to the article
+    section_link: Element | None = None
+    parts: dict[str, Element] = {}  # class name → the first element that carries it
+    for inner in element.iter("*"):
+        for name in (inner.get("class") or "").split():
+            parts.setdefault(name, inner)
+        target = href_of(inner) if inner.tag == "a" else ""
         address = site.address(target, page_url) if target else None
         if address is None:
             continue
-        if address.kind == "article" and article is None:
-            article, href = address, site.resolve(target, page_url) or ""
         if address.kind == "article":
-            linked_words = linked_words or words(link)
+            links.append(inner)
+            if article is None:
+                article, href = address, site.resolve(target, page_url) or ""
         elif address.kind == "section" and section is None:
-            section = {"slug": address.slug, "name": words(link) or address.slug or ""}
+            section, section_link = address, inner
     if article is None:
         return None
-    parts = _parts(element)
-    label = words(parts.get(CARD_CATEGORY))
-    if label:
-        section = {"slug": section["slug"] if section else None, "name": label}
     time_text = words(parts.get(CARD_TIME))
     printed = parse_printed(time_text, site.zone)
     return Card(
         url=article.url,
         href=href,
-        title=words(parts.get(CARD_TITLE)) or linked_words,
-        section=section,
+        title=words(parts.get(CARD_TITLE)) or next(filter(None, map(words, links)), None),
+        section=_section(words(parts.get(CARD_CATEGORY)), section, section_link),
         time_text=time_text,
         published_at=printed.instant if printed else None,
         image=_image(parts.get(CARD_IMAGE), page_url, site),
     )
 
 
-def _parts(card: Element) -> dict[str, Element]:
-    """Class name → the first element of the card that carries it."""
-    found: dict[str, Element] = {}
-    for element in card.iter("*"):
-        for name in attribute(element, "class").split():
-            found.setdefault(name, element)
-    return found
+def _section(label: str | None, section: Address | None, link: Element | None) -> SectionRef | None:
+    """What a card's label and its link to a section say of the section."""
+    if section is None:
+        return {"slug": None, "name": label} if label else None
+    return {"slug": section.slug, "name": label or words(link) or section.slug or ""}
 
 
 def _image(box: Element | None, page_url: str, site: Site) -> str | None:
