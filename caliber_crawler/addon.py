@@ -11,20 +11,22 @@ import logging
 import os
 import secrets
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from caliber_crawler import counters
 from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.errors import StoreUnavailable
+from caliber_crawler.errors import CaliberError, StoreUnavailable
 from caliber_crawler.items import whole_milliseconds
+from caliber_crawler.outcomes import Outcomes
+from caliber_crawler.politeness import Turns
 from caliber_crawler.store import Store, Worker
 from caliber_crawler.verdict import STORE_LOST
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 _RETRY_PAUSE = 1.0
+FRONTIER_SCHEDULER = "caliber_crawler.scheduler.FrontierScheduler"
 
 
 class CaliberAddon:
@@ -46,7 +49,8 @@ class CaliberAddon:
     `delay` is the least number of seconds between two requests, `failure` the message of what kept
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
     `lost` whether the database is gone for good, `verdict` what `scrapy crawl` exits with.
-    `stopped` is set by a signal; `blocker` keeps all requests to the site apart.
+    `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
+    of them a browser may make, `outcomes` are notes on the requests on lease.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -65,8 +69,12 @@ class CaliberAddon:
         self.lost = False
         self.verdict: Verdict | None = None
         self.stopped = asyncio.Event()
-        self.blocker = Blocker(config.site.host, lambda: self.delay, self._blocked)
+        self.turns = Turns(self, config.site.base)
+        self.blocker = Blocker(config.site.host, self.turns.take, self._blocked)
+        self.outcomes = Outcomes()
         self._opening = asyncio.Lock()
+        self._opening_error: CaliberError | None = None
+        self._ahead = timedelta()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -86,7 +94,8 @@ class CaliberAddon:
 
     def update_settings(self, settings: BaseSettings) -> None:
         """Derive Scrapy's settings; a value given on the command line still wins."""
-        settings.set("DOWNLOAD_DELAY", self.config.download_delay, priority="addon")
+        if not self.config.store_is_off:
+            settings.set("SCHEDULER", FRONTIER_SCHEDULER, priority="addon")
         settings.set("USER_AGENT", self._user_agent(settings), priority="project")
         options = launch_options(
             self.config.chromium,
@@ -109,6 +118,11 @@ class CaliberAddon:
         """Whether a signal or the loss of the database ends the crawl."""
         return self.signal is not None or self.lost
 
+    @property
+    def durable(self) -> bool:
+        """Whether requests go through the frontier: there is a store, and its scheduler is set."""
+        return self.store is not None and self._crawler.settings["SCHEDULER"] == FRONTIER_SCHEDULER
+
     async def open_store(self) -> Store | None:
         """The store, opened at the first call; None when MONGODB_URI is ``off``.
 
@@ -116,14 +130,40 @@ class CaliberAddon:
         """
         config = self.config
         async with self._opening:
+            if self._opening_error is not None:
+                raise self._opening_error
             if self.store is None and not config.store_is_off:
-                self.store = await Store.open(
-                    config.mongodb_uri,
-                    config.mongodb_database,
-                    config.mongodb_data_dir,
-                    self.crawl_id,
-                )
+                try:
+                    self.store = await Store.open(
+                        config.mongodb_uri,
+                        config.mongodb_database,
+                        config.mongodb_data_dir,
+                        self.crawl_id,
+                        worker=self.worker.id,
+                        lease_time=timedelta(seconds=config.lease_seconds),
+                        attempts=config.attempts,
+                    )
+                    await self.set_clock(self.store)
+                except CaliberError as error:
+                    self._opening_error = error
+                    raise
         return self.store
+
+    async def set_clock(self, store: Store) -> None:
+        """Compare this machine's clock with the server's, by which leases are meant."""
+        self._ahead = await store.frontier.clock() - datetime.now(UTC)
+
+    def server_now(self) -> datetime:
+        """The present instant by the clock of the database, as far as it is known."""
+        return whole_milliseconds(datetime.now(UTC) + self._ahead)
+
+    def set_aside(self, urls: Sequence[str]) -> None:
+        """Count and log requests that had all their attempts, each of which ended a worker."""
+        for url in urls:
+            self.count(counters.FRONTIER_SET_ASIDE)
+            logger.error(
+                "%s is set aside: %s workers that had it died or lost it", url, self.config.attempts
+            )
 
     async def patiently(self, call: Callable[[], Awaitable[R]]) -> R:
         """What a call of the store gives, tried again while the database does not answer.
@@ -138,13 +178,14 @@ class CaliberAddon:
                 return await call()
             except StoreUnavailable as error:
                 if self.lost or loop.time() >= deadline:
-                    self._give_up(str(error))
+                    self.give_up(str(error))
                     raise
                 self.count(counters.STORE_RETRIES)
                 logger.warning("%s; trying again", error)
                 await asyncio.sleep(_RETRY_PAUSE)
 
-    def _give_up(self, message: str) -> None:
+    def give_up(self, message: str) -> None:
+        """Close the crawl as one that lost its database; `message` is the cause."""
         if self.lost:
             return
         self.lost = True

@@ -39,6 +39,10 @@ class Config:
     scroll_quiet: float
     browser_patience: float
     max_batches: int
+    lease_seconds: float
+    attempts: int
+    backoff_first: float
+    backoff_most: float
 
     @property
     def store_is_off(self) -> bool:
@@ -65,6 +69,10 @@ class Config:
             browser_patience=_seconds(settings, "BROWSER_PATIENCE_SECONDS", least=0.1),
             max_batches=_whole(settings, "LIST_MAX_BATCHES"),
             chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
+            lease_seconds=_seconds(settings, "FRONTIER_LEASE_SECONDS", least=1),
+            attempts=_whole(settings, "FRONTIER_ATTEMPTS"),
+            backoff_first=_seconds(settings, "BACKOFF_FIRST_SECONDS"),
+            backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
         )
 
 

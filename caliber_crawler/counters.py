@@ -45,6 +45,17 @@ MISSING = "missing"  # one counter for each field below it
 ARTICLES_READ = "articles/read"
 SIGHTINGS_ADDED = "sightings/added"
 SIGHTINGS_LOST = "sightings/lost"
+FRONTIER_ADDED = "frontier/added"
+FRONTIER_KNOWN = "frontier/known"
+FRONTIER_LEASED = "frontier/leased"
+FRONTIER_STORED = "frontier/stored"
+FRONTIER_RECLAIMED = "frontier/reclaimed"
+FRONTIER_OVERTAKEN = "frontier/overtaken"
+FRONTIER_FAILED = "frontier/failed"
+FRONTIER_SET_ASIDE = "frontier/set_aside"
+FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
+POLITENESS_PAUSES = "politeness/pauses"
+POLITENESS_LATE = "politeness/late"
 STORE_RETRIES = "store/retries"
 STORE_LOST = "store/lost"
 ITEM_ERRORS = "items/errors"
@@ -88,6 +99,17 @@ MEANING: dict[str, str] = {
     MISSING: "records without a field, by field",
     SIGHTINGS_ADDED: "later lists or addresses added to records stored before",
     SIGHTINGS_LOST: "later lists or addresses whose article was not stored",
+    FRONTIER_ADDED: "requests added to the frontier",
+    FRONTIER_KNOWN: "requests that the frontier of this crawl had already",
+    FRONTIER_LEASED: "requests that this worker took on lease",
+    FRONTIER_STORED: "articles not asked for again, because a killed worker had stored them",
+    FRONTIER_RECLAIMED: "requests taken back from workers that died or fell silent",
+    FRONTIER_OVERTAKEN: "requests that another worker got because this one was too slow",
+    FRONTIER_FAILED: "requests kept in the frontier as failed, with their error",
+    FRONTIER_SET_ASIDE: "requests given up because each worker that had them died",
+    FRONTIER_UNSERIALISABLE: "requests that could not be queued because they hold no plain data",
+    POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
+    POLITENESS_LATE: "turns given up because this worker came too late to them",
     STORE_RETRIES: "batches written again because the database did not answer",
     ITEM_ERRORS: "records lost to an error in a pipeline",
     STORE_LOST: "records that could not be written because the database was gone",

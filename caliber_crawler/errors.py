@@ -41,3 +41,7 @@ class StoreError(CaliberError):
 
 class StoreUnavailable(StoreError):
     """MongoDB cannot be reached or started. The message says what to install, start or set."""
+
+
+class Unserialisable(CaliberError):
+    """A request holds what cannot be queued; the message names its address and the part."""

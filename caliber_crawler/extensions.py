@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import platform
+import socket
+from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
+from scrapy.exceptions import CloseSpider
 
 from caliber_crawler import __version__, counters
-from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.errors import StoreError
 from caliber_crawler.pages.article import EXPECTED
-from caliber_crawler.verdict import DATABASE_LOST, Verdict, judge
+from caliber_crawler.verdict import (
+    DATABASE_LOST,
+    HEALTHY,
+    OTHER_CRAWL_RUNS,
+    PARTLY_FAILED,
+    WRONG_CRAWL,
+    Verdict,
+    judge,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,14 +34,17 @@ if TYPE_CHECKING:
     from scrapy import Request, Spider
     from scrapy.crawler import Crawler
 
+    from caliber_crawler.store import Store
+
 logger = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 5.0
+_LOCK_POLL_SECONDS = 1.0
 _PACKAGES = ("scrapy", "scrapy-playwright", "pymongo", "lxml", "parsel", "w3lib", "babel")
 
 
 class CrawlRecord:
-    """Keeps the crawl's document in `crawls`, and says at the end how it went.
+    """Keeps the crawl's document in `crawls` and its lock, and says at the end how it went.
 
     Without a store it only judges and logs. It is also the one who closes the store, because it
     hears of the end after all pipelines.
@@ -38,7 +53,9 @@ class CrawlRecord:
     def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
         self._crawler = crawler
         self._addon = addon
+        self._entered = False
         self._progress: asyncio.Task[None] | None = None
+        self._silence = timedelta(seconds=max(addon.config.lease_seconds, 3 * _PROGRESS_SECONDS))
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -53,14 +70,20 @@ class CrawlRecord:
         if store is None:
             return
         logger.info("Crawl %s, storing in %s", self._addon.crawl_id, store.where)
+        crawl = await store.crawls.find()
+        if crawl is not None:
+            await self._resume(store, spider, crawl)
+        if self._addon.config.overlap == "refuse":
+            await self._lock(store, spider.name)
         await store.crawls.start(
             self._addon.worker,
             spider=spider.name,
             arguments=getattr(spider, "given_arguments", {}),
             versions=_versions(),
-            at=now(),
+            at=self._addon.server_now(),
         )
-        self._progress = asyncio.create_task(self._keep_up_to_date())
+        self._entered = True
+        self._progress = asyncio.create_task(self._keep_up_to_date(spider.name))
 
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         if self._progress is not None:
@@ -68,7 +91,7 @@ class CrawlRecord:
         stats = self._crawler.stats.get_stats()
         verdict = judge(reason, stats, failure=self._addon.failure, signal=self._addon.signal)
         try:
-            verdict = await self._finish(reason, verdict)
+            verdict = await self._finish(spider, reason, verdict)
         finally:
             self._addon.verdict = verdict
             await self._addon.close_store()
@@ -77,31 +100,115 @@ class CrawlRecord:
     def item_error(self) -> None:
         self._addon.count(counters.ITEM_ERRORS)
 
-    async def _finish(self, reason: str, verdict: Verdict) -> Verdict:
-        """Close the crawl's document; a database that is gone by now is the verdict then."""
-        store = self._addon.store
-        if store is None:
-            return verdict
-        try:
-            await store.crawls.finish(
-                self._addon.worker,
-                self._counts(),
-                self._coverage(),
-                status=verdict.status,
-                reason=reason,
-                exit_code=verdict.code,
-                at=now(),
+    # --- the start
+
+    async def _resume(self, store: Store, spider: Spider, crawl: dict[str, Any]) -> None:
+        """Go on with a crawl that others began. Raises `CloseSpider` when that makes no sense."""
+        crawl_id = self._addon.crawl_id
+        if crawl["spider"] != spider.name:
+            self._addon.failure = (
+                f"crawl {crawl_id} is one of the spider {crawl['spider']}; give another CRAWL_ID"
             )
+            raise CloseSpider(WRONG_CRAWL)
+        if crawl["status"] == "finished" and not any((await store.frontier.open()).values()):
+            logger.info("Crawl %s was finished already; nothing is left to do", crawl_id)
+            raise CloseSpider("finished")
+        dead = [worker["id"] for worker in crawl["workers"] if _is_dead(worker)]
+        again, aside = await store.frontier.reclaim(self._addon.server_now(), dead)
+        self._addon.count(counters.FRONTIER_RECLAIMED, number=again)
+        self._addon.set_aside(aside)
+        logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
+
+    async def _lock(self, store: Store, spider: str) -> None:
+        """Take the spider's lock. Raises `CloseSpider` when another crawl holds and renews it."""
+        addon = self._addon
+        over: str | None = None
+        first = None
+        while True:
+            holder = await store.locks.take(spider, addon.server_now(), self._silence, over=over)
+            if holder is None:
+                return
+            crawl = await store.crawls.find(holder.crawl_id)
+            workers = [w for w in (crawl or {}).get("workers", []) if w["ended_at"] is None]
+            here = [worker for worker in workers if worker["host"] == addon.worker.host]
+            if workers and all(map(_is_dead, workers)):
+                logger.warning("Crawl %s was killed; its lock counts no more", holder.crawl_id)
+                over = holder.crawl_id
+                continue
+            alive = any(not _is_dead(worker) for worker in here)
+            if alive or (first is not None and first.until != holder.until) or addon.stopping:
+                addon.failure = (
+                    f"crawl {holder.crawl_id} of the spider {spider}; join it with CRAWL_ID, or "
+                    "set CRAWL_OVERLAP=allow to run both"
+                )
+                raise CloseSpider(OTHER_CRAWL_RUNS)
+            # Nobody here can tell whether it lives. It does if it renews its lock.
+            first = first or holder
+            await asyncio.sleep(_LOCK_POLL_SECONDS)
+
+    # --- the end
+
+    async def _finish(self, spider: Spider, reason: str, verdict: Verdict) -> Verdict:
+        """Leave the crawl, and close it as the last; a database that is gone is the verdict."""
+        store = self._addon.store
+        if store is None or not self._entered:
+            return verdict
+        at = self._addon.server_now()
+        try:
+            if reason == "finished":
+                verdict = await self._with_failures(store, verdict)
+            silent = at - self._silence
+            sums = await store.crawls.leave(
+                self._addon.worker, self._counts(), reason=reason, silent_since=silent, at=at
+            )
+            if sums is None:
+                return verdict
+            whole = self._of_the_crawl(reason, sums, verdict)
+            closed = await store.crawls.close(
+                sums,
+                _coverage(sums),
+                status=whole.status,
+                reason=reason,
+                exit_code=whole.code,
+                silent_since=silent,
+                at=at,
+            )
+            if not closed:
+                return verdict
+            if whole.status == "finished":
+                await store.frontier.clear()
+            await store.locks.give_back(spider.name)
         except StoreError as error:
             logger.error("%s", error)
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
+        return whole
+
+    def _of_the_crawl(self, reason: str, sums: dict[str, int], verdict: Verdict) -> Verdict:
+        """The verdict on the crawl as a whole, when several workers were at it."""
+        stats = {counters.stat(name): number for name, number in sums.items()}
+        own = self._crawler.stats.get_stats()
+        whole = judge(reason, own | stats, failure=self._addon.failure, signal=self._addon.signal)
+        return whole if whole.code or not verdict.code else verdict
+
+    async def _with_failures(self, store: Store, verdict: Verdict) -> Verdict:
+        """Name what failed in the whole crawl, whoever met it."""
+        failures = await store.frontier.failures()
+        for url, error in failures:
+            logger.error("Failed: %s (%s)", url, error)
+        if failures and verdict.code == HEALTHY:
+            named = ", ".join(url for url, _ in failures[:3])
+            return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
         return verdict
 
-    async def _keep_up_to_date(self) -> None:
+    async def _keep_up_to_date(self, spider: str) -> None:
         while (store := self._addon.store) is not None:
             await asyncio.sleep(_PROGRESS_SECONDS)
+            at = self._addon.server_now()
             try:
-                await store.crawls.progress(self._addon.worker, self._counts(), now())
+                await store.crawls.progress(self._addon.worker, self._counts(), at)
+                if self._addon.config.overlap == "refuse":
+                    await store.locks.take(spider, at, self._silence)
+                await self._addon.set_clock(store)
             except StoreError as error:  # the pipelines decide when this is too much
                 logger.warning("%s", error)
 
@@ -115,12 +222,6 @@ class CrawlRecord:
         }
         counts["requests"] = stats.get("downloader/request_count", 0)
         return dict(sorted(counts.items()))
-
-    def _coverage(self) -> dict[str, float]:
-        counts = self._counts()
-        read = counts.get(counters.ARTICLES_READ, 0)
-        missing = {name: counts.get(f"{counters.MISSING}/{name}", 0) for name in EXPECTED}
-        return {name: round(1 - n / read, 4) for name, n in missing.items()} if read else {}
 
 
 class RobotsDelay:
@@ -143,8 +244,30 @@ class RobotsDelay:
             return
         logger.info("robots.txt asks for %s seconds between requests", asked)
         self._addon.delay = float(asked)
-        for slot in self._crawler.engine.downloader.slots.values():
-            slot.delay = max(slot.delay, self._addon.delay)
+
+
+def _coverage(counts: dict[str, int]) -> dict[str, float]:
+    """The share of the articles read that had each field."""
+    read = counts.get(counters.ARTICLES_READ, 0)
+    missing = {name: counts.get(f"{counters.MISSING}/{name}", 0) for name in EXPECTED}
+    return {name: round(1 - n / read, 4) for name, n in missing.items()} if read else {}
+
+
+def _is_dead(worker: dict[str, Any]) -> bool:
+    """Whether a worker is known to be dead: it ran on this machine, and its process is gone.
+
+    Host names are those of containers where there are any, so that numbers of processes are meant
+    within one.
+    """
+    if worker["ended_at"] is not None or worker["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(worker["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _versions() -> dict[str, str]:

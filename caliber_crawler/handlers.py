@@ -56,6 +56,11 @@ async def _removed(folders: Collection[Path]) -> None:
         await asyncio.sleep(0.05)
 
 
+def _retry_after(response: Response) -> str | None:
+    value = response.headers.get("Retry-After")
+    return value.decode("latin-1") if value else None
+
+
 def _reason(error: str) -> str:
     """Why a start failed, in one line: Playwright's first, with the last that Chromium wrote."""
     said = re.findall(r"\[err\] (.*\S)", error)
@@ -82,18 +87,22 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
         if request.meta.get("playwright"):
             if request.meta.get("record_exchanges"):
                 request.meta["playwright_page_init_callback"] = _record
-            return await self._browser.download(request)
-        await self._addon.blocker.turn()
+            response = await self._browser.download(request)
+            await self._addon.turns.answered(response.status, _retry_after(response))
+            return response
+        await self._addon.turns.take()
         self._watch = self._watch or asyncio.ensure_future(self._cut_off())
         task = asyncio.ensure_future(super().download_request(request))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            return await task
+            response = await task
         except asyncio.CancelledError:
             if self._addon.signal is None:
                 raise
             raise IgnoreRequest("a signal ended the crawl while the page was on its way") from None
+        await self._addon.turns.answered(response.status, _retry_after(response))
+        return response
 
     async def close(self) -> None:
         if self._watch is not None:

@@ -1,27 +1,48 @@
-"""Requests: one fingerprint for all the addresses of one page."""
+"""Requests: one fingerprint for all the addresses of one page, and requests as plain data."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from scrapy.utils.request import fingerprint
+from scrapy import Request
+from scrapy.utils.request import fingerprint, request_from_dict
 
 from caliber_crawler.config import Config
+from caliber_crawler.errors import Unserialisable
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from scrapy import Request
+    from scrapy import Spider
     from scrapy.crawler import Crawler
 
     from caliber_crawler.site import Site
 
 
+PURPOSE = "purpose"
+"""The key in a request's meta for a text that tells it from other requests for the same address."""
+
+MERGE = "merge"
+"""The key in a request's meta for the names of those of its arguments (`cb_kwargs`) that are lists
+and grow when the same request is asked for again."""
+NEWEST = "newest"
+"""The key in a request's meta for an instant: among equal priorities the newest comes first."""
+SEQUEL = "sequel"
+"""The key in a request's meta for a step that only the page before it can ask for. It is made at
+once, while it is being added."""
+
+_LARGEST_INT = 2**63
+# What a request has unless told otherwise need not be kept.
+_DEFAULTS = {"method": "GET", "encoding": "utf-8"}
+
+
 class CanonicalFingerprinter:
     """Requests for one page of the site are equal however its address is written.
 
-    Pages of other hosts get Scrapy's own fingerprint.
+    A request that says its purpose in its meta is told by that alone. Pages of other hosts get
+    Scrapy's own fingerprint.
     """
 
     def __init__(self, site: Site) -> None:
@@ -41,5 +62,74 @@ class CanonicalFingerprinter:
             # `/en` → `/en/` or a cookie wall's redirect to itself have one canonical address, and
             # the page must be fetched all the same. REDIRECT_MAX_TIMES ends a loop.
             url = f"{redirects} {request.url}"
+        purpose = request.meta.get(PURPOSE)
+        if purpose and not redirects:
+            # The next step of a walk stays the same step when a list has moved on meanwhile.
+            return hashlib.sha1(purpose.encode(), usedforsecurity=False).digest()
         key = b"\x00".join((request.method.encode(), url.encode(), request.body))
         return hashlib.sha1(key, usedforsecurity=False).digest()
+
+
+def to_plain(request: Request, spider: Spider) -> dict[str, Any]:
+    """A request as plain data that every worker understands and MongoDB can hold.
+
+    Raises `Unserialisable`, which names the address and the part that is no plain data: a callback
+    that is no method of the spider, an open page of a browser, a selector.
+    """
+    # As `Request.to_dict`, which looks through all members of the spider for each callback.
+    said = {name: getattr(request, name) for name in request.attributes}
+    said["headers"] = {name.decode("latin-1"): v for name, v in request.headers.items()}
+    for name in ("callback", "errback"):
+        if said[name] is not None:
+            said[name] = _method(spider, said[name], request)
+    if type(request) is not Request:
+        said["_class"] = f"{type(request).__module__}.{type(request).__qualname__}"
+    kept = {name: v for name, v in said.items() if v and v != _DEFAULTS.get(name)}
+    wrong = _not_plain(kept, "")
+    if wrong is not None:
+        raise Unserialisable(f"{request.url} cannot be queued: {wrong}")
+    return kept
+
+
+def _method(spider: Spider, function: Any, request: Request) -> str:
+    """The name by which every worker's spider has a callback."""
+    name = getattr(function, "__name__", "")
+    own = getattr(spider, name, None) if name else None
+    if own is None or getattr(own, "__func__", own) is not getattr(function, "__func__", None):
+        raise Unserialisable(
+            f"{request.url} cannot be queued: {function!r} is no method of the spider {spider.name}"
+        )
+    return name
+
+
+def from_plain(said: dict[str, Any], spider: Spider) -> Request:
+    """The inverse of `to_plain`. Raises `Unserialisable` when the spider lacks the callback."""
+    try:
+        return request_from_dict(said, spider=spider)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Unserialisable(f"{said.get('url')} cannot be made: {error}") from error
+
+
+def _not_plain(value: object, where: str) -> str | None:
+    """What in a value is no plain data and where; None when all of it is."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str) or "\0" in name:
+                return f"{where or 'it'} has the key {name!r}, which is no text that MongoDB takes"
+            wrong = _not_plain(inner, f"{where}.{name}" if where else name)
+            if wrong:
+                return wrong
+        return None
+    if isinstance(value, list | tuple):
+        return next(filter(None, (_not_plain(inner, where) for inner in value)), None)
+    if isinstance(value, bool | float | bytes | datetime | None):
+        return None
+    if isinstance(value, int):
+        return None if -_LARGEST_INT <= value < _LARGEST_INT else f"{where} is too large a number"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"{where} is no text that can be encoded"
+        return None
+    return f"{where} is a {type(value).__name__}, not plain data"

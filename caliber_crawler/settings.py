@@ -27,6 +27,10 @@ MONGODB_RETRY_SECONDS = _from_environment("MONGODB_RETRY_SECONDS", "60")
 CRAWL_ID = _from_environment("CRAWL_ID", "")
 CLUSTER_DOWNLOAD_DELAY = _from_environment("CLUSTER_DOWNLOAD_DELAY", "1.0")
 CRAWL_OVERLAP = _from_environment("CRAWL_OVERLAP", "refuse")
+FRONTIER_LEASE_SECONDS = _from_environment("FRONTIER_LEASE_SECONDS", "30")
+FRONTIER_ATTEMPTS = _from_environment("FRONTIER_ATTEMPTS", "3")
+BACKOFF_FIRST_SECONDS = _from_environment("BACKOFF_FIRST_SECONDS", "2")
+BACKOFF_MOST_SECONDS = _from_environment("BACKOFF_MOST_SECONDS", "300")
 SCROLL_QUIET_SECONDS = _from_environment("SCROLL_QUIET_SECONDS", "5")
 BROWSER_PATIENCE_SECONDS = _from_environment("BROWSER_PATIENCE_SECONDS", "30")
 LIST_MAX_BATCHES = _from_environment("LIST_MAX_BATCHES", "10000")
@@ -51,6 +55,7 @@ ITEM_PIPELINES = {
     "caliber_crawler.pipelines.MongoPipeline": 300,
     "caliber_crawler.pipelines.DuplicatesPipeline": 400,
 }
+DOWNLOADER_MIDDLEWARES = {"caliber_crawler.middlewares.OutcomeMiddleware": 10}
 REQUEST_FINGERPRINTER_CLASS = "caliber_crawler.requests.CanonicalFingerprinter"
 LOG_FORMATTER = "caliber_crawler.logs.ShortLogFormatter"
 SPIDER_CONTRACTS = {
@@ -62,11 +67,12 @@ SPIDER_CONTRACTS = {
 # CRAWLER_CONTACT completes it (add-on): who runs this and where to complain.
 USER_AGENT = f"caliber-crawler/{__version__}"
 ROBOTSTXT_OBEY = True
-# DOWNLOAD_DELAY follows CLUSTER_DOWNLOAD_DELAY (add-on); a random factor would undercut it.
-DOWNLOAD_DELAY_JITTER = 0
+# CLUSTER_DOWNLOAD_DELAY rules: requests wait for their turn among those of all workers.
+DOWNLOAD_DELAY = 0
 # Scrapy starts this many tasks for every response, and our pages yield one item each.
 CONCURRENT_ITEMS = 4
-CONCURRENT_REQUESTS = 8
+# Eight at a time are asked for; as many more may be on their way to the store.
+CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_TIMEOUT = 60
 DOWNLOAD_MAXSIZE = 32 * 1024 * 1024

@@ -13,11 +13,14 @@ WRONG_USAGE = 2
 LOOKS_WRONG = 3
 PARTLY_FAILED = 4
 DATABASE_LOST = 5
+OTHER_CRAWL = 6
 
 # Reasons that components close the spider with.
 STORE_UNAVAILABLE = "store_unavailable"
 STORE_LOST = "database_lost"
 UNKNOWN_SECTION = "unknown_section"
+OTHER_CRAWL_RUNS = "other_crawl_runs"
+WRONG_CRAWL = "wrong_crawl"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Verdict:
         if self.code > 128:
             return "stopped"
         return (
-            "failed" if self.code in (COULD_NOT_START, WRONG_USAGE, DATABASE_LOST) else "finished"
+            "failed"
+            if self.code in (COULD_NOT_START, WRONG_USAGE, DATABASE_LOST, OTHER_CRAWL)
+            else "finished"
         )
 
 
@@ -55,7 +60,9 @@ def judge(
         return Verdict(COULD_NOT_START, f"could not start: {failure or reason}")
     if reason == STORE_LOST:
         return Verdict(DATABASE_LOST, f"database lost: {failure or reason}")
-    if reason == UNKNOWN_SECTION:
+    if reason == OTHER_CRAWL_RUNS:
+        return Verdict(OTHER_CRAWL, f"another crawl is running: {failure or reason}")
+    if reason in (UNKNOWN_SECTION, WRONG_CRAWL):
         return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
     troubles = _troubles(stats)
     if reason != "finished":
@@ -87,6 +94,8 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
     )
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
+        "requests set aside": _count(stats, counters.FRONTIER_SET_ASIDE),
+        "requests not plain": _count(stats, counters.FRONTIER_UNSERIALISABLE),
         "pages rejected": rejected,
         "records lost": _count(stats, counters.STORE_LOST),
         "sections unknown": _count(stats, counters.LISTS_UNKNOWN),

@@ -41,15 +41,19 @@ async def finish(
     reason: str = "finished",
     exit_code: int = 0,
 ) -> None:
-    await store.finish(
-        worker,
-        counts,
-        {"title": 1.0, "views": 0.5},
-        status=status,
-        reason=reason,
-        exit_code=exit_code,
-        at=START + minute * MINUTE,
-    )
+    at = START + minute * MINUTE
+    silent = at - 30 * MINUTE
+    sums = await store.leave(worker, counts, reason=reason, silent_since=silent, at=at)
+    if sums is not None:
+        await store.close(
+            sums,
+            {"title": 1.0, "views": 0.5},
+            status=status,
+            reason=reason,
+            exit_code=exit_code,
+            silent_since=silent,
+            at=at,
+        )
 
 
 def document(database: Documents) -> dict[str, Any]:
@@ -65,8 +69,8 @@ def store(async_database: AsyncDocuments) -> CrawlStore:
 async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
     await start(store, ANN)
     entry: dict[str, Any] = {
-        "id": "host:1:aa", "host": "host", "pid": 1, "started_at": START, "ended_at": None,
-        "reason": None, "counts": {},
+        "id": "host:1:aa", "host": "host", "pid": 1, "started_at": START, "seen_at": START,
+        "ended_at": None, "reason": None, "counts": {},
     }  # fmt: skip
     crawl: dict[str, Any] = {
         "_id": "crawl-1", "spider": "sections", "arguments": {"language": "en,ru"},
@@ -77,13 +81,14 @@ async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
     assert document(database) == crawl
 
     await store.progress(ANN, {"articles/new": 3}, START + MINUTE)
-    entry["counts"] = {"articles/new": 3}
+    entry |= {"counts": {"articles/new": 3}, "seen_at": START + MINUTE}
     crawl["updated_at"] = START + MINUTE
     assert document(database) == crawl
 
     counts = {"articles/new": 7, "rejected/http_404": 1}
     await finish(store, ANN, counts, 2, status="failed", reason="database_lost", exit_code=5)
-    entry |= {"counts": counts, "ended_at": START + 2 * MINUTE, "reason": "database_lost"}
+    ended = START + 2 * MINUTE
+    entry |= {"counts": counts, "ended_at": ended, "seen_at": ended, "reason": "database_lost"}
     crawl |= {
         "status": "failed", "reason": "database_lost", "exit_code": 5, "counts": counts,
         "updated_at": START + 2 * MINUTE, "finished_at": START + 2 * MINUTE,
@@ -120,15 +125,14 @@ async def test_entering_twice_makes_one_worker(store: CrawlStore, database: Docu
 async def test_first_to_finish_leaves_the_other_one_running(
     store: CrawlStore, database: Documents
 ) -> None:
-    """The crawl then says how the first one ended, until the second one does."""
+    """The crawl runs until the last of its workers leaves, who closes it with the sums."""
     await start(store, ANN)
     await start(store, BOB)
     await store.progress(BOB, {"articles/new": 2}, START)
     await finish(store, ANN, {"articles/new": 10, "requests": 20}, 1, exit_code=4)
     crawl = document(database)
-    assert crawl["status"] == "finished"
-    assert crawl["exit_code"] == 4
-    assert crawl["counts"] == {"articles/new": 12, "requests": 20}
+    assert crawl["status"] == "running"
+    assert crawl["exit_code"] is crawl["finished_at"] is None
     assert [w["ended_at"] for w in crawl["workers"]] == [START + MINUTE, None]
 
     await store.progress(BOB, {"articles/new": 3}, START + 2 * MINUTE)
@@ -173,6 +177,31 @@ async def test_crawls_are_apart(async_database: AsyncDocuments, database: Docume
         "one": "finished",
         "two": "running",
     }
+
+
+async def test_a_worker_that_fell_silent_is_lost(store: CrawlStore, database: Documents) -> None:
+    await start(store, ANN)
+    await start(store, BOB)
+    await store.progress(ANN, {"articles/new": 3}, START + MINUTE)
+    await finish(store, BOB, {"articles/new": 5}, 40)
+    crawl = document(database)
+    assert crawl["status"] == "finished"
+    assert crawl["counts"] == {"articles/new": 8}
+    assert [worker["reason"] for worker in crawl["workers"]] == ["lost", "finished"]
+
+
+async def test_whoever_joins_at_the_last_moment_closes_the_crawl(
+    store: CrawlStore, database: Documents
+) -> None:
+    await start(store, ANN)
+    sums = await store.leave(ANN, {"a": 1}, reason="finished", silent_since=START, at=START)
+    assert sums == {"a": 1}
+    await start(store, BOB)
+    late = {"status": "finished", "reason": "finished", "exit_code": 0}
+    assert not await store.close(sums, {}, **late, silent_since=START, at=START)
+    assert document(database)["status"] == "running"
+    await finish(store, BOB, {"a": 2})
+    assert document(database)["counts"] == {"a": 3}
 
 
 async def test_many_workers_at_once(async_database: AsyncDocuments, database: Documents) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,24 +19,27 @@ class Blocker:
     """Decides on each request of a page: True means that it is blocked.
 
     Only `host` (with any subdomain) is asked, so adverts and trackers are not. Requests that count
-    for politeness wait until `delay()` seconds after the one before; `blocked` is called with the
-    kind of each request that is turned away.
+    for politeness wait for `turn()`; `blocked` is called with the kind of each request that is
+    turned away.
     """
 
     def __init__(
-        self, host: str, delay: Callable[[], float], blocked: Callable[[str], object]
+        self, host: str, turn: Callable[[], Awaitable[None]], blocked: Callable[[str], object]
     ) -> None:
         self._host = host.removeprefix("www.")
-        self._delay = delay
+        self._turn = turn
         self._blocked = blocked
-        self._free_at = 0.0
 
     async def __call__(self, request: Request) -> bool:
         if request.resource_type in _HEAVY or not self._is_ours(request.url):
             self._blocked(request.resource_type)
             return True
         if request.resource_type in _COUNTED:
-            await self.turn()
+            try:
+                await self._turn()
+            except Exception:  # the crawl ends; nobody is there to hear of it
+                self._blocked(request.resource_type)
+                return True
         return False
 
     def _is_ours(self, url: str) -> bool:
@@ -46,14 +48,3 @@ class Blocker:
             return True
         host = parts.hostname or ""
         return host == self._host or host.endswith(f".{self._host}")
-
-    async def turn(self) -> None:
-        """Wait for a place in the row of requests, `delay` seconds apart.
-
-        Requests that no browser makes take their turns here too.
-        """
-        loop = asyncio.get_running_loop()
-        start = max(loop.time(), self._free_at)
-        self._free_at = start + self._delay()
-        if start > loop.time():
-            await asyncio.sleep(start - loop.time())

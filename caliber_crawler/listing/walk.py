@@ -34,7 +34,9 @@ class Walk:
     ended: End | None = None
     _seen: set[str] = field(default_factory=set)
     _round: set[str] = field(default_factory=set)
+    rounds: int = 0
     _without_new: int = 0
+    _found: bool = False
 
     def take(
         self,
@@ -69,12 +71,26 @@ class Walk:
     def restart(self) -> None:
         """The list is walked from its top once more: what comes again is no sign of its end."""
         self.batches = self._without_new = 0
+        self.rounds += 1
         self._round.clear()
+
+    @property
+    def position(self) -> list[int]:
+        """How far the walk is, as numbers that never come again."""
+        return [self.rounds, self.batches, self.taken, self._without_new]
+
+    def go_on_from(self, position: Sequence[int], *, found: bool) -> None:
+        """Take up a walk that another worker began.
+
+        What that one saw is not known here: what comes once more counts as new once more.
+        """
+        self.rounds, self.batches, self.taken, self._without_new = position
+        self._found = found
 
     @property
     def found_any(self) -> bool:
         """Whether the list had any card at all."""
-        return bool(self._seen)
+        return self._found or bool(self._seen)
 
     def nothing_more(self) -> None:
         """The list itself says that nothing follows."""

@@ -15,10 +15,12 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Card, Reject, SectionRef
+from caliber_crawler.requests import MERGE, NEWEST
 from caliber_crawler.responses import Fetch, article_of, count_notes, reject_of
 from caliber_crawler.spiders.arguments import Arguments
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -67,15 +69,19 @@ class CaliberSpider(scrapy.Spider):
         *,
         sections: Sequence[SectionRef] = (),
         addresses: Sequence[str] = (),
-        priority: int = ARTICLE_PRIORITY,
+        newest: datetime | None = None,
     ) -> Request:
-        """A request for one article; `sections` named it, `addresses` are other forms of `url`."""
+        """A request for one article; `sections` named it, `addresses` are other forms of `url`.
+
+        `newest` is when it was published as far as known: the newest are asked for first.
+        """
         return Request(
             url,
             callback=self.parse_article,
             errback=self.failed,
-            priority=priority,
+            priority=ARTICLE_PRIORITY,
             cb_kwargs={"sections": list(sections), "addresses": list(addresses)},
+            meta={MERGE: ["sections", "addresses"], NEWEST: newest},
         )
 
     def parse_article(
@@ -126,6 +132,11 @@ class CaliberSpider(scrapy.Spider):
         )
 
     # --- shorthands
+
+    @property
+    def durable(self) -> bool:
+        """Whether requests go through the frontier, where other workers may take them up."""
+        return CaliberAddon.of(self.crawler).durable
 
     def count(self, name: str, detail: str = "", number: int = 1) -> None:
         """Add to a counter of `counters`."""

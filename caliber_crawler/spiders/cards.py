@@ -18,6 +18,7 @@ from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
 from caliber_crawler.listing.rule import ListRule, Step
 from caliber_crawler.listing.walk import Walk
+from caliber_crawler.requests import PURPOSE, SEQUEL
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
@@ -37,7 +38,8 @@ _REMEMBERED_AT_ONCE = 200
 class ListTask:
     """One list of this crawl. `key` is its address without origin; `language` its edition.
 
-    `empty` is the reject for the case that the list turns out to have no card at all.
+    `first` are the articles of its first page, `empty` is the reject for the case that the list
+    turns out to have no card at all. With `named_next` its pages name the next one themselves.
     """
 
     key: str
@@ -48,8 +50,50 @@ class ListTask:
     first: Collection[str] = ()
     empty: Reject | None = None
     rule: ListRule | None = None
+    named_next: bool = False
     relearned: bool = False
     attempts: int = 0
+
+    @property
+    def position(self) -> list[int]:
+        """How far it is; the same again only when a worker does again what another one did."""
+        return [*self.walk.position, self.relearned, self.attempts]
+
+    def to_document(self, *, with_first: bool = True) -> dict[str, Any]:
+        """What another worker needs to go on, as plain data."""
+        return {
+            "key": self.key,
+            "url": self.url,
+            "section": self.section,
+            "language": self.language,
+            "position": self.position,
+            "found": self.walk.found_any,
+            "first": sorted(self.first) if with_first else [],
+            "empty": vars(self.empty) if self.empty else None,
+            "named_next": self.named_next,
+        }
+
+    def purpose(self, what: str) -> str:
+        """What tells a request of this walk from all others, also when it is made once more."""
+        return f"{what} {self.key} {'.'.join(map(str, map(int, self.position)))}"
+
+    @classmethod
+    def from_document(cls, said: dict[str, Any], walk: Walk) -> ListTask:
+        """The inverse of `to_document`, with a fresh walk."""
+        *position, relearned, attempts = said["position"]
+        walk.go_on_from(position, found=said["found"])
+        return cls(
+            key=said["key"],
+            url=said["url"],
+            section=said["section"],
+            language=said["language"],
+            walk=walk,
+            first=frozenset(said["first"]),
+            empty=Reject(**said["empty"]) if said["empty"] else None,
+            named_next=said["named_next"],
+            relearned=bool(relearned),
+            attempts=attempts,
+        )
 
 
 class CardSpider(CaliberSpider):
@@ -76,7 +120,7 @@ class CardSpider(CaliberSpider):
         self._unremembered: list[Card] = []
 
     async def parse_batch(
-        self, response: Response, key: str, state: dict[str, Any]
+        self, response: Response, task: dict[str, Any], state: dict[str, Any]
     ) -> AsyncIterator[Any]:
         """One answer of a list that is walked by its rule; `lists` has it."""
         raise NotImplementedError
@@ -104,6 +148,9 @@ class CardSpider(CaliberSpider):
                 continue
             if self.articles.knows(card.url):
                 self.count(counters.CARDS_REPEATED)
+            if self.durable:  # the frontier collects what lists say of an article
+                found.append(self._asked_for(card, task.section))
+                continue
             sighting = self.articles.note(card, task.section)
             found += [sighting] if sighting else []
         if len(self.articles) > _HELD_ARTICLES:
@@ -138,6 +185,14 @@ class CardSpider(CaliberSpider):
         cards, self._unremembered = self._unremembered, []
         await self.known_cards(cards)
 
+    def _asked_for(self, card: Card, section: SectionRef | None) -> Request:
+        """The request for the article of one card."""
+        self.articles.take(card.url)
+        said = self.articles.sighting(card, section)
+        return self.article_request(
+            card.url, sections=said.sections, addresses=said.aliases, newest=card.published_at
+        )
+
     def _article_requests(self) -> Iterator[Request]:
         for named in self.articles.to_ask():
             yield self.article_request(named.card.url)
@@ -161,21 +216,33 @@ class CardSpider(CaliberSpider):
             callback=self.parse_batch,
             errback=self.batch_failed,
             priority=LIST_PRIORITY,
-            dont_filter=True,  # two batches may differ in their bodies only
-            cb_kwargs={"key": task.key, "state": step.state.to_document()},
+            cb_kwargs={
+                "task": task.to_document(with_first=step.state.index == 0),
+                "state": step.state.to_document(),
+            },
+            meta={PURPOSE: task.purpose("batch"), SEQUEL: True},
         )
 
+    def _task_of(self, said: dict[str, Any]) -> ListTask:
+        """The task that a request carries: this worker's, unless another one was at it since."""
+        task = self.tasks.get(said["key"])
+        if task is None or (self.durable and task.position != said["position"]):
+            task = self.tasks[said["key"]] = ListTask.from_document(said, self._walk())
+        return task
+
     def _task(self, key: str, url: str, section: SectionRef | None, language: str) -> ListTask:
+        return ListTask(key, url, section, language, self._walk())
+
+    def _walk(self) -> Walk:
         arguments, zone = self.arguments, self.config.site.zone
         day = arguments.since
         since = datetime.combine(day, clock_time(), zone) if day else None
-        walk = Walk(
+        return Walk(
             limit=arguments.limit,
             since=since.astimezone(UTC) if since else None,
             ceiling=self.config.max_batches,
             stop_at_known=arguments.mode == "update",
         )
-        return ListTask(key, url, section, language, walk)
 
     def _key(self, url: str) -> str:
         site = self.config.site

@@ -65,7 +65,9 @@ class FeedSpider(CaliberSpider):
             elif not self.arguments.admits(card.published_at, self.config):
                 self.count(counters.CARDS_OUT_OF_RANGE)
             else:
-                yield self.article_request(card.url, addresses=[card.href])
+                yield self.article_request(
+                    card.url, addresses=[card.href], newest=card.published_at
+                )
 
     def feed_failed(self, failure: Failure) -> Iterator[Reject]:
         """Errback of the feed itself: without it there is nothing to do."""

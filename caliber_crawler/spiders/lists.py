@@ -13,7 +13,7 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Reject, SectionRef
 from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
-from caliber_crawler.pages.section import parse_list
+from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
@@ -45,17 +45,24 @@ class ListWalkingSpider(ScrollingSpider):
                 callback=self.parse_section,
                 errback=self.section_failed,
                 priority=LIST_PRIORITY,
-                cb_kwargs={"key": key},
+                cb_kwargs={"task": self.tasks[key].to_document()},
                 meta=meta,
             )
 
-    async def parse_section(self, response: Response, key: str | None = None) -> AsyncIterator[Any]:
+    async def parse_section(
+        self, response: Response, task: dict[str, Any] | None = None
+    ) -> AsyncIterator[Any]:
         """Note the articles on a list's first page; go on as far as the arguments say."""
         page = parse_list(page_of(response), self.config.site)
-        if key is None:  # a page given by hand, for debugging
+        if task is None:  # a page given by hand, for debugging
             key = self._key(response.url)
-            self.tasks[key] = self._task(key, response.url, None, page.language or "")
-        task = self.tasks[key]
+            task = self._task(key, response.url, None, page.language or "").to_document()
+        async for found in self._read_first(self._task_of(task), page, response):
+            yield found
+
+    async def _read_first(
+        self, task: ListTask, page: ListPage, response: Response
+    ) -> AsyncIterator[Any]:
         self.count(counters.LISTS_READ)
         self.count(counters.CARDS_BROKEN, number=page.broken_cards)
         self.count(counters.TIMES_UNKNOWN, number=page.unknown_times)
@@ -92,14 +99,20 @@ class ListWalkingSpider(ScrollingSpider):
     # --- on by a rule, over HTTP
 
     async def parse_batch(
-        self, response: Response, key: str, state: dict[str, Any]
+        self, response: Response, task: dict[str, Any], state: dict[str, Any]
     ) -> AsyncIterator[Any]:
         """One answer of a list that is walked by its rule."""
-        task = self.tasks[key]
-        rule = task.rule
+        async for found in self._read_batch(self._task_of(task), response, State(**state)):
+            yield found
+
+    async def _read_batch(
+        self, task: ListTask, response: Response, reached: State
+    ) -> AsyncIterator[Any]:
+        rule = task.rule = task.rule or await self._known_rule(task)
         if rule is None:
+            for request in await self._disappointed(task, "nobody knows it any more"):
+                yield request
             return
-        reached = State(**state)
         site, values = self.config.site, rule.needs_values
         reading = read_answer(answer_of(response), rule.format, task.url, site, values=values)
         again = reading is not None and reached.index == 0 and bool(reading.cards)
@@ -131,7 +144,7 @@ class ListWalkingSpider(ScrollingSpider):
     async def batch_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a batch: after good ones, "not found" is how some lists end."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        task = self.tasks[request.cb_kwargs["key"]]
+        task = self._task_of(request.cb_kwargs["task"])
         error = failure.value
         if not isinstance(error, HttpError):
             self._given_up()
@@ -152,7 +165,7 @@ class ListWalkingSpider(ScrollingSpider):
             return self._open_browser(task)
         task.rule = await self._known_rule(task)
         if task.rule is None and reading.values.get("link@next"):
-            task.rule = _NAMED_NEXT
+            task.rule, task.named_next = _NAMED_NEXT, True
         if task.rule is not None:
             base = self.config.site.base
             step = first_request(task.rule, reading, url, base, _now_ms())
@@ -173,7 +186,7 @@ class ListWalkingSpider(ScrollingSpider):
         """A rule that does not hold any more: learn it again once, else say so."""
         self.count(counters.RULES_BROKEN)
         self.logger.warning("%s: the rule of this list does not hold: %s", task.url, why)
-        task.rule = None
+        task.rule, task.named_next = None, False
         self._rules.pop(task.key, None)
         addon = CaliberAddon.of(self.crawler)
         store = addon.store
@@ -186,6 +199,8 @@ class ListWalkingSpider(ScrollingSpider):
         return [self._list_reject(task, "list_rule_broken", why)]
 
     async def _known_rule(self, task: ListTask) -> ListRule | None:
+        if task.named_next:
+            return _NAMED_NEXT
         if task.key not in self._rules:
             addon = CaliberAddon.of(self.crawler)
             store = addon.store

@@ -18,6 +18,7 @@ from caliber_crawler.listing.answers import Reading, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
+from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
@@ -56,9 +57,9 @@ class ScrollingSpider(CardSpider):
         """The request for a list in a browser, now or when a page of the browser is free.
 
         Requests that wait for a page would fill the downloader, and what the open pages need of it
-        would never come.
+        would never come. With a frontier they wait there.
         """
-        if self._browsing >= self._most_pages:
+        if not self.durable and self._browsing >= self._most_pages:
             self._waiting.append(task)
             return []
         self._browsing += 1
@@ -77,9 +78,9 @@ class ScrollingSpider(CardSpider):
             callback=self.parse_scrolled,
             errback=self.browser_failed,
             priority=LIST_PRIORITY,
-            dont_filter=True,
-            cb_kwargs={"key": task.key},
+            cb_kwargs={"task": task.to_document()},
             meta={
+                PURPOSE: task.purpose("browser"),
                 "playwright": True,
                 "playwright_include_page": True,
                 # Adverts and pictures may load for ever; the list's script runs before that.
@@ -89,11 +90,11 @@ class ScrollingSpider(CardSpider):
             },
         )
 
-    async def parse_scrolled(self, response: Response, key: str) -> AsyncIterator[Any]:
+    async def parse_scrolled(self, response: Response, task: dict[str, Any]) -> AsyncIterator[Any]:
         """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
         from caliber_crawler.browser.scroll import BrowserError, Scroller
 
-        task = self.tasks[key]
+        browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
         try:
             if "playwright_suggested_filename" in response.meta:
@@ -105,12 +106,14 @@ class ScrollingSpider(CardSpider):
                 # The list's own requests may have to wait for their turn.
                 patience=self.config.browser_patience + 2 * CaliberAddon.of(self.crawler).delay,
             )
-            async for found in self._scroll(task, scroller):
+            async for found in self._scroll(browsed, scroller):
                 yield found
         except (BrowserError, TimeoutError) as error:
-            for found in self._browser_trouble(task, str(error)):
+            for found in self._browser_trouble(browsed, str(error)):
                 yield found
         finally:
+            if self._stopping and response.request is not None:
+                CaliberAddon.of(self.crawler).outcomes.unfinished(response.request)
             await _close(page)
             self._browser_closed()
 
@@ -197,7 +200,7 @@ class ScrollingSpider(CardSpider):
         page = request.meta.get("playwright_page")
         if page is not None:
             await _close(page)
-        task = self.tasks[request.cb_kwargs["key"]]
+        task = self._task_of(request.cb_kwargs["task"])
         error, attempts = failure.value, _BROWSER_ATTEMPTS
         why = str(error) or type(error).__name__
         if isinstance(error, HttpError):  # the site's trouble, not the browser's: as over HTTP

@@ -14,6 +14,7 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.items import Article, Reject, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
+from caliber_crawler.requests import PURPOSE
 from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
@@ -57,7 +58,7 @@ class SectionsSpider(ListWalkingSpider):
                 callback=self.parse_switch,
                 errback=self.failed,
                 priority=LIST_PRIORITY,
-                dont_filter=True,  # the English edition may be wanted as well
+                meta={PURPOSE: "switch"},  # the English edition may be wanted as well
                 cb_kwargs={"languages": others},
             )
 
@@ -88,7 +89,7 @@ class SectionsSpider(ListWalkingSpider):
         wanted = self.arguments.section
         if not wanted:
             yield from self.follow(page, language)
-            if not self.tasks:
+            if not _of_edition(page, language):
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = "the page names no section of its edition"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
@@ -125,7 +126,7 @@ class SectionsSpider(ListWalkingSpider):
         if not isinstance(error, HttpError) or error.response.status not in (404, 410):
             yield from self.failed(failure)
             return
-        section = self.tasks[request.cb_kwargs["key"]].section
+        section = self._task_of(request.cb_kwargs["task"]).section
         self.count(counters.LISTS_UNKNOWN)
         self._unknown.append((section and section["slug"]) or request.url)
         names = ", ".join(request.meta.get("known_sections", ())) or "none"
@@ -172,7 +173,8 @@ class SectionsSpider(ListWalkingSpider):
         else:
             yield Request(
                 site.home(language), callback=self.parse_home, errback=self.failed,
-                priority=LIST_PRIORITY, dont_filter=True, cb_kwargs={"language": language},
+                priority=LIST_PRIORITY, cb_kwargs={"language": language},
+                meta={PURPOSE: f"home {language}"},
             )  # fmt: skip
 
     def _read(self, response: Response) -> ListPage:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,19 @@ from caliber_crawler.store.batch import Batcher
 from caliber_crawler.store.cards import CardStore
 from caliber_crawler.store.client import connect, driver_errors, redact
 from caliber_crawler.store.crawls import CrawlStore, Worker
+from caliber_crawler.store.frontier import FrontierStore
 from caliber_crawler.store.indexes import ensure_indexes
+from caliber_crawler.store.limiter import LimiterStore
+from caliber_crawler.store.locks import LockStore
 from caliber_crawler.store.rejects import RejectStore
 from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pymongo import AsyncMongoClient
+    from pymongo.asynchronous.database import AsyncDatabase
 
 __all__ = ["ArticleStore", "Batcher", "CrawlStore", "RejectStore", "Saved", "Store", "Worker"]
 
@@ -39,6 +46,7 @@ class Store:
         crawl_id: str,
         where: str,
         server: EmbeddedServer | None,
+        frontier: Callable[[AsyncDatabase[dict[str, Any]]], FrontierStore],
     ) -> None:
         self._client = client
         self._server = server
@@ -49,9 +57,22 @@ class Store:
         self.rejects = RejectStore(self.database, crawl_id)
         self.rules = RuleStore(self.database, crawl_id)
         self.cards = CardStore(self.database)
+        self.frontier = frontier(self.database)
+        self.limiter = LimiterStore(self.database)
+        self.locks = LockStore(self.database, crawl_id)
 
     @classmethod
-    async def open(cls, uri: str, database: str, data_dir: Path, crawl_id: str) -> Store:
+    async def open(
+        cls,
+        uri: str,
+        database: str,
+        data_dir: Path,
+        crawl_id: str,
+        *,
+        worker: str = "",
+        lease_time: timedelta = timedelta(seconds=30),
+        attempts: int = 3,
+    ) -> Store:
         """Connect, starting or joining the embedded server when `uri` is empty; make the indexes.
 
         Raises `ConfigError` for an impossible URI, `StoreUnavailable` when there is no database to
@@ -65,7 +86,16 @@ class Store:
                 uri = await asyncio.to_thread(server.acquire)
             client = await connect(uri)
             with driver_errors(f"opening the database {database!r}"):
-                store = cls(client, database, crawl_id, _where(uri, database), server)
+                store = cls(
+                    client,
+                    database,
+                    crawl_id,
+                    _where(uri, database),
+                    server,
+                    lambda opened: FrontierStore(
+                        opened, crawl_id, worker, lease_time=lease_time, attempts=attempts
+                    ),
+                )
             await ensure_indexes(store.database)
         except BaseException:
             # A thread that is still acquiring for a task cancelled meanwhile gives up at this, too.

@@ -187,6 +187,14 @@ class ArticleStore:
             for record in records:
                 record.duplicate_of = originals.get(record.id)
 
+    async def stored_in(self, crawl_id: str, addresses: Sequence[str]) -> set[str]:
+        """Those of some addresses whose articles a crawl has stored."""
+        which = {"$or": [{"url": {"$in": addresses}}, {"aliases": {"$in": addresses}}]}
+        with driver_errors("looking for articles"):
+            found = self._articles.find({**which, "crawl.id": crawl_id}, {"url": 1, "aliases": 1})
+            stored = {a async for d in found for a in (d["url"], *d["aliases"])}
+        return stored.intersection(addresses)
+
     async def sight(self, sightings: Sequence[Sighting]) -> list[bool]:
         """Add sections and aliases to stored articles; tells for each whether it is stored there.
 

@@ -37,7 +37,7 @@ class Batcher(Generic[T, R]):
         write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         *,
         size: int = 100,
-        linger: float = 0.05,
+        linger: float = 0.02,
         capacity: int = 1000,
     ) -> None:
         self._write = write

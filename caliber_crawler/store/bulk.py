@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.store.client import UNAVAILABLE_CODES
 
-Operation = InsertOne[Any] | UpdateOne
+Operation = InsertOne[Any] | UpdateOne | UpdateMany
 
 _DUPLICATE_KEY = 11000
 

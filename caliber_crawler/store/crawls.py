@@ -4,13 +4,14 @@
      status: running | finished | stopped | failed, reason, exit_code,
      started_at, updated_at, finished_at, counts: {counter: number},
      coverage: {field: share of the articles that had it, 0 to 1},
-     workers: [{id, host, pid, started_at, ended_at, reason, counts}], versions: {package: text}}
+     workers: [{id, host, pid, started_at, seen_at, ended_at, reason, counts}],
+     versions: {package: text}}
 
 Counters are named as in docs/counters.md; a ``/`` in their names stays.
 
-The crawl's own `counts` are the sums over all workers, `coverage` and the rest of the end are those
-of the worker that finished last. While others still run, their `ended_at` is None although the
-crawl's status is no longer ``running``.
+A crawl is ``running`` until the last of its workers leaves: whoever that is closes it, with the
+sums over all workers. Workers that were killed are told by a `seen_at` that stands still; their
+reason is ``lost`` once the crawl is closed. A crawl that is resumed is running again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
+
+Document = dict[str, Any]
+
+LOST = "lost"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class CrawlStore:
         self._crawls = database["crawls"]
         self._id = crawl_id
 
+    async def find(self, crawl_id: str | None = None) -> Document | None:
+        """The document of this crawl or another one; None when nobody entered it."""
+        with driver_errors("looking for the crawl"):
+            return await self._crawls.find_one({"_id": crawl_id or self._id})
+
     async def start(
         self,
         worker: Worker,
@@ -58,7 +68,7 @@ class CrawlStore:
         """
         entry = {
             "id": worker.id, "host": worker.host, "pid": worker.pid, "started_at": at,
-            "ended_at": None, "reason": None, "counts": {},
+            "seen_at": at, "ended_at": None, "reason": None, "counts": {},
         }  # fmt: skip
         with driver_errors("entering the crawl"):
             await self._crawls.update_one(
@@ -85,56 +95,90 @@ class CrawlStore:
             )
 
     async def progress(self, worker: Worker, counts: Mapping[str, int], at: datetime) -> None:
-        """Note how far this worker is."""
+        """Note how far this worker is, and that it lives."""
         with driver_errors("noting progress"):
             await self._crawls.update_one(
                 {"_id": self._id, "workers.id": worker.id},
-                {"$set": {"workers.$.counts": dict(counts), "updated_at": at}},
+                {
+                    "$set": {
+                        "workers.$.counts": dict(counts),
+                        "workers.$.seen_at": at,
+                        "updated_at": at,
+                    }
+                },
             )
 
-    async def finish(
+    async def leave(
         self,
         worker: Worker,
+        counts: Mapping[str, int],
+        *,
+        reason: str,
+        silent_since: datetime,
+        at: datetime,
+    ) -> dict[str, int] | None:
+        """Close this worker's entry.
+
+        Returns the sums over all workers when it was the last one, who is to `close` the crawl;
+        None when others are still at it, and for a worker that never entered. One that was not
+        seen since `silent_since` counts as lost.
+        """
+        with driver_errors("leaving the crawl"):
+            document = await self._crawls.find_one_and_update(
+                {"_id": self._id, "workers.id": worker.id},
+                {
+                    "$set": {
+                        "workers.$.counts": dict(counts),
+                        "workers.$.seen_at": at,
+                        "workers.$.ended_at": at,
+                        "workers.$.reason": reason,
+                        "updated_at": at,
+                    }
+                },
+                return_document=ReturnDocument.AFTER,
+            )
+        if document is None:
+            return None
+        workers = document["workers"]
+        if any(w["ended_at"] is None and w["seen_at"] >= silent_since for w in workers):
+            return None
+        return _sums(workers)
+
+    async def close(
+        self,
         counts: Mapping[str, int],
         coverage: Mapping[str, float],
         *,
         status: str,
         reason: str,
         exit_code: int,
+        silent_since: datetime,
         at: datetime,
-    ) -> None:
-        """Close this worker's entry, and the crawl with the sums over all workers.
+    ) -> bool:
+        """Close the crawl with what `leave` gave; workers that fell silent are lost.
 
-        Does nothing for a worker that never entered.
+        False when another worker joined it meanwhile: then that one is to close it.
         """
+        alive = {"ended_at": None, "seen_at": {"$gte": silent_since}}
         with driver_errors("closing the crawl"):
-            document = await self._crawls.find_one_and_update(
-                {"_id": self._id, "workers.id": worker.id},
+            result = await self._crawls.update_one(
+                {"_id": self._id, "workers": {"$not": {"$elemMatch": alive}}},
                 {
                     "$set": {
-                        "workers.$.counts": dict(counts),
-                        "workers.$.ended_at": at,
-                        "workers.$.reason": reason,
-                        "updated_at": at,
                         "status": status,
                         "reason": reason,
                         "exit_code": exit_code,
+                        "updated_at": at,
                         "finished_at": at,
+                        "counts": dict(counts),
                         "coverage": dict(coverage),
+                        "workers.$[silent].ended_at": at,
+                        "workers.$[silent].reason": LOST,
                     }
                 },
-                return_document=ReturnDocument.AFTER,
+                array_filters=[{"silent.ended_at": None}],
             )
-            # The sums hold for the workers that they were made from; another one that finishes or
-            # reports meanwhile makes them anew.
-            while document is not None:
-                workers = document["workers"]
-                result = await self._crawls.update_one(
-                    {"_id": self._id, "workers": workers}, {"$set": {"counts": _sums(workers)}}
-                )
-                if result.matched_count:
-                    return
-                document = await self._crawls.find_one({"_id": self._id}, {"workers": 1})
+        return bool(result.matched_count)
 
 
 def _sums(workers: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -34,6 +34,21 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("article_id", ASCENDING), ("revision", ASCENDING)], name="article", unique=True
         )
     ],
+    "frontier": [
+        # Which request comes next (`frontier.ORDER`), of each state apart.
+        IndexModel(
+            [
+                ("crawl_id", ASCENDING),
+                ("state", ASCENDING),
+                ("priority", DESCENDING),
+                ("newest", DESCENDING),
+                ("_id", ASCENDING),
+            ],
+            name="order",
+        ),
+        # Nothing that nobody touched for so long is of use.
+        IndexModel([("at", ASCENDING)], name="forgotten", expireAfterSeconds=30 * 24 * 3600),
+    ],
     "crawls": [IndexModel([("started_at", DESCENDING)], name="started_at")],
     "rejects": [
         IndexModel([("crawl_id", ASCENDING), ("reason", ASCENDING)], name="crawl_reason"),

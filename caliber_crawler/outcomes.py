@@ -1,0 +1,46 @@
+"""What became of a request that this worker has on lease, as those who see it note it.
+
+The scheduler asks once a request and all that it brought have been dealt with. What nobody noted
+went well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scrapy import Request
+
+LEASE = "frontier_key"
+"""The key in a request's meta that tells which lease it is made under."""
+
+
+class Outcomes:
+    """Notes for each lease: the last error, and whether the work was left half done."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, str] = {}
+        self._unfinished: set[str] = set()
+
+    def failed(self, request: Request, error: str) -> None:
+        """The request, or what was to be made of its answer, failed."""
+        key = request.meta.get(LEASE)
+        if key is not None:
+            self._errors[key] = error
+
+    def fine(self, request: Request) -> None:
+        """The request failed before and was answered now."""
+        self._errors.pop(request.meta.get(LEASE, ""), None)
+
+    def unfinished(self, request: Request) -> None:
+        """The work was broken off by no fault of the page; somebody shall do it again."""
+        key = request.meta.get(LEASE)
+        if key is not None:
+            self._unfinished.add(key)
+
+    def take(self, key: str) -> tuple[str | None, bool]:
+        """The error and whether the work is unfinished; forgets both."""
+        error = self._errors.pop(key, None)
+        unfinished = key in self._unfinished
+        self._unfinished.discard(key)
+        return error, unfinished

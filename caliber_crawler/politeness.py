@@ -1,0 +1,144 @@
+"""One delay for all requests to the site: of all workers, and of the browser's pages too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from scrapy.exceptions import IgnoreRequest
+
+from caliber_crawler import counters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from caliber_crawler.addon import CaliberAddon
+    from caliber_crawler.store.limiter import Slot
+
+logger = logging.getLogger(__name__)
+
+# Without a delay only pauses matter, and asking for them so often is enough.
+_PAUSES_SECONDS = 0.25
+# Who comes late to a slot takes the next one, since the time up to it is somebody else's.
+_LATE_SHARE = 0.1
+_LATE_SECONDS = 0.005
+_LATE_TRIES = 5
+
+SLOW_DOWN = frozenset({429, 503})
+"""Statuses by which a site asks for fewer requests."""
+
+
+class Turns:
+    """The row of requests: each waits in `take` until it may be made, first come, first served.
+
+    With a store the row is common to all workers; without one it is this process's. One slot is
+    taken at a time, so that a pause holds up all but one request of each worker.
+    """
+
+    def __init__(self, addon: CaliberAddon, origin: str) -> None:
+        self._addon = addon
+        self._origin = origin
+        self._row = asyncio.Lock()
+        self._free_at = 0.0
+        self._level = 0
+        self._clear_until = 0.0
+
+    async def take(self) -> None:
+        """Wait until a request may be made. Raises `IgnoreRequest` once a signal ends the crawl."""
+        async with self._row:
+            if self._addon.delay == 0 and self._now() < self._clear_until:
+                return
+            for _ in range(_LATE_TRIES):
+                slot = await self._slot()
+                self._level = slot.level
+                due = self._now() + slot.wait
+                await self._until(due)
+                late = self._now() - due
+                allowed = max(_LATE_SECONDS, _LATE_SHARE * self._addon.delay)
+                if late <= allowed or self._addon.delay == 0:
+                    break
+                self._addon.count(counters.POLITENESS_LATE)
+            self._clear_until = self._now() + _PAUSES_SECONDS
+
+    async def answered(self, status: int, retry_after: str | None) -> None:
+        """Hear of an answer's status: one that asks to slow down holds for all workers."""
+        if status not in SLOW_DOWN:
+            if self._level and status < 500:
+                self._level = 0
+                await self._relax()
+            return
+        asked = seconds_of(retry_after, datetime.now(UTC)) if retry_after else None
+        slot = await self._pause(asked)
+        self._level, self._clear_until = slot.level, 0.0
+        self._addon.count(counters.POLITENESS_PAUSES)
+        logger.warning("The site answered with %s; no worker asks for %.1f s", status, slot.wait)
+
+    async def _slot(self) -> Slot:
+        store = self._addon.store
+        if store is not None:
+            return await self._addon.patiently(
+                lambda: store.limiter.take(self._origin, self._addon.delay)
+            )
+        return self._own(max(self._now(), self._free_at), self._addon.delay)
+
+    async def _pause(self, asked: float | None) -> Slot:
+        first, most = self._addon.config.backoff_first, self._addon.config.backoff_most
+        store = self._addon.store
+        if store is not None:
+            return await self._addon.patiently(
+                lambda: store.limiter.pause(self._origin, asked, first=first, most=most)
+            )
+        if asked is None and self._free_at <= self._now() + self._addon.delay:
+            self._level = min(30, self._level + 1)
+        gap = min(most, first * 2.0 ** max(0, self._level - 1) if asked is None else asked)
+        self._free_at = max(self._free_at, self._now() + gap)
+        return self._own(self._free_at, 0)
+
+    async def _relax(self) -> None:
+        store = self._addon.store
+        if store is not None:
+            await self._addon.patiently(lambda: store.limiter.relax(self._origin))
+
+    def _own(self, start: float, delay: float) -> Slot:
+        from caliber_crawler.store.limiter import Slot
+
+        self._free_at = start + delay
+        return Slot(start - self._now(), self._level)
+
+    async def _until(self, due: float) -> None:
+        try:
+            async with asyncio.timeout_at(due):
+                await self._addon.stopped.wait()
+        except TimeoutError:
+            return
+        raise IgnoreRequest("a signal ended the crawl before the request's turn")
+
+    @property
+    def _now(self) -> Callable[[], float]:
+        return asyncio.get_running_loop().time
+
+
+def seconds_of(retry_after: str, at: datetime) -> float | None:
+    """What a ``Retry-After`` header means (RFC 9110, 10.2.3): seconds, or a date, told from `at`.
+
+    None for anything else; never less than 0.
+
+    >>> seconds_of("120", datetime(2026, 1, 1, tzinfo=UTC))
+    120.0
+    >>> seconds_of("Thu, 01 Jan 2026 00:00:30 GMT", datetime(2026, 1, 1, tzinfo=UTC))
+    30.0
+    >>> seconds_of("soon", datetime(2026, 1, 1, tzinfo=UTC)) is None
+    True
+    """
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        told = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    aware = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return max(0.0, (aware - at).total_seconds())

@@ -1,0 +1,393 @@
+"""The collection `frontier`: the requests of unfinished crawls, one document each.
+
+    {_id: "<crawl id>/<fingerprint>", crawl_id, state: queued | leased | done | failed,
+     priority, newest: instant or None, browser: whether it wants one, url, request: {plain data},
+     merged: {argument: [values]}, late: whether values came when it was leased already,
+     attempts: leases given so far, worker, lease: token, until: end of the lease,
+     error, added_at, at: last change}
+
+The rule behind it is *at least once*: a request is leased, never popped. What was leased and is not
+renewed goes to another worker; what was leased too often is set aside as ``failed``. A request that
+is ``done`` stays until the crawl is finished, so that whoever names it again changes nothing.
+Documents that nobody touched for thirty days are removed by MongoDB (index `at`), which bounds the
+collection whatever becomes of the crawls.
+
+**Who decides.** `_id` decides who adds a request, an update that matches only ``queued`` decides
+who leases it, the lease's token decides whether its end counts. Instants are meant by the server's
+clock, so that those of the workers need not agree.
+
+**Durability.** Additions and endings are answered when they are safe on disk, leases by memory: a
+server that dies may forget a lease, and somebody asks once more.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import DESCENDING, UpdateMany, UpdateOne, WriteConcern
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.store.bulk import Operation, bulk_write
+from caliber_crawler.store.client import driver_errors
+
+Document = dict[str, Any]
+
+QUEUED, LEASED, DONE, FAILED = "queued", "leased", "done", "failed"
+STATES = (QUEUED, LEASED, DONE, FAILED)
+ORDER = [("priority", DESCENDING), ("newest", DESCENDING), ("_id", 1)]
+"""Which request comes first: by priority, among equals the newest, those without a time last."""
+
+# A request that had so many leases may be what kills its workers: it gets company of no other such.
+_SUSPICIOUS = 2
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A request to be added. `key` tells it from all others of the crawl; `request` is plain data.
+
+    `merged` are lists that grow when the same request is added again. With `mine` it is added as
+    leased by this worker.
+    """
+
+    key: str
+    url: str
+    priority: int
+    request: Mapping[str, Any]
+    newest: datetime | None = None
+    browser: bool = False
+    merged: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    mine: bool = False
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A request that this worker may make now, until the lease ends or is renewed."""
+
+    key: str
+    lease: str
+    priority: int
+    newest: datetime | None
+    browser: bool
+    attempts: int
+    request: Mapping[str, Any]
+    merged: Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Late:
+    """What was said of a request after it was leased or done: its address and the merged lists."""
+
+    url: str
+    merged: Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of additions: keys that were new, and what came late for others."""
+
+    new: frozenset[str]
+    late: Sequence[Late]
+
+
+class FrontierStore:
+    """The frontier of one crawl as one worker sees it. Raises `StoreError` and its kin.
+
+    `lease_time` is how long a lease holds without renewal, `attempts` how many leases a request may
+    have.
+    """
+
+    def __init__(
+        self,
+        database: AsyncDatabase[Document],
+        crawl_id: str,
+        worker: str = "",
+        *,
+        lease_time: timedelta = timedelta(seconds=30),
+        attempts: int = 3,
+    ) -> None:
+        self._database = database
+        self._crawl = crawl_id
+        self._worker = worker
+        self._safe = database["frontier"]
+        self._fast = self._safe.with_options(write_concern=WriteConcern(w=1, j=False))
+        self.lease_time = lease_time
+        self.attempts = attempts
+
+    async def clock(self) -> datetime:
+        """The server's present instant in UTC. All instants below are meant by this clock."""
+        with driver_errors("asking for the server's clock"):
+            # Answers to commands are read without zones.
+            told: datetime = (await self._database.command("hello"))["localTime"]
+            return told.replace(tzinfo=UTC)
+
+    # --- adding
+
+    async def add(self, entries: Sequence[Entry], at: datetime) -> Added:
+        """Add requests; what is there already only gets the merged lists.
+
+        Adding again is harmless, so a batch that was cut off can be added as a whole.
+        """
+        if not entries:
+            return Added(frozenset(), [])
+        with driver_errors("adding to the frontier"):
+            operations = [self._upsert(entry, at) for entry in entries]
+            written = await bulk_write(self._safe, operations)
+            # Two workers that add the same at the same moment: the later one finds it there now.
+            again = await self.add([entries[i] for i in sorted(written.lost)], at)
+            new = {entries[i].key for i in written.upserted}
+            told = [self._id(e.key) for e in entries if e.merged and e.key not in new]
+            late = list(again.late)
+            if told:
+                # Whoever has it on lease looks for the mark at the end of it; what is done by now
+                # is told here. Between the two nothing gets lost, at worst it is told twice.
+                on_its_way = {"_id": {"$in": told}, "state": LEASED}
+                await self._fast.update_many(on_its_way, {"$set": {"late": True}})
+                late += await self._late({"_id": {"$in": told}, "state": DONE})
+        return Added(frozenset(new), late)
+
+    def _upsert(self, entry: Entry, at: datetime) -> UpdateOne:
+        first: Document = {
+            "crawl_id": self._crawl, "state": QUEUED, "priority": entry.priority,
+            "newest": entry.newest, "browser": entry.browser, "url": entry.url,
+            "request": dict(entry.request), "late": False, "attempts": 0, "worker": None,
+            "lease": None, "until": None, "error": None, "added_at": at, "at": at,
+        }  # fmt: skip
+        if entry.mine:
+            first |= {
+                "state": LEASED, "attempts": 1, "worker": self._worker,
+                "lease": own_lease(self._worker, entry.key), "until": at + self.lease_time,
+            }  # fmt: skip
+        update: Document = {"$setOnInsert": first}
+        if entry.merged:
+            update["$addToSet"] = {
+                f"merged.{name}": {"$each": list(values)} for name, values in entry.merged.items()
+            }
+        return UpdateOne({"_id": self._id(entry.key)}, update, upsert=True)
+
+    # --- leasing
+
+    async def lease(self, most: int, at: datetime, *, browsers: int, held: int = 0) -> list[Leased]:
+        """Lease up to `most` requests, the first in order first; of those at most `browsers`.
+
+        While a request of a higher priority is leased to anyone, those of the lowest wait, unless
+        more than `held` of them do: what is on its way may say more of them.
+        """
+        if most <= 0:
+            return []
+        with driver_errors("leasing from the frontier"):
+            spread = 1
+            while True:
+                ids = await self._candidates(most, browsers, held, spread)
+                if not ids:
+                    return []
+                token = secrets.token_hex(8)
+                change = {
+                    "state": LEASED, "lease": token, "worker": self._worker,
+                    "until": at + self.lease_time, "at": at, "late": False,
+                }  # fmt: skip
+                result = await self._fast.update_many(
+                    {"_id": {"$in": ids}, "state": QUEUED},
+                    {"$set": change, "$inc": {"attempts": 1}},
+                )
+                if result.matched_count:
+                    break
+                spread = min(spread * 4, 64)  # others were quicker: look further down
+            found = self._safe.find({"_id": {"$in": ids}, "lease": token}).sort(ORDER)
+            return [self._leased(document) async for document in found]
+
+    async def _candidates(self, most: int, browsers: int, held: int, spread: int) -> list[str]:
+        query: Document = {"crawl_id": self._crawl, "state": QUEUED}
+        fields = {"priority": 1, "browser": 1, "attempts": 1}
+        found = self._safe.find(query, fields).sort(ORDER).limit((most + 4) * spread)
+        queued = [document async for document in found]
+        if spread > 1 and len(queued) > most:
+            start = secrets.randbelow(len(queued) - most + 1)
+            queued = queued[start:]
+        if not queued:
+            return []
+        top: int | None = None
+        ids: list[str] = []
+        suspects = await self._has_suspect() if any(map(_is_suspect, queued)) else False
+        for document in queued:
+            if document["browser"]:
+                if browsers <= 0:
+                    continue
+                browsers -= 1
+            if _is_suspect(document):
+                if suspects:
+                    continue
+                suspects = True
+            # Only one priority at a time: what the first ones bring may come before the others.
+            if top is None:
+                top = document["priority"]
+                if held and top <= 0 and await self._must_wait(held):
+                    break
+            elif document["priority"] != top:
+                break
+            ids.append(document["_id"])
+            if len(ids) == most:
+                break
+        return ids
+
+    async def _must_wait(self, held: int) -> bool:
+        before = {"state": {"$in": [QUEUED, LEASED]}, "priority": {"$gt": 0}}
+        if await self._safe.find_one({"crawl_id": self._crawl, **before}, {"_id": 1}) is None:
+            return False
+        queued = {"crawl_id": self._crawl, "state": QUEUED}
+        return await self._safe.count_documents(queued, limit=held + 1) <= held
+
+    async def _has_suspect(self) -> bool:
+        query = {
+            "crawl_id": self._crawl, "state": LEASED, "worker": self._worker,
+            "attempts": {"$gt": _SUSPICIOUS},
+        }  # fmt: skip
+        return await self._safe.find_one(query, {"_id": 1}) is not None
+
+    async def renew(self, leases: Mapping[str, str], at: datetime) -> list[str]:
+        """Renew leases (key → token); returns the keys of those that were lost to others."""
+        if not leases:
+            return []
+        ids = {self._id(key): lease for key, lease in leases.items()}
+        with driver_errors("renewing leases"):
+            await self._fast.update_many(
+                {"_id": {"$in": list(ids)}, "lease": {"$in": list(set(ids.values()))}},
+                {"$set": {"until": at + self.lease_time, "at": at}},
+            )
+            held = self._safe.find({"_id": {"$in": list(ids)}}, {"lease": 1})
+            now_held = {document["_id"]: document["lease"] async for document in held}
+        return [key for key, lease in leases.items() if now_held.get(self._id(key)) != lease]
+
+    async def reclaim(self, at: datetime, dead: Iterable[str] = ()) -> tuple[int, list[str]]:
+        """Take back what workers did not renew, and at once what the `dead` ones have.
+
+        Returns how many requests are queued again, and the addresses of those that were set aside
+        because they had all their attempts.
+        """
+        lost = {
+            "crawl_id": self._crawl,
+            "state": LEASED,
+            "$or": [{"until": {"$lt": at}}, {"worker": {"$in": list(dead)}}],
+        }
+        with driver_errors("taking back leases"):
+            if await self._safe.find_one(lost, {"_id": 1}) is None:
+                return 0, []
+            died = {"$concat": ["worker ", {"$ifNull": ["$worker", "?"]}, " died or lost it"]}
+            hopeless = {"$gte": ["$attempts", self.attempts]}
+            token = secrets.token_hex(8)
+            await self._safe.update_many(
+                lost,
+                [
+                    {
+                        "$set": {
+                            "state": {"$cond": [hopeless, FAILED, QUEUED]},
+                            "error": died, "worker": None, "until": None, "at": at,
+                            "lease": token,
+                        }
+                    }
+                ],
+            )  # fmt: skip
+            found = self._safe.find(
+                {"crawl_id": self._crawl, "lease": token}, {"state": 1, "url": 1}
+            )
+            taken = [document async for document in found]
+        failed = [document["url"] for document in taken if document["state"] == FAILED]
+        return len(taken) - len(failed), failed
+
+    # --- ending
+
+    async def end(
+        self,
+        at: datetime,
+        done: Mapping[str, str],
+        failed: Mapping[str, tuple[str, str]],
+        released: Mapping[str, str],
+    ) -> tuple[int, list[Late]]:
+        """End leases: key → token of what is done and what goes back, token and error of failures.
+
+        Returns how many of them counted no more, because another worker had them meanwhile, and
+        what was said of the requests that are done while they were on their way.
+        """
+        over: Document = {"lease": None, "until": None, "worker": None, "at": at}
+        operations: list[Operation] = []
+        by_token: dict[str, list[str]] = {}
+        for key, lease in done.items():
+            by_token.setdefault(lease, []).append(self._id(key))
+        # A request that is done is asked only whether it is there.
+        finished = {"$set": {**over, "state": DONE, "request": {}, "error": None}}
+        for lease, ids in by_token.items():
+            which = {"_id": {"$in": ids}, "lease": lease, "state": LEASED}
+            operations.append(UpdateMany(which, finished))
+        for key, (lease, error) in failed.items():
+            which = {"_id": self._id(key), "lease": lease, "state": LEASED}
+            change = {**over, "state": FAILED, "error": error[:1000]}
+            operations.append(UpdateOne(which, {"$set": change}))
+        for key, lease in released.items():
+            which = {"_id": self._id(key), "lease": lease, "state": LEASED}
+            change = {**over, "state": QUEUED}
+            operations.append(UpdateOne(which, {"$set": change, "$inc": {"attempts": -1}}))
+        with driver_errors("ending leases"):
+            written = await bulk_write(self._safe, operations)
+            ids = [self._id(key) for key in done]
+            late = await self._late({"_id": {"$in": ids}, "late": True}) if ids else []
+        return len(done) + len(failed) + len(released) - written.matched, late
+
+    async def _late(self, query: Document) -> list[Late]:
+        found = self._safe.find(query, {"url": 1, "merged": 1})
+        return [Late(d["url"], d.get("merged", {})) async for d in found]
+
+    # --- looking
+
+    async def open(self) -> dict[str, int]:
+        """Numbers of requests that are ``queued`` and ``leased``; both 0 at the end of the crawl.
+
+        Counting stops at 10,000.
+        """
+        with driver_errors("looking at the frontier"):
+            return {
+                state: await self._safe.count_documents(
+                    {"crawl_id": self._crawl, "state": state}, limit=10_000
+                )
+                for state in (QUEUED, LEASED)
+            }
+
+    async def failures(self, most: int = 20) -> list[tuple[str, str]]:
+        """Address and last error of requests that failed, up to `most`."""
+        query = {"crawl_id": self._crawl, "state": FAILED}
+        with driver_errors("looking at the frontier"):
+            found = self._safe.find(query, {"url": 1, "error": 1}).limit(most)
+            return [(d["url"], d["error"] or "?") async for d in found]
+
+    async def clear(self) -> None:
+        """Forget the requests of a finished crawl, but for its failures."""
+        with driver_errors("clearing the frontier"):
+            await self._safe.delete_many({"crawl_id": self._crawl, "state": DONE})
+
+    # --- shorthands
+
+    def _id(self, key: str) -> str:
+        return f"{self._crawl}/{key}"
+
+    def _leased(self, document: Document) -> Leased:
+        return Leased(
+            key=document["_id"].removeprefix(f"{self._crawl}/"),
+            lease=document["lease"],
+            priority=document["priority"],
+            newest=document["newest"],
+            browser=document["browser"],
+            attempts=document["attempts"],
+            request=document["request"],
+            merged=document.get("merged", {}),
+        )
+
+
+def own_lease(worker: str, key: str) -> str:
+    """The token of a request that a worker added as its own."""
+    return f"{worker}/{key[:16]}"
+
+
+def _is_suspect(document: Document) -> bool:
+    return bool(document["attempts"] >= _SUSPICIOUS)

@@ -1,0 +1,287 @@
+"""The frontier's documents, against a real mongod: who gets what, and what is lost when."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.store.frontier import Entry, FrontierStore, Leased
+from caliber_crawler.store.indexes import ensure_indexes
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = AT + timedelta(seconds=31)
+
+
+@pytest.fixture
+async def database(async_database: AsyncDatabase[dict[str, Any]]) -> Any:
+    await ensure_indexes(async_database)
+    return async_database
+
+
+def frontier(database: Any, worker: str = "a", crawl: str = "c", **options: Any) -> FrontierStore:
+    return FrontierStore(database, crawl, worker, **options)
+
+
+def entry(key: str, priority: int = 0, **more: Any) -> Entry:
+    url = f"https://caliber.az/en/post/{key}"
+    return Entry(key, url, priority, {"url": url}, **more)
+
+
+async def lease(store: FrontierStore, most: int = 10, at: datetime = AT, **more: Any) -> list[str]:
+    return [found.key for found in await take(store, most, at, **more)]
+
+
+async def take(
+    store: FrontierStore, most: int = 10, at: datetime = AT, **more: Any
+) -> list[Leased]:
+    return await store.lease(most, at, **({"browsers": 2} | more))
+
+
+async def done(store: FrontierStore, *leased: Leased) -> int:
+    overdue, _ = await store.end(AT, {found.key: found.lease for found in leased}, {}, {})
+    return overdue
+
+
+async def test_lists_come_before_articles_and_the_newest_article_first(database: Any) -> None:
+    store = frontier(database)
+    await store.add(
+        [
+            entry("undated"),
+            entry("old", newest=AT - timedelta(days=2)),
+            entry("new", newest=AT),
+            entry("list", priority=100),
+        ],
+        AT,
+    )
+    assert await lease(store, 1) == ["list"]
+    assert await lease(store, 2) == ["new", "old"]
+    assert await lease(store) == ["undated"]
+    assert await lease(store) == []
+
+
+async def test_one_priority_at_a_time(database: Any) -> None:
+    """What a list brings may be newer than the articles that are known."""
+    store = frontier(database)
+    await store.add([entry("article"), entry("list", priority=100)], AT)
+    assert await lease(store) == ["list"]
+
+
+async def test_a_request_is_there_once_whoever_adds_it(database: Any) -> None:
+    one, other = frontier(database, "a"), frontier(database, "b")
+    many = [entry(f"k{i}") for i in range(200)]
+    added = await asyncio.gather(*(s.add(many, AT) for s in (one, other, one, other)))
+    assert sum(len(a.new) for a in added) == 200
+    assert await database.frontier.count_documents({}) == 200
+    assert (await one.add(many, AT)).new == frozenset()
+
+
+async def test_crawls_do_not_see_one_another(database: Any) -> None:
+    await frontier(database, crawl="one").add([entry("k")], AT)
+    assert await lease(frontier(database, crawl="two")) == []
+    assert (await frontier(database, crawl="two").add([entry("k")], AT)).new == {"k"}
+
+
+async def test_no_two_workers_have_one_request_on_lease(database: Any) -> None:
+    workers = [frontier(database, f"w{i}") for i in range(8)]
+    await workers[0].add([entry(f"k{i:03}") for i in range(400)], AT)
+
+    async def drain(store: FrontierStore) -> list[str]:
+        mine: list[str] = []
+        while found := await take(store, 7):
+            mine += [one.key for one in found]
+            await done(store, *found)
+        return mine
+
+    shares = await asyncio.gather(*map(drain, workers))
+    assert sorted(key for share in shares for key in share) == [f"k{i:03}" for i in range(400)]
+    assert sum(map(bool, shares)) > 1
+
+
+async def test_what_is_done_stays_known_and_is_not_leased_again(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("k")], AT)
+    assert await done(store, *await take(store)) == 0
+    assert (await store.add([entry("k")], AT)).new == frozenset()
+    assert await lease(store, at=LATER) == []
+    assert await store.open() == {"queued": 0, "leased": 0}
+    document = await database.frontier.find_one()
+    assert document["request"] == {}
+    await store.clear()
+    assert await database.frontier.count_documents({}) == 0
+
+
+async def test_a_lease_that_is_not_renewed_goes_to_another_worker(database: Any) -> None:
+    dead, alive = frontier(database, "dead"), frontier(database, "alive")
+    await dead.add([entry("k")], AT)
+    (first,) = await take(dead)
+    assert await alive.reclaim(AT + timedelta(seconds=29)) == (0, [])
+    assert await lease(alive, at=AT + timedelta(seconds=29)) == []
+    assert await alive.reclaim(LATER) == (1, [])
+    (second,) = await take(alive, at=LATER)
+    assert (second.key, second.attempts) == ("k", 2)
+    # Whoever was thought dead comes back: its end counts no more.
+    assert await done(dead, first) == 1
+    assert await dead.renew({"k": first.lease}, LATER) == ["k"]
+    assert await alive.open() == {"queued": 0, "leased": 1}
+    assert await done(alive, second) == 0
+
+
+async def test_a_lease_that_is_renewed_stays(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("k")], AT)
+    (found,) = await take(store)
+    assert await store.renew({"k": found.lease}, AT + timedelta(seconds=20)) == []
+    assert await store.reclaim(LATER) == (0, [])
+
+
+async def test_what_a_dead_worker_had_is_taken_back_at_once(database: Any) -> None:
+    await frontier(database, "dead").add([entry("k"), entry("l")], AT)
+    assert len(await take(frontier(database, "dead"), 1)) == 1
+    assert len(await take(frontier(database, "other"), 1)) == 1
+    assert await frontier(database, "me").reclaim(AT, ["dead"]) == (1, [])
+
+
+async def test_what_kills_its_workers_is_set_aside_with_its_error(database: Any) -> None:
+    store = frontier(database, attempts=3)
+    await store.add([entry("poison")], AT)
+    at = AT
+    for attempt in (1, 2):
+        assert [found.attempts for found in await take(store, at=at)] == [attempt]
+        at += timedelta(seconds=31)
+        assert await store.reclaim(at) == (1, [])
+    assert [found.attempts for found in await take(store, at=at)] == [3]
+    assert await store.reclaim(at + timedelta(seconds=31)) == (0, [entry("poison").url])
+    ((url, error),) = await store.failures()
+    assert url == entry("poison").url
+    assert "worker a died" in error
+    assert await store.open() == {"queued": 0, "leased": 0}
+    await store.clear()
+    assert await database.frontier.count_documents({"state": "failed"}) == 1
+
+
+async def test_suspects_are_leased_one_at_a_time(database: Any) -> None:
+    """One of several that were lost together twice kills its workers; the others shall live."""
+    store = frontier(database)
+    await store.add([entry(f"k{i}") for i in range(4)], AT)
+    at = AT
+    for _ in range(2):
+        assert len(await take(store, at=at)) == 4
+        at += timedelta(seconds=31)
+        await store.reclaim(at)
+    await store.add([entry("harmless")], at)
+    first = await take(store, at=at)
+    assert len([found for found in first if found.key != "harmless"]) == 1
+    assert "harmless" in {found.key for found in first}
+    assert await lease(store, at=at) == []
+    await done(store, *first)
+    assert len(await lease(store, at=at)) == 1
+
+
+async def test_what_is_given_back_has_lost_no_attempt(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("k")], AT)
+    for _ in range(5):
+        (found,) = await take(store)
+        assert found.attempts == 1
+        await store.end(AT, {}, {}, {"k": found.lease})
+
+
+async def test_failures_are_kept_with_their_error(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("k")], AT)
+    (found,) = await take(store)
+    await store.end(AT, {}, {"k": (found.lease, "the site answered with 500")}, {})
+    assert await store.failures() == [(entry("k").url, "the site answered with 500")]
+    assert await lease(store, at=LATER) == []
+
+
+async def test_merged_lists_grow_until_the_lease_and_what_comes_later_is_told(
+    database: Any,
+) -> None:
+    store = frontier(database)
+    world, sport = {"slug": "world", "name": "WORLD"}, {"slug": "sport", "name": "SPORT"}
+    await store.add([entry("k", merged={"sections": [world]})], AT)
+    assert (await store.add([entry("k", merged={"sections": [sport, world]})], AT)).late == []
+    (found,) = await take(store)
+    assert found.merged == {"sections": [world, sport]}
+
+    other = {"slug": "other", "name": "OTHER"}
+    assert (await store.add([entry("k", merged={"sections": [other]})], AT)).late == []
+    _, late = await store.end(AT, {"k": found.lease}, {}, {})
+    assert [said.merged["sections"] for said in late] == [[world, sport, other]]
+
+    added = await store.add([entry("k", merged={"sections": [world]})], AT)
+    assert [said.url for said in added.late] == [entry("k").url]
+
+
+async def test_articles_wait_for_lists_that_may_say_more_of_them(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("list", priority=100), entry("article")], AT)
+    (found,) = await take(store, held=5)
+    assert found.key == "list"
+    assert await lease(store, held=5) == []
+    await done(store, found)
+    assert await lease(store, held=5) == ["article"]
+
+
+async def test_not_too_many_articles_wait_for_lists(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("list", priority=100), *(entry(f"k{i}") for i in range(6))], AT)
+    assert await lease(store, 1) == ["list"]
+    assert len(await lease(store, held=5)) == 6
+
+
+async def test_browsers_requests_are_leased_as_pages_are_free(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"b{i}", priority=100, browser=True) for i in range(3)], AT)
+    await store.add([entry("list", priority=100)], AT)
+    assert await lease(store, browsers=1) == ["b0", "list"]
+    assert await lease(store, browsers=0) == []
+
+
+async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
+    one, other = frontier(database, "a"), frontier(database, "b")
+    assert (await one.add([entry("step", mine=True)], AT)).new == {"step"}
+    assert await lease(other) == []
+    # Another worker that does the page before it once more makes no second walk of it.
+    assert (await other.add([entry("step", mine=True)], AT)).new == frozenset()
+    assert await other.reclaim(LATER) == (1, [])
+    assert await lease(other, at=LATER) == ["step"]
+
+
+async def test_data_that_look_like_operators_stay_data(database: Any) -> None:
+    store = frontier(database)
+    request = {"url": "x", "meta": {"$set": {"a.b": "$url"}, "k": "$$NOW"}}
+    await store.add([Entry("k", "x", 0, request)], AT)
+    assert (await take(store))[0].request == request
+
+
+async def test_the_next_request_is_found_by_an_index_alone(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"k{i}") for i in range(50)], AT)
+    plan = await database.command(
+        "explain",
+        {
+            "find": "frontier",
+            "filter": {"crawl_id": "c", "state": "queued"},
+            "sort": {"priority": -1, "newest": -1, "_id": 1},
+            "limit": 5,
+        },
+        verbosity="executionStats",
+    )
+    assert plan["executionStats"]["totalDocsExamined"] == 5
+    assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
+
+
+async def test_what_nobody_touches_is_forgotten_after_thirty_days(database: Any) -> None:
+    indexes = await database.frontier.index_information()
+    assert indexes["forgotten"]["expireAfterSeconds"] == 30 * 24 * 3600
+
+
+async def test_the_clock_is_the_servers(database: Any) -> None:
+    told = await frontier(database).clock()
+    assert abs((told - datetime.now(UTC)).total_seconds()) < 5
