@@ -70,7 +70,7 @@ class CaliberAddon:
         self.verdict: Verdict | None = None
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)
-        self.blocker = Blocker(config.site.host, self.turns.take, self._blocked)
+        self.blocker = Blocker(config.site.host, self.turns.take_in_browser, self._blocked)
         self.outcomes = Outcomes()
         self._opening = asyncio.Lock()
         self._opening_error: CaliberError | None = None

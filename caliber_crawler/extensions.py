@@ -18,6 +18,7 @@ from caliber_crawler import __version__, counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.errors import StoreError
 from caliber_crawler.pages.article import EXPECTED
+from caliber_crawler.store.crawls import sums
 from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 1.0
+_LEAVING_POLL_SECONDS = 0.5
+_NAMED = 3
 _PACKAGES = ("scrapy", "scrapy-playwright", "pymongo", "lxml", "parsel", "w3lib", "babel")
 
 
@@ -153,24 +156,28 @@ class CrawlRecord:
         store = self._addon.store
         if store is None or not self._entered:
             return verdict
-        at = self._addon.server_now()
         try:
-            if reason == "finished":
-                verdict = await self._with_failures(store, verdict)
-            silent = at - self._silence
-            sums = await store.crawls.leave(
-                self._addon.worker, self._counts(), reason=reason, silent_since=silent, at=at
+            failures = await store.frontier.failures() if reason == "finished" else []
+            for url, error in failures:
+                logger.error("Failed: %s (%s)", url, error)
+            verdict = _naming(failures, verdict)
+            await store.crawls.leave(
+                self._addon.worker, self._counts(), reason=reason, at=self._addon.server_now()
             )
-            if sums is None:
+            workers = await self._workers_if_last(store, wait=reason == "finished")
+            if workers is None:
                 return verdict
-            whole = self._of_the_crawl(reason, sums, verdict)
+            counts = sums(workers)
+            whole = _naming(failures, self._of_the_crawl(reason, counts, verdict))
+            at = self._addon.server_now()
             closed = await store.crawls.close(
-                sums,
-                _coverage(sums),
+                counts,
+                _coverage(counts),
                 status=whole.status,
                 reason=reason,
                 exit_code=whole.code,
-                silent_since=silent,
+                silent_since=at - self._silence,
+                dead=[worker["id"] for worker in workers if _is_dead(worker)],
                 at=at,
             )
             if not closed:
@@ -183,22 +190,34 @@ class CrawlRecord:
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
         return whole
 
-    def _of_the_crawl(self, reason: str, sums: dict[str, int], verdict: Verdict) -> Verdict:
+    async def _workers_if_last(self, store: Store, *, wait: bool) -> list[dict[str, Any]] | None:
+        """All workers once none is at it any more; None when this is not the one to close it.
+
+        At the end of the work all others leave within moments, or were killed and fall silent.
+        """
+        while True:
+            crawl = await store.crawls.find()
+            if crawl is None or crawl["status"] != "running":
+                return None
+            workers: list[dict[str, Any]] = crawl["workers"]
+            silent_since = self._addon.server_now() - self._silence
+            if not any(
+                worker["ended_at"] is None
+                and worker["seen_at"] >= silent_since
+                and not _is_dead(worker)
+                for worker in workers
+            ):
+                return workers
+            if not wait or self._addon.signal is not None:
+                return None
+            await asyncio.sleep(_LEAVING_POLL_SECONDS)
+
+    def _of_the_crawl(self, reason: str, counts: dict[str, int], verdict: Verdict) -> Verdict:
         """The verdict on the crawl as a whole, when several workers were at it."""
-        stats = {counters.stat(name): number for name, number in sums.items()}
+        stats = {counters.stat(name): number for name, number in counts.items()}
         own = self._crawler.stats.get_stats()
         whole = judge(reason, own | stats, failure=self._addon.failure, signal=self._addon.signal)
         return whole if whole.code or not verdict.code else verdict
-
-    async def _with_failures(self, store: Store, verdict: Verdict) -> Verdict:
-        """Name what failed in the whole crawl, whoever met it."""
-        failures = await store.frontier.failures()
-        for url, error in failures:
-            logger.error("Failed: %s (%s)", url, error)
-        if failures and verdict.code == HEALTHY:
-            named = ", ".join(url for url, _ in failures[:3])
-            return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
-        return verdict
 
     async def _keep_up_to_date(self, spider: str) -> None:
         while (store := self._addon.store) is not None:
@@ -251,6 +270,16 @@ def _coverage(counts: dict[str, int]) -> dict[str, float]:
     read = counts.get(counters.ARTICLES_READ, 0)
     missing = {name: counts.get(f"{counters.MISSING}/{name}", 0) for name in EXPECTED}
     return {name: round(1 - n / read, 4) for name, n in missing.items()} if read else {}
+
+
+def _naming(failures: list[tuple[str, str]], verdict: Verdict) -> Verdict:
+    """The verdict with the addresses of what failed in the whole crawl, whoever met it."""
+    named = ", ".join(url for url, _ in failures[:_NAMED])
+    if not failures or named in verdict.line:
+        return verdict
+    if verdict.code == HEALTHY:
+        return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
+    return Verdict(verdict.code, f"{verdict.line}: {named}")
 
 
 def _is_dead(worker: dict[str, Any]) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scrapy.exceptions import IgnoreRequest
-
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.outcomes import is_certain
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,5 +38,5 @@ class OutcomeMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> None:
         if self._addon.stopping:
             self._addon.outcomes.unfinished(request)
-        elif not isinstance(exception, IgnoreRequest):  # robots.txt forbids it: a certain answer
+        elif not is_certain(exception):
             self._addon.outcomes.failed(request, f"{type(exception).__name__}: {exception}")

@@ -6,13 +6,25 @@ went well.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from scrapy.exceptions import IgnoreRequest
 
 if TYPE_CHECKING:
     from scrapy import Request
 
 LEASE = "frontier_key"
 """The key in a request's meta that tells which lease it is made under."""
+
+
+# What Scrapy says of requests that are not to be made, now or another time.
+_CERTAIN = re.compile(r"robots\.txt|offsite", re.IGNORECASE)
+
+
+def is_certain(error: BaseException | None) -> bool:
+    """Whether a request that was not made would not be made another time either."""
+    return isinstance(error, IgnoreRequest) and _CERTAIN.search(str(error)) is not None
 
 
 class Outcomes:

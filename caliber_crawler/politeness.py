@@ -26,6 +26,8 @@ _PAUSES_SECONDS = 0.25
 _LATE_SHARE = 0.1
 _LATE_SECONDS = 0.005
 _LATE_TRIES = 5
+# A browser that is allowed a request sends it within this time, as good as always.
+_BROWSER_LAG_SECONDS = 0.1
 
 SLOW_DOWN = frozenset({429, 503})
 """Statuses by which a site asks for fewer requests."""
@@ -46,13 +48,20 @@ class Turns:
         self._level = 0
         self._clear_until = 0.0
 
-    async def take(self) -> None:
-        """Wait until a request may be made. Raises `IgnoreRequest` once a signal ends the crawl."""
+    async def take_in_browser(self) -> None:
+        """As `take`, for a request that the browser sends when it comes to it."""
+        await self.take(_BROWSER_LAG_SECONDS)
+
+    async def take(self, lag: float = 0.0) -> None:
+        """Wait until a request may be made; it will be sent within `lag` seconds from then.
+
+        Raises `IgnoreRequest` once a signal ends the crawl.
+        """
         async with self._row:
             if self._addon.delay == 0 and self._now() < self._clear_until:
                 return
             for _ in range(_LATE_TRIES):
-                slot = await self._slot()
+                slot = await self._slot(lag if self._addon.delay else 0)
                 self._level = slot.level
                 due = self._now() + slot.wait
                 await self._until(due)
@@ -76,13 +85,12 @@ class Turns:
         self._addon.count(counters.POLITENESS_PAUSES)
         logger.warning("The site answered with %s; no worker asks for %.1f s", status, slot.wait)
 
-    async def _slot(self) -> Slot:
+    async def _slot(self, lag: float) -> Slot:
         store = self._addon.store
+        distance = self._addon.delay + lag
         if store is not None:
-            return await self._addon.patiently(
-                lambda: store.limiter.take(self._origin, self._addon.delay)
-            )
-        return self._own(max(self._now(), self._free_at), self._addon.delay)
+            return await self._addon.patiently(lambda: store.limiter.take(self._origin, distance))
+        return self._own(max(self._now(), self._free_at), distance)
 
     async def _pause(self, asked: float | None) -> Slot:
         first, most = self._addon.config.backoff_first, self._addon.config.backoff_most

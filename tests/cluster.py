@@ -41,6 +41,8 @@ class Cluster:
         given = [part for item in arguments.items() for part in ("-a", "=".join(item))]
         if path:
             settings["PYTHONPATH"] = path_with(path)
+        if modules := settings.pop("SPIDER_MODULES", ""):  # not read from the environment
+            given += ["-s", f"SPIDER_MODULES={modules}"]
         settings = {"CALIBER_BASE_URL": url, "CRAWL_ID": self.crawl_id} | settings
         return self.scrapy.start("crawl", spider, *given, **settings)
 

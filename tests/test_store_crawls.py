@@ -11,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from caliber_crawler.store import CrawlStore, Worker
+from caliber_crawler.store.crawls import sums
 
 Documents = Database[dict[str, Any]]
 AsyncDocuments = AsyncDatabase[dict[str, Any]]
@@ -43,10 +44,13 @@ async def finish(
 ) -> None:
     at = START + minute * MINUTE
     silent = at - 30 * MINUTE
-    sums = await store.leave(worker, counts, reason=reason, silent_since=silent, at=at)
-    if sums is not None:
+    await store.leave(worker, counts, reason=reason, at=at)
+    crawl = await store.find()
+    if crawl is None:
+        return
+    if all(w["ended_at"] is not None or w["seen_at"] < silent for w in crawl["workers"]):
         await store.close(
-            sums,
+            sums(crawl["workers"]),
             {"title": 1.0, "views": 0.5},
             status=status,
             reason=reason,
@@ -194,11 +198,12 @@ async def test_whoever_joins_at_the_last_moment_closes_the_crawl(
     store: CrawlStore, database: Documents
 ) -> None:
     await start(store, ANN)
-    sums = await store.leave(ANN, {"a": 1}, reason="finished", silent_since=START, at=START)
-    assert sums == {"a": 1}
+    await store.leave(ANN, {"a": 1}, reason="finished", at=START)
     await start(store, BOB)
-    late = {"status": "finished", "reason": "finished", "exit_code": 0}
-    assert not await store.close(sums, {}, **late, silent_since=START, at=START)
+    assert not await store.close(
+        {"a": 1}, {}, status="finished", reason="finished", exit_code=0,
+        silent_since=START, at=START,
+    )  # fmt: skip
     assert document(database)["status"] == "running"
     await finish(store, BOB, {"a": 2})
     assert document(database)["counts"] == {"a": 3}

@@ -15,6 +15,7 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Card, Reject, SectionRef
+from caliber_crawler.outcomes import is_certain
 from caliber_crawler.requests import MERGE, NEWEST
 from caliber_crawler.responses import Fetch, article_of, count_notes, reject_of
 from caliber_crawler.spiders.arguments import Arguments
@@ -123,6 +124,9 @@ class CaliberSpider(scrapy.Spider):
             reason = f"http_{response.status}"
             yield reject_of(response, self.fetch(), reason, "the site refused or lacks the page")
             return
+        if not is_certain(error):  # of a loop of redirects only the errback hears
+            outcomes = CaliberAddon.of(self.crawler).outcomes
+            outcomes.failed(request, f"{type(error).__name__}: {error}")
         forbidden = isinstance(error, IgnoreRequest)
         yield Reject(
             url=request.url,

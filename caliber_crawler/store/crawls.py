@@ -17,12 +17,11 @@ reason is ``lost`` once the crawl is closed. A crawl that is resumed is running 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
@@ -114,17 +113,11 @@ class CrawlStore:
         counts: Mapping[str, int],
         *,
         reason: str,
-        silent_since: datetime,
         at: datetime,
-    ) -> dict[str, int] | None:
-        """Close this worker's entry.
-
-        Returns the sums over all workers when it was the last one, who is to `close` the crawl;
-        None when others are still at it, and for a worker that never entered. One that was not
-        seen since `silent_since` counts as lost.
-        """
+    ) -> None:
+        """Close this worker's entry. Does nothing for one that never entered."""
         with driver_errors("leaving the crawl"):
-            document = await self._crawls.find_one_and_update(
+            await self._crawls.update_one(
                 {"_id": self._id, "workers.id": worker.id},
                 {
                     "$set": {
@@ -135,14 +128,7 @@ class CrawlStore:
                         "updated_at": at,
                     }
                 },
-                return_document=ReturnDocument.AFTER,
             )
-        if document is None:
-            return None
-        workers = document["workers"]
-        if any(w["ended_at"] is None and w["seen_at"] >= silent_since for w in workers):
-            return None
-        return _sums(workers)
 
     async def close(
         self,
@@ -153,16 +139,19 @@ class CrawlStore:
         reason: str,
         exit_code: int,
         silent_since: datetime,
+        dead: Collection[str] = (),
         at: datetime,
     ) -> bool:
-        """Close the crawl with what `leave` gave; workers that fell silent are lost.
+        """Close a running crawl that all workers have left.
 
-        False when another worker joined it meanwhile: then that one is to close it.
+        Those that were not seen since `silent_since`, and the `dead` ones, are lost. False when
+        another worker closed it, or joined it meanwhile and is to close it.
         """
-        alive = {"ended_at": None, "seen_at": {"$gte": silent_since}}
+        alive = {"ended_at": None, "seen_at": {"$gte": silent_since}, "id": {"$nin": list(dead)}}
+        which = {"_id": self._id, "status": "running", "workers": {"$not": {"$elemMatch": alive}}}
         with driver_errors("closing the crawl"):
             result = await self._crawls.update_one(
-                {"_id": self._id, "workers": {"$not": {"$elemMatch": alive}}},
+                which,
                 {
                     "$set": {
                         "status": status,
@@ -181,9 +170,9 @@ class CrawlStore:
         return bool(result.matched_count)
 
 
-def _sums(workers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def sums(workers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Each counter over all workers, in alphabetical order."""
-    sums: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     for worker in workers:
-        sums.update(worker["counts"])
-    return dict(sorted(sums.items()))
+        total.update(worker["counts"])
+    return dict(sorted(total.items()))
