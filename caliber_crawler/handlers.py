@@ -87,6 +87,9 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
         if request.meta.get("playwright"):
             if request.meta.get("record_exchanges"):
                 request.meta["playwright_page_init_callback"] = _record
+            # The page takes its turn when it sends its request, and its limit of time is running
+            # by then: a long wait, as in a pause, is waited for here.
+            await self._addon.turns.take_in_browser()
             response = await self._browser.download(request)
             await self._addon.turns.answered(response.status, _retry_after(response))
             return response

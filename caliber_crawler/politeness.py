@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import logging
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -11,17 +14,20 @@ from typing import TYPE_CHECKING
 from scrapy.exceptions import IgnoreRequest
 
 from caliber_crawler import counters
+from caliber_crawler.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from caliber_crawler.addon import CaliberAddon
     from caliber_crawler.store.limiter import Slot
 
 logger = logging.getLogger(__name__)
 
-# Without a delay only pauses matter, and asking for them so often is enough.
+# Without a delay only pauses matter. They are looked for so often, and nobody waits for the answer
+# unless it is late by so much.
 _PAUSES_SECONDS = 0.25
+_CLEAR_SECONDS = 3.0
 # Who comes late to a slot takes the next one, since the time up to it is somebody else's.
 _LATE_SHARE = 0.1
 _LATE_SECONDS = 0.005
@@ -31,6 +37,40 @@ _BROWSER_LAG_SECONDS = 0.1
 
 SLOW_DOWN = frozenset({429, 503})
 """Statuses by which a site asks for fewer requests."""
+
+
+class _Row:
+    """A lock that lets those who ask for it go first."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._taken = False
+        self._places = itertools.count()
+
+    @asynccontextmanager
+    async def place(self, *, first: bool) -> AsyncIterator[None]:
+        if self._taken:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (not first, next(self._places), turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._hand_on()
+                raise
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return  # it stays taken
+        self._taken = False
 
 
 class Turns:
@@ -43,21 +83,27 @@ class Turns:
     def __init__(self, addon: CaliberAddon, origin: str) -> None:
         self._addon = addon
         self._origin = origin
-        self._row = asyncio.Lock()
+        self._row = _Row()
         self._free_at = 0.0
         self._level = 0
         self._clear_until = 0.0
+        self._look_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     async def take_in_browser(self) -> None:
         """As `take`, for a request that the browser sends when it comes to it."""
-        await self.take(_BROWSER_LAG_SECONDS)
+        await self.take(_BROWSER_LAG_SECONDS, first=True)
 
-    async def take(self, lag: float = 0.0) -> None:
+    async def take(self, lag: float = 0.0, *, first: bool = False) -> None:
         """Wait until a request may be made; it will be sent within `lag` seconds from then.
 
-        Raises `IgnoreRequest` once a signal ends the crawl.
+        With `first` it goes before those that wait without: a page that is open shall not wait for
+        all that is to follow it. Raises `IgnoreRequest` once a signal ends the crawl.
         """
-        async with self._row:
+        if self._addon.delay == 0 and self._now() < self._clear_until:
+            self._look_ahead()
+            return
+        async with self._row.place(first=first):
             if self._addon.delay == 0 and self._now() < self._clear_until:
                 return
             for _ in range(_LATE_TRIES):
@@ -70,7 +116,28 @@ class Turns:
                 if late <= allowed or self._addon.delay == 0:
                     break
                 self._addon.count(counters.POLITENESS_LATE)
-            self._clear_until = self._now() + _PAUSES_SECONDS
+            self._cleared()
+
+    def _cleared(self) -> None:
+        self._clear_until = self._now() + _CLEAR_SECONDS
+        self._look_at = self._now() + _PAUSES_SECONDS
+
+    def _look_ahead(self) -> None:
+        """Without a delay, look for pauses of others without keeping a request waiting."""
+        if self._now() < self._look_at or (self._looking and not self._looking.done()):
+            return
+        self._looking = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        try:
+            slot = await self._slot(0)
+        except StoreError:  # whoever stores something hears of it
+            return
+        if slot.wait:
+            self._clear_until = 0.0
+            self._free_at = max(self._free_at, self._now() + slot.wait)
+        elif self._clear_until:
+            self._cleared()
 
     async def answered(self, status: int, retry_after: str | None) -> None:
         """Hear of an answer's status: one that asks to slow down holds for all workers."""

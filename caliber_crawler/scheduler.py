@@ -15,7 +15,7 @@ import asyncio
 import heapq
 import itertools
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,9 @@ _HELD = 500
 # Writes come together for so long, unless there is nothing else to do.
 _LINGER = 0.02
 _POLL = (0.1, 1.0)
+# Writes that take longer than this hold up the requests; so many times more may then be unsafe.
+_SLOW = 0.3
+_PATIENT = 4
 
 
 @dataclass(order=True)
@@ -82,6 +85,7 @@ class FrontierScheduler(BaseScheduler):
         self._again: list[_Ready] = []  # retries and redirects of what is on its way
         self._out: dict[str, _Ready] = {}  # given to the engine, not dealt with
         self._additions: list[Entry] = []
+        self._coming: dict[str, tuple[Request, Entry]] = {}  # ours once they are added
         self._done: dict[str, str] = {}
         self._failed: dict[str, tuple[str, str]] = {}
         self._released: dict[str, str] = {}
@@ -91,6 +95,8 @@ class FrontierScheduler(BaseScheduler):
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._finished = False
+        self._gave_at = 0.0
+        self._lease_took = 0.0
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -121,9 +127,10 @@ class FrontierScheduler(BaseScheduler):
         self._closing = True
         self._wake.set()
         if self._tasks:
-            pump, keeper = self._tasks
-            keeper.cancel()
-            await asyncio.wait([pump, keeper])  # what the pump took to write, it writes
+            _, *others = self._tasks
+            for task in others:
+                task.cancel()
+            await asyncio.wait(self._tasks)  # what the pump took to write, it writes
         if self._frontier is None or self._addon.lost:
             return
         self._settle()
@@ -152,9 +159,13 @@ class FrontierScheduler(BaseScheduler):
             logger.error("%s", error)
             self._addon.count(counters.FRONTIER_UNSERIALISABLE)
             return False
-        self._additions.append(entry)
-        if entry.mine:
+        if request.meta.get(SEQUEL) and not entry.browser:
+            entry = replace(entry, mine=True)
             self._push(entry.key, own_lease(self._addon.worker.id, entry.key), request, entry)
+        elif self._has_room(entry):
+            entry = replace(entry, mine=True)
+            self._coming.setdefault(entry.key, (request, entry))
+        self._additions.append(entry)
         self._finished = False
         self._start()
         self._wake.set()
@@ -167,8 +178,7 @@ class FrontierScheduler(BaseScheduler):
             return None
         if self._again:
             return heapq.heappop(self._again).request
-        # What was asked for and is not stored is bounded: a kill makes all of it be asked again.
-        if len(self._out) >= self._most:
+        if not self._may_ask():
             return None
         entry = self._pop()
         if len(self._ready) < self._most // 2:
@@ -176,7 +186,19 @@ class FrontierScheduler(BaseScheduler):
         if entry is None:
             return None
         self._out[entry.key] = entry
+        self._gave_at = asyncio.get_running_loop().time()
         return entry.request
+
+    def _may_ask(self) -> bool:
+        """What was asked for and is not stored is bounded: a kill makes all of it be asked again.
+
+        While writes take long, further requests are made slowly, up to a larger bound.
+        """
+        unsafe = len(self._out)
+        if unsafe < self._most:
+            return True
+        waited = asyncio.get_running_loop().time() - self._gave_at
+        return unsafe < _PATIENT * self._most and waited >= _SLOW
 
     # --- requests and entries
 
@@ -201,8 +223,21 @@ class FrontierScheduler(BaseScheduler):
             newest=newest if isinstance(newest, datetime) else None,
             browser=bool(meta.get("playwright")),
             merged=merged,
-            mine=bool(meta.get(SEQUEL)) and not meta.get("playwright"),
         )
+
+    def _has_room(self, entry: Entry) -> bool:
+        """Whether this worker can take a request that it is about to add on lease at once.
+
+        Not while there are lists: they come before articles, and may say more of them.
+        """
+        if entry.browser or len(self._ready) + len(self._coming) >= 2 * self._most:
+            return False
+        known = itertools.chain(
+            (-ready.rank[0] for ready in self._ready),
+            (-out.rank[0] for out in self._out.values()),
+            (added.priority for added in self._additions),
+        )
+        return entry.priority > 0 or not any(priority > 0 for priority in known)
 
     def _push(self, key: str, lease: str, request: Request, entry: Entry | Leased) -> None:
         request.meta[LEASE] = key
@@ -287,6 +322,7 @@ class FrontierScheduler(BaseScheduler):
             self._tasks = [
                 asyncio.create_task(self._guarded(self._pump)),
                 asyncio.create_task(self._guarded(self._keep)),
+                asyncio.create_task(self._guarded(self._tick)),
             ]
 
     async def _guarded(self, work: Any) -> None:
@@ -302,6 +338,7 @@ class FrontierScheduler(BaseScheduler):
 
     async def _pump(self) -> None:
         idle = _POLL[0]
+        await asyncio.sleep(_LINGER / 2)
         while not self._closing:
             self._wake.clear()
             self._settle()
@@ -321,8 +358,15 @@ class FrontierScheduler(BaseScheduler):
                     await self._wake.wait()
             except TimeoutError:
                 continue
-            if self._ready:
-                await asyncio.sleep(_LINGER)  # let more come together
+            # Let more come together, as the requests of a spider's start.
+            await asyncio.sleep(_LINGER if self._ready else _LINGER / 2)
+
+    async def _tick(self) -> None:
+        """Have the engine go on slowly while what it made waits to be stored."""
+        while not self._closing:
+            await asyncio.sleep(_SLOW)
+            if self._ready and len(self._out) >= self._most:
+                self._nudge()
 
     async def _write(self) -> bool:
         """Write additions, then endings; what comes meanwhile waits for the next time."""
@@ -350,6 +394,11 @@ class FrontierScheduler(BaseScheduler):
         known = [entry for entry in entries if entry.key not in added.new]
         self._addon.count(counters.FRONTIER_ADDED, number=len(added.new))
         self._addon.count(counters.FRONTIER_KNOWN, number=len(known))
+        for entry in entries:
+            request, _ = self._coming.pop(entry.key, (None, None))
+            if request is not None and entry.key in added.new:
+                lease = own_lease(self._addon.worker.id, entry.key)
+                self._push(entry.key, lease, request, entry)
         beaten = {entry.key for entry in known if entry.mine}
         if beaten:  # somebody made this step before
             self._ready = [entry for entry in self._ready if entry.key not in beaten]
@@ -371,9 +420,12 @@ class FrontierScheduler(BaseScheduler):
 
     async def _lease(self) -> bool:
         frontier = self._frontier
-        room = self._most - len(self._ready)
-        if frontier is None or self._addon.stopping or room < max(1, self._most // 2):
+        # With a slow database it pays to take more at a time.
+        wanted = self._most * (4 if self._lease_took > _SLOW else 1)
+        room = wanted - len(self._ready)
+        if frontier is None or self._addon.stopping or room < max(1, wanted // 2):
             return False
+        began = asyncio.get_running_loop().time()
         found = await self._addon.patiently(
             lambda: frontier.lease(
                 room,
@@ -382,6 +434,7 @@ class FrontierScheduler(BaseScheduler):
                 held=_HELD,
             )
         )
+        self._lease_took = asyncio.get_running_loop().time() - began
         stored = await self._stored(found)
         for leased in found:
             if leased.key in stored:
@@ -447,7 +500,8 @@ class FrontierScheduler(BaseScheduler):
         return bool(self._additions or self._done or self._failed or self._released)
 
     def _is_quiet(self) -> bool:
-        return not (self._ready or self._again or self._out or self._ending or self._has_work())
+        busy = self._ready or self._again or self._out or self._ending or self._coming
+        return not (busy or self._has_work())
 
     async def _is_over(self) -> bool:
         """Whether nothing is queued and nobody has anything on lease."""

@@ -31,12 +31,12 @@ class Cluster:
     crawl_id: str
 
     def start(
-        self, url: str, *, spider: str = "sections", path: str = "", **options: str
+        self, url: str, /, *, spider: str = "sections", path: str = "", **options: str
     ) -> subprocess.Popen[str]:
         """One worker. Options in capitals are settings, others arguments of the spider."""
         settings = {name: value for name, value in options.items() if name.isupper()}
         arguments = {name: value for name, value in options.items() if not name.isupper()}
-        if spider != "feed":
+        if spider not in ("feed", "articles"):
             arguments = {"render": "http"} | arguments
         given = [part for item in arguments.items() for part in ("-a", "=".join(item))]
         if path:

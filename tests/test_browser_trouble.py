@@ -200,7 +200,7 @@ def test_each_page_is_given_back_whatever_becomes_of_its_list(
     assert "1500ms" in rejects["economy"]["detail"]
     assert "querySelectorAll" in rejects["society"]["detail"]
     assert "1 errors in callbacks" in run.verdict
-    assert run.err.count("Traceback") == run.err.count("RuntimeError: a fault") == 1
+    assert run.err.count("Traceback") == run.err.count("\nRuntimeError: a fault") == 1
     assert counter(run, "browser/failed") == 2
     assert counter(run, "browser/retries") == 4
     assert "'playwright/page_count/max_concurrent': 1," in run.err

@@ -129,6 +129,7 @@ def test_the_embedded_server_is_shared_and_stops_after_the_crawl(
             scrapy.start(
                 "crawl", "sections", "-a", f"section={section}", "-O", f"{section}.jsonl",
                 CALIBER_BASE_URL=site.url, MONGODB_URI="", MONGODB_DATA_DIR="data",
+                CRAWL_OVERLAP="allow",
             )
             for section in ("world", "sport")
         ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from datetime import time as clock_time
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ class ListTask:
             "position": self.position,
             "found": self.walk.found_any,
             "first": sorted(self.first) if with_first else [],
-            "empty": vars(self.empty) if self.empty else None,
+            "empty": asdict(self.empty) if self.empty else None,
             "named_next": self.named_next,
         }
 

@@ -155,6 +155,7 @@ class ListWalkingSpider(ScrollingSpider):
             for found in self._ended(task):
                 yield found
         else:
+            CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
             status = f"the answer has status {error.response.status}"
             for request in await self._disappointed(task, status):
                 yield request

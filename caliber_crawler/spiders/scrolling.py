@@ -208,6 +208,8 @@ class ScrollingSpider(CardSpider):
             attempts = 1 + self.settings.getint("RETRY_TIMES") if again else 1
             why = f"the site answered with status {error.response.status}"
         for found in self._browser_trouble(task, why, attempts):
+            if isinstance(found, Request):  # the next attempt
+                CaliberAddon.of(self.crawler).outcomes.fine(request)
             yield found
         self._browser_closed()
 
