@@ -48,7 +48,8 @@ class CaliberAddon:
 
     `delay` is the least number of seconds between two requests, `failure` the message of what kept
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
-    `lost` whether the database is gone for good, `verdict` what `scrapy crawl` exits with.
+    `lost` whether the database is gone for good, `only_the_rest` that the crawl was finished once
+    and only what was queued again since is to be done, `verdict` what `scrapy crawl` exits with.
     `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
     of them a browser may make, `outcomes` are notes on the requests on lease.
     """
@@ -67,6 +68,7 @@ class CaliberAddon:
         self.failure: str | None = None
         self.signal: int | None = None
         self.lost = False
+        self.only_the_rest = False
         self.verdict: Verdict | None = None
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)

@@ -116,6 +116,8 @@ class CrawlRecord:
         if crawl["status"] == "finished" and not any((await store.frontier.open()).values()):
             logger.info("Crawl %s was finished already; nothing is left to do", crawl_id)
             raise CloseSpider("finished")
+        # Its lists were walked; what was queued again are failures.
+        self._addon.only_the_rest = crawl["status"] == "finished"
         dead = [worker["id"] for worker in crawl["workers"] if _is_dead(worker)]
         again, aside = await store.frontier.reclaim(self._addon.server_now(), dead)
         self._addon.count(counters.FRONTIER_RECLAIMED, number=again)

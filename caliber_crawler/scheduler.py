@@ -153,6 +153,8 @@ class FrontierScheduler(BaseScheduler):
             on_its_way.request = request
             heapq.heappush(self._again, on_its_way)
             return True
+        if self._addon.only_the_rest and request.meta.get("is_start_request"):
+            return True
         try:
             entry = self._entry(request)
         except Unserialisable as error:

@@ -1,0 +1,132 @@
+"""`scrapy frontier`: what is queued, leased and failed in a crawl; retry, release, drop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from caliber_crawler.config import Config
+from caliber_crawler.debugging import usage_error
+from caliber_crawler.errors import CaliberError, ConfigError
+from caliber_crawler.store import Store
+from caliber_crawler.store.frontier import FrontierAdmin
+from caliber_crawler.verdict import COULD_NOT_START
+
+_ACTIONS = ("retry", "release", "drop")
+
+
+class Command(ScrapyCommand):
+    """Shows and changes the collection `frontier`; asks nothing of the site."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - as Scrapy declares it
+
+    def syntax(self) -> str:
+        return "[options] [CRAWL_ID]"
+
+    def short_desc(self) -> str:
+        return "Show what is queued, leased and failed in a crawl; retry, release or drop it"
+
+    def long_desc(self) -> str:
+        return (
+            "Without a crawl's id: numbers of all crawls that have requests in the frontier. With "
+            "one: its numbers, what is on lease and what failed. --retry queues failures again "
+            "(then run the crawl with its CRAWL_ID), --drop removes them, --release takes back all "
+            "leases at once, which is of use when workers are known to be dead."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        actions = parser.add_mutually_exclusive_group()
+        actions.add_argument("--retry", action="store_true", help="queue failed requests again")
+        actions.add_argument("--drop", action="store_true", help="forget failed requests")
+        actions.add_argument("--release", action="store_true", help="take back all leases")
+        parser.add_argument("--url", help="only the request for this address")
+        parser.add_argument(
+            "--limit", type=int, default=20, metavar="N", help="requests shown (default 20)"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        action = next((name for name in _ACTIONS if getattr(opts, name)), None)
+        if len(args) > 1:
+            raise UsageError("give the id of one crawl", print_help=False)
+        if (action or opts.url) and not args:
+            raise UsageError("say which crawl: give its id", print_help=False)
+        if opts.limit < 0:
+            raise UsageError("--limit: give a number of 0 or more", print_help=False)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        try:
+            config = Config.from_settings(self.settings)
+        except ConfigError as error:
+            raise usage_error(error) from None
+        if config.store_is_off:
+            raise UsageError("MONGODB_URI=off: there is no frontier", print_help=False)
+        try:
+            told = asyncio.run(_told(config, args[0] if args else None, action, opts))
+        except ConfigError as error:
+            raise usage_error(error) from None
+        except CaliberError as error:
+            print(f"caliber-crawler: {error}", file=sys.stderr)
+            self.exitcode = COULD_NOT_START
+            return
+        print(json.dumps(told, default=_plain) if opts.json else _table(told))
+
+
+async def _told(
+    config: Config, crawl_id: str | None, action: str | None, opts: argparse.Namespace
+) -> dict[str, Any]:
+    store = await Store.open(
+        config.mongodb_uri, config.mongodb_database, config.mongodb_data_dir, crawl_id or ""
+    )
+    try:
+        admin = FrontierAdmin(store.database)
+        told: dict[str, Any] = {}
+        if crawl_id is not None and action is not None:
+            at = await store.frontier.clock()
+            change = {"retry": admin.retry, "drop": admin.drop, "release": admin.release}[action]
+            told["changed"] = await change(crawl_id, opts.url, at)
+            told["action"] = action
+        told["crawls"] = await admin.numbers(crawl_id)
+        if crawl_id is not None:
+            for state in ("queued", "leased", "failed"):
+                told[state] = await admin.requests(crawl_id, state, opts.url, opts.limit)
+        return told
+    finally:
+        await store.close()
+
+
+def _table(told: dict[str, Any]) -> str:
+    """For people: numbers, then requests."""
+    rows = []
+    if "action" in told:
+        done = {"retry": "queued again", "drop": "dropped", "release": "released"}
+        rows.append(f"{told['changed']} requests {done[told['action']]}")
+    states = ("queued", "leased", "done", "failed")
+    crawls = told["crawls"]
+    width = max([len("crawl"), *map(len, crawls)])
+    rows.append(f"{'crawl':<{width}}" + "".join(f"{state:>10}" for state in states))
+    for crawl_id, numbers in crawls.items():
+        rows.append(
+            f"{crawl_id:<{width}}" + "".join(f"{numbers.get(state, 0):>10}" for state in states)
+        )
+    if not crawls:
+        rows.append("no requests: every crawl is finished")
+    for state in states:
+        for request in told.get(state, ()):
+            why = request["error"] or (request["worker"] if state == "leased" else "") or ""
+            tried = f"attempts {request['attempts']}"
+            rows.append(f"{state}  {request['url']}  {tried}  {why}".rstrip())
+    return "\n".join(rows)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
