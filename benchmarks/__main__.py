@@ -8,7 +8,7 @@ import platform
 import statistics
 from pathlib import Path
 
-from benchmarks import lists
+from benchmarks import frontier, lists, workers
 from benchmarks.crawl import compare
 
 
@@ -34,10 +34,22 @@ def main() -> None:
     print("\nOne section's list, without its articles:")
     list_runs = lists.compare(sizes)
     print(lists.table(list_runs))
+    print("\nThe frontier alone:")
+    queues = (1_000, 20_000) if options.quick else (1_000, 30_000, 1_000_000)
+    alone = frontier.alone(queues, 1_000)
+    print(frontier.alone_table(alone))
+    crawled = frontier.crawls(large, max(runs, 1 if options.quick else 5))
+    print(f"\nAll sections and their {large} articles, delay 0:")
+    print(frontier.crawls_table(crawled))
+    print("\nWorkers, two requests at a time each, a site that answers in 100 ms:")
+    many = workers.compare(150 if options.quick else 800, (1, 8))
+    print(workers.table(many))
     if options.json:
         figures = {
             "whole_crawl": [comparison.figures() for comparison in (main_run, small_run)],
             "lists": lists.figures(list_runs),
+            "frontier": frontier.figures(alone, crawled),
+            "workers": [vars(found) for found in many],
         }
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 

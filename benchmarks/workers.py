@@ -1,0 +1,84 @@
+"""Many workers: how much faster they are than one, on a site that takes its time to answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks.crawl import ROOT, SCRAPY
+from caliber_crawler.store.server import EmbeddedServer
+from demo_site import SiteConfig, World, serve
+
+_ANSWER_SECONDS = 0.1
+_AT_ONCE = "2"
+
+
+@dataclass(frozen=True)
+class WorkersRun:
+    """`seconds` from the first request for an article to the last one, by the site's log."""
+
+    workers: int
+    articles: int
+    seconds: float
+
+
+def compare(articles: int, numbers: tuple[int, ...]) -> list[WorkersRun]:
+    """Take the same articles with each number of workers; each must be asked for once."""
+    found = []
+    config = SiteConfig(articles=articles, seed=1)
+    world = World(config)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serve(config) as site,
+        EmbeddedServer(Path(name) / "mongodb") as uri,
+        MongoClient[dict[str, Any]](uri) as client,
+    ):
+        site.knobs.delay = _ANSWER_SECONDS
+        urls = Path(name) / "urls.txt"
+        paths = [world.article("en", i).path for i in range(articles)]
+        urls.write_text("".join(f"{site.url}{path}\n" for path in paths))
+        for number in numbers:
+            client.drop_database("caliber")
+            before = len(site.log)
+            environment = os.environ | {
+                "PYTHONPATH": str(ROOT),
+                "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
+                "CALIBER_BASE_URL": site.url,
+                "CLUSTER_DOWNLOAD_DELAY": "0",
+                "MONGODB_URI": uri,
+                "LOG_LEVEL": "WARNING",
+                "CRAWL_ID": f"workers-{number}",
+            }
+            command = [
+                *SCRAPY, "crawl", "articles", "-a", f"file={urls}",
+                "-s", f"CONCURRENT_REQUESTS_PER_DOMAIN={_AT_ONCE}",
+                "-s", f"CONCURRENT_REQUESTS={2 * int(_AT_ONCE)}",
+            ]  # fmt: skip
+            workers = [
+                subprocess.Popen(command, env=environment, cwd=name, stderr=subprocess.DEVNULL)
+                for _ in range(number)
+            ]
+            codes = [worker.wait() for worker in workers]
+            asked = [hit.at for hit in site.log[before:] if "/post/" in hit.path]
+            stored = client["caliber"]["articles"].count_documents({})
+            if any(codes) or len(asked) != articles or stored != articles:
+                raise RuntimeError(
+                    f"{number} workers: {codes}, {len(asked)} asked, {stored} stored"
+                )
+            found.append(WorkersRun(number, articles, asked[-1] - asked[0]))
+    return found
+
+
+def table(found: list[WorkersRun]) -> str:
+    """For people."""
+    rows = [f"{'workers':>8} {'seconds':>9} {'times the speed of one':>24}"]
+    rows += [
+        f"{r.workers:>8} {r.seconds:>9.1f} {found[0].seconds / r.seconds:>24.2f}" for r in found
+    ]
+    return "\n".join(rows)
