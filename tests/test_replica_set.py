@@ -1,0 +1,107 @@
+"""A crawl on a replica set, as compose.yaml has it, and on one whose primary is killed."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from caliber_crawler.store.server import find_mongod
+from demo_site import SiteConfig, serve
+from demo_site.server import ServedSite
+from tests.cluster import Cluster, articles_asked, check_complete
+from tests.conftest import Scrapy, wait_until
+
+SMALL = SiteConfig(articles=300, seed=5, cards=100)
+
+
+@contextmanager
+def replica_set(folder: Path, members: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Members on loopback; gives the set's URI and its processes, in the order of its hosts."""
+    ports = []
+    for _ in range(members):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    processes = []
+    try:
+        for port in ports:
+            (folder / str(port)).mkdir(parents=True)
+            with (folder / f"{port}.log").open("wb") as log:
+                command = [find_mongod(), "--replSet", "rs0", "--port", str(port)]
+                command += ["--dbpath", str(folder / str(port)), "--bind_ip", "127.0.0.1"]
+                command += ["--wiredTigerCacheSizeGB", "0.25"]
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        hosts = [f"127.0.0.1:{port}" for port in ports]
+        wait_until(lambda: _initiated(hosts), what="the replica set", seconds=40)
+        uri = f"mongodb://{','.join(hosts)}/?replicaSet=rs0"
+        with MongoClient[dict[str, Any]](uri) as client:
+            wait_until(lambda: _primary(client), what="a primary", seconds=40)
+        yield uri, processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _initiated(hosts: list[str]) -> bool:
+    members = [{"_id": i, "host": host} for i, host in enumerate(hosts)]
+    settings = {"electionTimeoutMillis": 2000}
+    config = {"_id": "rs0", "members": members, "settings": settings}
+    try:
+        with MongoClient[dict[str, Any]](hosts[0], directConnection=True) as client:
+            client.admin.command("replSetInitiate", config)
+    except PyMongoError:
+        return False
+    return True
+
+
+def _primary(client: MongoClient[dict[str, Any]]) -> Any:
+    return client.primary
+
+
+@contextmanager
+def served_cluster(
+    scrapy: Scrapy, folder: Path, members: int
+) -> Iterator[tuple[ServedSite, Cluster, list[subprocess.Popen[bytes]]]]:
+    with (
+        serve(SMALL) as site,
+        replica_set(folder, members) as (uri, processes),
+        MongoClient[dict[str, Any]](uri, tz_aware=True) as client,
+    ):
+        scrapy.settings |= {"MONGODB_URI": uri, "MONGODB_DATABASE": "caliber"}
+        yield site, Cluster(scrapy, client["caliber"], "crawl-1"), processes
+
+
+def test_two_workers_on_a_replica_set(scrapy: Scrapy, tmp_path: Path) -> None:
+    with served_cluster(scrapy, tmp_path / "rs", 1) as (site, cluster, _):
+        site.knobs.delay = 0.02
+        workers = [cluster.start(site.url) for _ in range(2)]
+        for worker in workers:
+            run = scrapy.finish(worker)
+            assert run.code == 0, run.err
+        check_complete(site, cluster)
+        assert max(articles_asked(site).values()) == 1
+
+
+def test_the_primary_is_killed(scrapy: Scrapy, tmp_path: Path) -> None:
+    with served_cluster(scrapy, tmp_path / "rs", 3) as (site, cluster, members):
+        site.knobs.delay = 0.05
+        worker = cluster.start(site.url)
+        wait_until(lambda: len(site.log) > 60, what="some requests", seconds=40)
+        hosts = scrapy.settings["MONGODB_URI"].removeprefix("mongodb://").partition("/")[0]
+        primary = cluster.database.client.primary
+        assert primary is not None
+        members[hosts.split(",").index(f"{primary[0]}:{primary[1]}")].kill()
+        began = time.monotonic()
+        run = scrapy.finish(worker)
+        assert run.code == 0, run.err
+        assert time.monotonic() - began < 60
+        check_complete(site, cluster)
