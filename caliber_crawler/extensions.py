@@ -154,7 +154,10 @@ class CrawlRecord:
     # --- the end
 
     async def _finish(self, spider: Spider, reason: str, verdict: Verdict) -> Verdict:
-        """Leave the crawl, and close it as the last; a database that is gone is the verdict."""
+        """Leave the crawl, and close it as the last; a database that is gone is the verdict.
+
+        The verdict of this process is on its own part; the crawl's document gets one on the whole.
+        """
         store = self._addon.store
         if store is None or not self._entered:
             return verdict
@@ -190,7 +193,7 @@ class CrawlRecord:
         except StoreError as error:
             logger.error("%s", error)
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
-        return whole
+        return verdict
 
     async def _workers_if_last(self, store: Store, *, wait: bool) -> list[dict[str, Any]] | None:
         """All workers once none is at it any more; None when this is not the one to close it.

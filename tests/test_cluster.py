@@ -241,7 +241,7 @@ def test_gaps_grow_while_the_site_asks_to_slow_down(cluster: Cluster) -> None:
 
 def test_a_second_crawl_of_the_spider_is_refused_or_allowed(cluster: Cluster) -> None:
     with serve(SMALL) as site:
-        site.knobs.delay = 0.1
+        site.knobs.delay = 0.5
         first = cluster.start(site.url)
         wait_until(lambda: len(site.log) > 5, what="the first crawl")
         other = Cluster(cluster.scrapy, cluster.database, "crawl-2")
@@ -358,7 +358,7 @@ def test_what_cannot_be_queued_is_named_and_counts_as_failed(scrapy: Scrapy) -> 
 
 def test_debugging_leaves_a_running_crawl_alone(cluster: Cluster) -> None:
     with serve(SMALL) as site:
-        site.knobs.delay = 0.1
+        site.knobs.delay = 0.5
         crawl = cluster.start(site.url)
         wait_until(lambda: len(site.log) > 20, what="the crawl")
         article = site.url + site.first_list("en", "world")[0].path
@@ -372,5 +372,6 @@ def test_debugging_leaves_a_running_crawl_alone(cluster: Cluster) -> None:
         document = cluster.crawl()
         assert len(document["workers"]) == 1
         assert document["status"] == "running"
+        site.knobs.delay = 0.02
         assert cluster.scrapy.finish(crawl).code == 0
     check_complete(site, cluster)
