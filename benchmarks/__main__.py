@@ -36,7 +36,7 @@ def main() -> None:
     print(lists.table(list_runs))
     print("\nThe frontier alone:")
     queues = (1_000, 20_000) if options.quick else (1_000, 30_000, 1_000_000)
-    alone = frontier.alone(queues, 1_000)
+    alone = frontier.alone(queues, queues[0])
     print(frontier.alone_table(alone))
     crawled = frontier.crawls(large, max(runs, 1 if options.quick else 5))
     print(f"\nAll sections and their {large} articles, delay 0:")

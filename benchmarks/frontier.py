@@ -60,6 +60,7 @@ async def _alone(sizes: tuple[int, ...], handled: int) -> list[Alone]:
                     await frontier.add(entries[start : start + 500], _now())
                 added = handled / (time.perf_counter() - began)
                 await _fill(database["frontier"], handled, size)
+                await client.admin.command("fsync")  # or its writing goes on meanwhile
                 took = []
                 began = time.perf_counter()
                 for _ in range(handled // _AT_ONCE):

@@ -51,6 +51,8 @@ _HELD = 500
 # Writes come together for so long, unless there is nothing else to do.
 _LINGER = 0.02
 _POLL = (0.1, 1.0)
+# So many queued requests are kept as they are, besides being written.
+_REMEMBERED = 1_000
 # Writes that take longer than this hold up the requests; so many times more may then be unsafe.
 _SLOW = 0.3
 _PATIENT = 4
@@ -97,6 +99,8 @@ class FrontierScheduler(BaseScheduler):
         self._finished = False
         self._gave_at = 0.0
         self._lease_took = 0.0
+        self._is_rich = False  # the last lease was as large as it could be
+        self._made: dict[str, Request] = {}  # what this worker queued, to be had without decoding
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -167,6 +171,8 @@ class FrontierScheduler(BaseScheduler):
         elif self._has_room(entry):
             entry = replace(entry, mine=True)
             self._coming.setdefault(entry.key, (request, entry))
+        elif len(self._made) < _REMEMBERED:
+            self._made.setdefault(entry.key, request)
         self._additions.append(entry)
         self._finished = False
         self._start()
@@ -423,7 +429,7 @@ class FrontierScheduler(BaseScheduler):
     async def _lease(self) -> bool:
         frontier = self._frontier
         # With a slow database it pays to take more at a time.
-        wanted = self._most * (4 if self._lease_took > _SLOW else 1)
+        wanted = self._most * (4 if self._lease_took > _SLOW else 2 if self._is_rich else 1)
         room = wanted - len(self._ready)
         if frontier is None or self._addon.stopping or room < max(1, wanted // 2):
             return False
@@ -437,6 +443,7 @@ class FrontierScheduler(BaseScheduler):
             )
         )
         self._lease_took = asyncio.get_running_loop().time() - began
+        self._is_rich = len(found) == room
         stored = await self._stored(found)
         for leased in found:
             if leased.key in stored:
@@ -466,6 +473,10 @@ class FrontierScheduler(BaseScheduler):
         return {again[url] for url in urls}
 
     def _request(self, leased: Leased) -> Request:
+        request = self._made.pop(leased.key, None)
+        if request is not None:
+            request.cb_kwargs.update(leased.merged)
+            return request
         said = dict(leased.request)
         if leased.merged:
             said["cb_kwargs"] = {**said.get("cb_kwargs", {}), **leased.merged}

@@ -71,8 +71,8 @@ ROBOTSTXT_OBEY = True
 DOWNLOAD_DELAY = 0
 # Scrapy starts this many tasks for every response, and our pages yield one item each.
 CONCURRENT_ITEMS = 4
-# Eight at a time are asked for; as many more may be on their way to the store.
-CONCURRENT_REQUESTS = 16
+# Eight at a time are asked for; the others are on their way to the store.
+CONCURRENT_REQUESTS = 24
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
 DOWNLOAD_TIMEOUT = 60
 DOWNLOAD_MAXSIZE = 32 * 1024 * 1024

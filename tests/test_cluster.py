@@ -22,7 +22,7 @@ from tests.cluster import (
 from tests.conftest import Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
-CONCURRENCY = 16
+CONCURRENCY = 24
 SMALL = SiteConfig(articles=300, seed=5, cards=100)
 
 

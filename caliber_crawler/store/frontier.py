@@ -320,7 +320,7 @@ class FrontierStore:
         finished = {"$set": {**over, "state": DONE, "request": {}, "error": None}}
         for lease, ids in by_token.items():
             which = {"_id": {"$in": ids}, "lease": lease, "state": LEASED}
-            operations.append(UpdateMany(which, finished))
+            operations.append(UpdateMany(which | {"late": False}, finished))
         for key, (lease, error) in failed.items():
             which = {"_id": self._id(key), "lease": lease, "state": LEASED}
             change = {**over, "state": FAILED, "error": error[:1000]}
@@ -330,10 +330,20 @@ class FrontierStore:
             change = {**over, "state": QUEUED}
             operations.append(UpdateOne(which, {"$set": change, "$inc": {"attempts": -1}}))
         with driver_errors("ending leases"):
-            written = await bulk_write(self._safe, operations)
-            ids = [self._id(key) for key in done]
-            late = await self._late({"_id": {"$in": ids}, "late": True}) if ids else []
-        return len(done) + len(failed) + len(released) - written.matched, late
+            ended = (await bulk_write(self._safe, operations)).matched
+            late: list[Late] = []
+            missing = len(done) + len(failed) + len(released) - ended
+            if missing and done:
+                # Of some of them more was said meanwhile. What is said from now on is told to
+                # whoever says it, since they are done.
+                rest = [
+                    UpdateMany({"_id": {"$in": ids}, "lease": lease, "state": LEASED}, finished)
+                    for lease, ids in by_token.items()
+                ]
+                missing -= (await bulk_write(self._safe, rest)).matched
+                ids = [self._id(key) for key in done]
+                late = await self._late({"_id": {"$in": ids}, "late": True})
+        return missing, late
 
     async def _late(self, query: Document) -> list[Late]:
         found = self._safe.find(query, {"url": 1, "merged": 1})

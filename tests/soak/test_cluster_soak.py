@@ -18,7 +18,7 @@ from tests.conftest import Run, Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
 SITE = SiteConfig(articles=3_000, seed=7)
-CONCURRENCY = 16
+CONCURRENCY = 24
 FULL = {"mode": "full", "render": "auto"}
 
 
