@@ -29,9 +29,11 @@ logger = logging.getLogger(__name__)
 _PAUSES_SECONDS = 0.25
 _CLEAR_SECONDS = 3.0
 # Who comes late to a slot takes the next one, since the time up to it is somebody else's.
-_LATE_SHARE = 0.1
+_LATE_SHARE = 0.05
 _LATE_SECONDS = 0.005
 _LATE_TRIES = 5
+# What may lie between a worker's clock and the wire.
+_GUARD_SECONDS = 0.01
 # A browser that is allowed a request sends it within this time, as good as always.
 _BROWSER_LAG_SECONDS = 0.1
 
@@ -107,11 +109,12 @@ class Turns:
             if self._addon.delay == 0 and self._now() < self._clear_until:
                 return
             for _ in range(_LATE_TRIES):
-                slot = await self._slot(lag if self._addon.delay else 0)
+                asked = self._now()
+                slot = await self._slot(lag + _GUARD_SECONDS if self._addon.delay else 0)
                 self._level = slot.level
-                due = self._now() + slot.wait
-                await self._until(due)
-                late = self._now() - due
+                await self._until(self._now() + slot.wait)
+                # The slot was told somewhere between the question and the answer.
+                late = self._now() - (asked + slot.wait)
                 allowed = max(_LATE_SECONDS, _LATE_SHARE * self._addon.delay)
                 if late <= allowed or self._addon.delay == 0:
                     break
