@@ -99,6 +99,7 @@ class FrontierScheduler(BaseScheduler):
         self._finished = False
         self._gave_at = 0.0
         self._lease_took = 0.0
+        self._beaten: set[str] = set()  # on its way although somebody made it before
         self._is_rich = False  # the last lease was as large as it could be
         self._made: dict[str, Request] = {}  # what this worker queued, to be had without decoding
 
@@ -284,6 +285,10 @@ class FrontierScheduler(BaseScheduler):
             if entry.request in on_its_way or key in waiting:
                 continue
             del self._out[key]
+            if key in self._beaten:
+                self._beaten.discard(key)
+                self._addon.outcomes.take(key)
+                continue
             error, unfinished = self._addon.outcomes.take(key)
             if unfinished or self._addon.lost:
                 self._released[key] = entry.lease
@@ -408,6 +413,7 @@ class FrontierScheduler(BaseScheduler):
                 lease = own_lease(self._addon.worker.id, entry.key)
                 self._push(entry.key, lease, request, entry)
         beaten = {entry.key for entry in known if entry.mine}
+        self._beaten |= beaten.intersection(self._out)
         if beaten:  # somebody made this step before
             self._ready = [entry for entry in self._ready if entry.key not in beaten]
             heapq.heapify(self._ready)

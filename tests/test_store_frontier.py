@@ -163,6 +163,18 @@ async def test_what_kills_its_workers_is_set_aside_with_its_error(database: Any)
     assert await database.frontier.count_documents({"state": "failed"}) == 1
 
 
+async def test_a_page_in_a_browser_has_twice_the_attempts(database: Any) -> None:
+    store = frontier(database, attempts=2)
+    await store.add([entry("list", browser=True)], AT)
+    at = AT
+    for _ in range(3):
+        assert await lease(store, at=at) == ["list"]
+        at += timedelta(seconds=31)
+        assert await store.reclaim(at) == (1, [])
+    assert await lease(store, at=at) == ["list"]
+    assert await store.reclaim(at + timedelta(seconds=31)) == (0, [entry("list").url])
+
+
 async def test_suspects_are_leased_one_at_a_time(database: Any) -> None:
     """One of several that were lost together twice kills its workers; the others shall live."""
     store = frontier(database)

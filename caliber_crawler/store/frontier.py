@@ -97,7 +97,7 @@ class FrontierStore:
     """The frontier of one crawl as one worker sees it. Raises `StoreError` and its kin.
 
     `lease_time` is how long a lease holds without renewal, `attempts` how many leases a request may
-    have.
+    have (twice as many when it wants a browser).
     """
 
     def __init__(
@@ -276,7 +276,9 @@ class FrontierStore:
             if await self._safe.find_one(lost, {"_id": 1}) is None:
                 return 0, []
             died = {"$concat": ["worker ", {"$ifNull": ["$worker", "?"]}, " died or lost it"]}
-            hopeless = {"$gte": ["$attempts", self.attempts]}
+            # A page of a browser takes so long that a kill for other reasons often meets it.
+            most = {"$cond": ["$browser", 2 * self.attempts, self.attempts]}
+            hopeless = {"$gte": ["$attempts", most]}
             token = secrets.token_hex(8)
             await self._safe.update_many(
                 lost,
