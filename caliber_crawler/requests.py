@@ -54,18 +54,18 @@ class CanonicalFingerprinter:
 
     def fingerprint(self, request: Request) -> bytes:
         """20 bytes, as Scrapy wants them."""
-        url = self._site.canonical(request.url)
-        if url is None:
-            return fingerprint(request)
         redirects = request.meta.get("redirect_times", 0)
-        if redirects:
-            # `/en` → `/en/` or a cookie wall's redirect to itself have one canonical address, and
-            # the page must be fetched all the same. REDIRECT_MAX_TIMES ends a loop.
-            url = f"{redirects} {request.url}"
         purpose = request.meta.get(PURPOSE)
         if purpose and not redirects:
             # The next step of a walk stays the same step when a list has moved on meanwhile.
             return hashlib.sha1(purpose.encode(), usedforsecurity=False).digest()
+        url = self._site.canonical(request.url)
+        if url is None:
+            return fingerprint(request)
+        if redirects:
+            # `/en` → `/en/` or a cookie wall's redirect to itself have one canonical address, and
+            # the page must be fetched all the same. REDIRECT_MAX_TIMES ends a loop.
+            url = f"{redirects} {request.url}"
         key = b"\x00".join((request.method.encode(), url.encode(), request.body))
         return hashlib.sha1(key, usedforsecurity=False).digest()
 

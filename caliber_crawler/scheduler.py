@@ -15,6 +15,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 _HELD = 500
 # Writes come together for so long, unless there is nothing else to do.
 _LINGER = 0.02
+_WALK_LINGER = 0.1
 _POLL = (0.1, 1.0)
 # So many queued requests are kept as they are, besides being written.
 _REMEMBERED = 1_000
@@ -94,6 +96,7 @@ class FrontierScheduler(BaseScheduler):
         self._ending: dict[str, str] = {}  # of these the writing is under way
         self._places = itertools.count()
         self._wake = asyncio.Event()
+        self._changed = asyncio.Event()  # a walk has ended, or something is wanted at once
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._finished = False
@@ -131,6 +134,7 @@ class FrontierScheduler(BaseScheduler):
     async def _close(self) -> None:
         self._closing = True
         self._wake.set()
+        self._changed.set()
         if self._tasks:
             _, *others = self._tasks
             for task in others:
@@ -172,6 +176,7 @@ class FrontierScheduler(BaseScheduler):
         elif self._has_room(entry):
             entry = replace(entry, mine=True)
             self._coming.setdefault(entry.key, (request, entry))
+            self._changed.set()
         elif len(self._made) < _REMEMBERED:
             self._made.setdefault(entry.key, request)
         self._additions.append(entry)
@@ -285,6 +290,8 @@ class FrontierScheduler(BaseScheduler):
             if entry.request in on_its_way or key in waiting:
                 continue
             del self._out[key]
+            if not entry.request.meta.get(SEQUEL) or not self._out:
+                self._changed.set()
             if key in self._beaten:
                 self._beaten.discard(key)
                 self._addon.outcomes.take(key)
@@ -371,8 +378,21 @@ class FrontierScheduler(BaseScheduler):
                     await self._wake.wait()
             except TimeoutError:
                 continue
-            # Let more come together, as the requests of a spider's start.
-            await asyncio.sleep(_LINGER if self._ready else _LINGER / 2)
+            await self._gather()
+
+    async def _gather(self) -> None:
+        """Let more come together, as the requests of a spider's start.
+
+        Lists that are being walked go on by themselves and articles wait for them, so there the
+        writes have time, until a walk ends.
+        """
+        await asyncio.sleep(_LINGER if self._ready else _LINGER / 2)
+        self._changed.clear()
+        walking = self._out and all(out.rank[0] < 0 for out in self._out.values())
+        if walking and not (self._coming or self._ready):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WALK_LINGER):
+                    await self._changed.wait()
 
     async def _tick(self) -> None:
         """Have the engine go on slowly while what it made waits to be stored."""

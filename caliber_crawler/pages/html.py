@@ -91,6 +91,13 @@ class Page:
                     index.setdefault(name, []).append(element)
         return index
 
+    def with_class(self, name: str) -> list[Element]:
+        """The elements that carry a class, in page order."""
+        found = self.root.xpath(
+            "//*[contains(concat(' ', normalize-space(@class), ' '), $name)]", name=f" {name} "
+        )
+        return cast("list[Element]", found)
+
     @cached_property
     def links(self) -> list[Element]:
         """All ``a`` elements with an address, in page order."""

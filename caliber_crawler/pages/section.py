@@ -91,7 +91,7 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
-    for element in page.classes(CARD).get(CARD, ()):
+    for element in page.with_class(CARD):
         card = _card(element, page.url, site)
         if card is None:
             result.broken_cards += 1
@@ -109,7 +109,7 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
     A link's words give the name; a link without words (a picture) gives the slug until another
     link of the section has words.
     """
-    in_cards = {link for card in page.classes(CARD).get(CARD, ()) for link in card.iter("a")}
+    in_cards = {link for card in page.with_class(CARD) for link in card.iter("a")}
     found: dict[str, SectionLink] = {}
     for link in sorted(page.links, key=in_cards.__contains__):
         href = attribute(link, "href")
