@@ -176,6 +176,8 @@ class CaliberAddon:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.config.mongodb_retry_seconds
         while True:
+            if self.lost:  # nobody waits for it once more
+                raise StoreUnavailable(self.failure or "the database was lost")
             try:
                 return await call()
             except StoreUnavailable as error:

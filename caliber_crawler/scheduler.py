@@ -56,7 +56,7 @@ _POLL = (0.1, 1.0)
 # So many queued requests are kept as they are, besides being written.
 _REMEMBERED = 1_000
 # Writes that take longer than this hold up the requests; so many times more may then be unsafe.
-_SLOW = 0.3
+_SLOW = 0.45
 _PATIENT = 4
 
 

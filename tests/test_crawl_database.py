@@ -53,7 +53,7 @@ def test_a_database_that_comes_back_gets_everything(
             "-s", "LOG_FILE=log.txt",
             CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
         )  # fmt: skip
-        wait_until(lambda: database.articles.count_documents({}) >= 5, what="5 articles")
+        wait_until(lambda: database.articles.count_documents({}) >= 20, what="20 articles")
         link.cut()
         log = scrapy.folder / "log.txt"
         wait_until(lambda: "trying again" in log.read_text("utf-8"), what="a second attempt")
@@ -108,7 +108,7 @@ def test_a_database_that_stays_away_ends_the_crawl(
             CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
             MONGODB_RETRY_SECONDS="0.5",
         )  # fmt: skip
-        wait_until(lambda: database.articles.count_documents({}) >= 5, what="5 articles")
+        wait_until(lambda: database.articles.count_documents({}) >= 20, what="20 articles")
         link.cut()
         run = scrapy.finish(process)
         assert len(site.log) < 300

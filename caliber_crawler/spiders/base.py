@@ -116,8 +116,8 @@ class CaliberSpider(scrapy.Spider):
         """Errback of every request: what gave no page becomes a reject with its reason."""
         request: Request = failure.request  # type: ignore[attr-defined]
         error = failure.value
-        if CaliberAddon.of(self.crawler).signal is not None and not isinstance(error, HttpError):
-            return  # the crawl was stopped; nothing is wrong with the page
+        if CaliberAddon.of(self.crawler).stopping and not isinstance(error, HttpError):
+            return  # the crawl ends early; nothing is wrong with the page
         self.count(counters.FAILED_REQUESTS)
         if isinstance(error, HttpError):
             response = error.response
