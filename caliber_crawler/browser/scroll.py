@@ -158,7 +158,8 @@ class Recorder:
             return
         if self._page is None or request.frame != self._page.main_frame:
             return
-        if self._opened is None:
+        # A redirect may be told before it is known where it leads.
+        if self._opened is None or request.redirected_from == self._opened:
             self._opened = request
         elif request != self._opened:
             self.left = request.url
