@@ -1,7 +1,7 @@
 FROM python:3.11-slim-bookworm
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends chromium libcurl4 \
+    && apt-get install --yes --no-install-recommends chromium libatomic1 libcurl4 \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
