@@ -10,11 +10,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks.measure import Usage, run, spread
+from benchmarks.measure import Usage, environment, run, spread
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
-ROOT = Path(__file__).resolve().parent.parent
 PLAIN = Path(__file__).with_name("plain_spider.py")
 SCRAPY = [sys.executable, "-m", "scrapy"]
 
@@ -67,14 +66,8 @@ def compare(articles: int, runs: int) -> Comparison:
         world = World(config)
         urls = folder / "urls.txt"
         urls.write_text("".join(f"{url}{world.article('en', i).path}\n" for i in range(articles)))
-        environment = {
-            "PYTHONPATH": str(ROOT),
-            "CALIBER_BASE_URL": url,
-            "CLUSTER_DOWNLOAD_DELAY": "0",
-            "MONGODB_URI": uri,
-            "LOG_LEVEL": "WARNING",
-        }
-        ours_environment = environment | {"SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings"}
+        ours_environment = environment(url, uri)
+        plain_environment = {"LOG_LEVEL": "WARNING"}
         feed = ["-a", f"file={urls}", "-O", str(folder / "out.jsonl")]
         for turn in range(runs + 1):
             client.drop_database("caliber")
@@ -82,7 +75,7 @@ def compare(articles: int, runs: int) -> Comparison:
             _check(folder / "out.jsonl", articles)
             if client["caliber"]["articles"].count_documents({}) != articles:
                 raise RuntimeError("not every article was stored")
-            plain = run([*SCRAPY, "runspider", str(PLAIN), *feed], environment, folder)
+            plain = run([*SCRAPY, "runspider", str(PLAIN), *feed], plain_environment, folder)
             _check(folder / "out.jsonl", articles)
             if turn:  # the first pair warms files and caches up
                 result.ours.append(ours)

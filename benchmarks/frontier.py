@@ -13,8 +13,8 @@ from typing import Any
 
 from pymongo import AsyncMongoClient, InsertOne, MongoClient
 
-from benchmarks.crawl import ROOT, SCRAPY
-from benchmarks.measure import run, spread
+from benchmarks.crawl import SCRAPY
+from benchmarks.measure import environment, run, spread
 from caliber_crawler.store.frontier import Entry, FrontierStore
 from caliber_crawler.store.indexes import ensure_indexes
 from caliber_crawler.store.server import EmbeddedServer
@@ -133,18 +133,10 @@ def crawls(articles: int, runs: int) -> Crawls:
         EmbeddedServer(Path(name) / "mongodb") as uri,
         MongoClient[dict[str, Any]](uri, tz_aware=True) as client,
     ):
-        environment = {
-            "PYTHONPATH": str(ROOT),
-            "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
-            "CALIBER_BASE_URL": url,
-            "CLUSTER_DOWNLOAD_DELAY": "0",
-            "MONGODB_URI": uri,
-            "LOG_LEVEL": "WARNING",
-        }
 
         def crawl(render: str, scheduler: str) -> float:
             options = ["-a", "mode=full", "-a", f"render={render}", "-s", f"SCHEDULER={scheduler}"]
-            run([*SCRAPY, "crawl", "sections", *options], environment, Path(name))
+            run([*SCRAPY, "crawl", "sections", *options], environment(url, uri), Path(name))
             document = client["caliber"]["crawls"].find_one(sort=[("started_at", -1)])
             taken = document["counts"]["articles/read"] if document else 0
             if document is None or taken != articles:

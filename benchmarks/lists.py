@@ -15,11 +15,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks.measure import run
+from benchmarks.measure import environment, run
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
-ROOT = Path(__file__).resolve().parent.parent
 SECTION = "world"
 _REPEATS = {"http": 5, "browser": 2}
 
@@ -73,15 +72,7 @@ def compare(sizes: tuple[int, ...]) -> list[ListRun]:
                     "-s",
                     "SPIDER_MODULES=benchmarks.list_spider",
                 ]
-                environment = {
-                    "PYTHONPATH": str(ROOT),
-                    "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
-                    "CALIBER_BASE_URL": url,
-                    "CLUSTER_DOWNLOAD_DELAY": "0",
-                    "MONGODB_URI": uri,
-                    "LOG_LEVEL": "WARNING",
-                }
-                usage = run(command, environment, folder)
+                usage = run(command, environment(url, uri), folder)
                 crawl = crawls.find_one(sort=[("started_at", -1)])
                 seen = crawl["counts"]["cards/seen"]
                 if seen < cards or crawl["counts"].get("lists/ended/end") != 1:

@@ -28,6 +28,21 @@ class Usage:
     tree: float
 
 
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(url: str, uri: str) -> dict[str, str]:
+    """Of a crawl of ours against a stand-in at `url`, as fast as it can, into MongoDB at `uri`."""
+    return {
+        "PYTHONPATH": str(ROOT),
+        "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
+        "CALIBER_BASE_URL": url,
+        "CLUSTER_DOWNLOAD_DELAY": "0",
+        "MONGODB_URI": uri,
+        "LOG_LEVEL": "WARNING",
+    }
+
+
 def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Usage:
     """Run to the end. Raises `RuntimeError` with the command's errors when it fails."""
     log = folder / "stderr.txt"

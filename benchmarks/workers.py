@@ -11,7 +11,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks.crawl import ROOT, SCRAPY
+from benchmarks.crawl import SCRAPY
+from benchmarks.measure import environment
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve
 
@@ -46,22 +47,19 @@ def compare(articles: int, numbers: tuple[int, ...]) -> list[WorkersRun]:
         for number in numbers:
             client.drop_database("caliber")
             before = len(site.log)
-            environment = os.environ | {
-                "PYTHONPATH": str(ROOT),
-                "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
-                "CALIBER_BASE_URL": site.url,
-                "CLUSTER_DOWNLOAD_DELAY": "0",
-                "MONGODB_URI": uri,
-                "LOG_LEVEL": "WARNING",
-                "CRAWL_ID": f"workers-{number}",
-            }
+            settings = os.environ | environment(site.url, uri) | {"CRAWL_ID": f"workers-{number}"}
             command = [
                 *SCRAPY, "crawl", "articles", "-a", f"file={urls}",
                 "-s", f"CONCURRENT_REQUESTS_PER_DOMAIN={_AT_ONCE}",
                 "-s", f"CONCURRENT_REQUESTS={2 * int(_AT_ONCE)}",
             ]  # fmt: skip
             workers = [
-                subprocess.Popen(command, env=environment, cwd=name, stderr=subprocess.DEVNULL)
+                subprocess.Popen(
+                    command,
+                    env=settings,
+                    cwd=name,
+                    stderr=subprocess.DEVNULL,
+                )
                 for _ in range(number)
             ]
             codes = [worker.wait() for worker in workers]
