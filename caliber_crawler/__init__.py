@@ -10,8 +10,8 @@ Which file answers which question, in the order in which data flow:
 * Which browser is started, and when?                   `browser/`, `handlers`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`
-* Which of them next, by which worker, and how fast?    `scheduler`, `outcomes`, `middlewares`,
-  `politeness`, with `store/frontier` and `store/limiter`
+* Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
+  `middlewares`, `politeness`, `workers`, with `store/frontier`, `store/limiter`, `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`
 * What is counted, and when is a crawl healthy?         `counters`, `verdict`

@@ -23,7 +23,7 @@ from caliber_crawler.items import whole_milliseconds
 from caliber_crawler.outcomes import Outcomes
 from caliber_crawler.politeness import Turns
 from caliber_crawler.store import Store, Worker
-from caliber_crawler.verdict import STORE_LOST
+from caliber_crawler.verdict import BROKEN_OFF, STORE_LOST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -159,13 +159,15 @@ class CaliberAddon:
         """The present instant by the clock of the database, as far as it is known."""
         return whole_milliseconds(datetime.now(UTC) + self._ahead)
 
-    def set_aside(self, urls: Sequence[str]) -> None:
-        """Count and log requests that had all their attempts, each of which ended a worker."""
-        for url in urls:
+    def taken_back(self, again: int, aside: Sequence[str]) -> None:
+        """Count what was taken back from workers; name what had all its attempts, a worker each."""
+        self.count(counters.FRONTIER_RECLAIMED, number=again)
+        for url in aside:
             self.count(counters.FRONTIER_SET_ASIDE)
             logger.error(
-                "%s is set aside: %s workers that had it died or lost it", url, self.config.attempts
-            )
+                "%s is set aside: every worker that had it died; see `scrapy frontier %s`, and "
+                "--retry there once the cause is mended", url, self.crawl_id,
+            )  # fmt: skip
 
     async def patiently(self, call: Callable[[], Awaitable[R]]) -> R:
         """What a call of the store gives, tried again while the database does not answer.
@@ -190,12 +192,18 @@ class CaliberAddon:
 
     def give_up(self, message: str) -> None:
         """Close the crawl as one that lost its database; `message` is the cause."""
-        if self.lost:
-            return
-        self.lost = True
+        if not self.lost:
+            self.lost = True
+            self._close(message, STORE_LOST)
+
+    def break_off(self, message: str) -> None:
+        """Close the crawl because of a fault of its own; what is on lease is given back."""
+        self._close(message, BROKEN_OFF)
+
+    def _close(self, message: str, reason: str) -> None:
         self.failure = message
         logger.error("%s; closing the crawl", message)
-        closing = self._crawler.engine.close_spider_async(reason=STORE_LOST)
+        closing = self._crawler.engine.close_spider_async(reason=reason)
         self._closing = asyncio.ensure_future(closing)  # keeps the task from being collected
 
     async def close_store(self) -> None:

@@ -41,6 +41,7 @@ class Config:
     max_batches: int
     lease_seconds: float
     attempts: int
+    stay: bool
     backoff_first: float
     backoff_most: float
 
@@ -71,6 +72,7 @@ class Config:
             chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
             lease_seconds=_seconds(settings, "FRONTIER_LEASE_SECONDS", least=1),
             attempts=_whole(settings, "FRONTIER_ATTEMPTS"),
+            stay=_choice(settings, "FRONTIER_STAY", ("no", "yes")) == "yes",
             backoff_first=_seconds(settings, "BACKOFF_FIRST_SECONDS"),
             backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import platform
-import socket
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -22,12 +20,12 @@ from caliber_crawler.store.crawls import sums
 from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
-    OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
     WRONG_CRAWL,
     Verdict,
     judge,
 )
+from caliber_crawler.workers import is_dead, take_lock
 
 if TYPE_CHECKING:
     from typing import Self
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 5.0
-_LOCK_POLL_SECONDS = 1.0
 _LEAVING_POLL_SECONDS = 0.5
 _NAMED = 3
 _PACKAGES = ("scrapy", "scrapy-playwright", "pymongo", "lxml", "parsel", "w3lib", "babel")
@@ -77,7 +74,7 @@ class CrawlRecord:
         if crawl is not None:
             await self._resume(store, spider, crawl)
         if self._addon.config.overlap == "refuse":
-            await self._lock(store, spider.name)
+            await take_lock(self._addon, store, spider.name, self._silence)
         await store.crawls.start(
             self._addon.worker,
             spider=spider.name,
@@ -118,38 +115,11 @@ class CrawlRecord:
             raise CloseSpider("finished")
         # Its lists were walked; what was queued again are failures.
         self._addon.only_the_rest = crawl["status"] == "finished"
-        dead = [worker["id"] for worker in crawl["workers"] if _is_dead(worker)]
-        again, aside = await store.frontier.reclaim(self._addon.server_now(), dead)
-        self._addon.count(counters.FRONTIER_RECLAIMED, number=again)
-        self._addon.set_aside(aside)
+        again, aside = await store.frontier.reclaim(
+            self._addon.server_now(), self._dead(crawl["workers"])
+        )
+        self._addon.taken_back(again, aside)
         logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
-
-    async def _lock(self, store: Store, spider: str) -> None:
-        """Take the spider's lock. Raises `CloseSpider` when another crawl holds and renews it."""
-        addon = self._addon
-        over: str | None = None
-        first = None
-        while True:
-            holder = await store.locks.take(spider, addon.server_now(), self._silence, over=over)
-            if holder is None:
-                return
-            crawl = await store.crawls.find(holder.crawl_id)
-            workers = [w for w in (crawl or {}).get("workers", []) if w["ended_at"] is None]
-            here = [worker for worker in workers if worker["host"] == addon.worker.host]
-            if workers and all(map(_is_dead, workers)):
-                logger.warning("Crawl %s was killed; its lock counts no more", holder.crawl_id)
-                over = holder.crawl_id
-                continue
-            alive = any(not _is_dead(worker) for worker in here)
-            if alive or (first is not None and first.until != holder.until) or addon.stopping:
-                addon.failure = (
-                    f"crawl {holder.crawl_id} of the spider {spider}; join it with CRAWL_ID, or "
-                    "set CRAWL_OVERLAP=allow to run both"
-                )
-                raise CloseSpider(OTHER_CRAWL_RUNS)
-            # Nobody here can tell whether it lives. It does if it renews its lock.
-            first = first or holder
-            await asyncio.sleep(_LOCK_POLL_SECONDS)
 
     # --- the end
 
@@ -182,7 +152,7 @@ class CrawlRecord:
                 reason=reason,
                 exit_code=whole.code,
                 silent_since=at - self._silence,
-                dead=[worker["id"] for worker in workers if _is_dead(worker)],
+                dead=self._dead(workers),
                 at=at,
             )
             if not closed:
@@ -200,22 +170,22 @@ class CrawlRecord:
 
         At the end of the work all others leave within moments, or were killed and fall silent.
         """
+        latest = self._addon.server_now() + 2 * self._silence
         while True:
             crawl = await store.crawls.find()
             if crawl is None or crawl["status"] != "running":
                 return None
             workers: list[dict[str, Any]] = crawl["workers"]
-            silent_since = self._addon.server_now() - self._silence
-            if not any(
-                worker["ended_at"] is None
-                and worker["seen_at"] >= silent_since
-                and not _is_dead(worker)
-                for worker in workers
-            ):
+            at = self._addon.server_now()
+            seen = [w for w in workers if not w["ended_at"] and w["seen_at"] >= at - self._silence]
+            if {worker["id"] for worker in seen} <= set(self._dead(seen)):
                 return workers
-            if not wait or self._addon.signal is not None:
+            if not wait or self._addon.signal is not None or at > latest:
                 return None
             await asyncio.sleep(_LEAVING_POLL_SECONDS)
+
+    def _dead(self, workers: list[dict[str, Any]]) -> list[str]:
+        return [worker["id"] for worker in workers if is_dead(worker, self._addon.worker.id)]
 
     def _of_the_crawl(self, reason: str, counts: dict[str, int], verdict: Verdict) -> Verdict:
         """The verdict on the crawl as a whole, when several workers were at it."""
@@ -285,23 +255,6 @@ def _naming(failures: list[tuple[str, str]], verdict: Verdict) -> Verdict:
     if verdict.code == HEALTHY:
         return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
     return Verdict(verdict.code, f"{verdict.line}: {named}")
-
-
-def _is_dead(worker: dict[str, Any]) -> bool:
-    """Whether a worker is known to be dead: it ran on this machine, and its process is gone.
-
-    Host names are those of containers where there are any, so that numbers of processes are meant
-    within one.
-    """
-    if worker["ended_at"] is not None or worker["host"] != socket.gethostname():
-        return False
-    try:
-        os.kill(worker["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _versions() -> dict[str, str]:

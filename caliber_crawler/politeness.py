@@ -15,12 +15,12 @@ from scrapy.exceptions import IgnoreRequest
 
 from caliber_crawler import counters
 from caliber_crawler.errors import StoreError
+from caliber_crawler.store.limiter import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from caliber_crawler.addon import CaliberAddon
-    from caliber_crawler.store.limiter import Slot
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ class Turns:
                 if late <= allowed or self._addon.delay == 0:
                     break
                 self._addon.count(counters.POLITENESS_LATE)
+            # After so many tries the machine is too busy for better, and goes on as it can.
             self._cleared()
 
     def _cleared(self) -> None:
@@ -181,8 +182,6 @@ class Turns:
             await self._addon.patiently(lambda: store.limiter.relax(self._origin))
 
     def _own(self, start: float, delay: float) -> Slot:
-        from caliber_crawler.store.limiter import Slot
-
         self._free_at = start + delay
         return Slot(start - self._now(), self._level)
 
@@ -194,9 +193,9 @@ class Turns:
             return
         raise IgnoreRequest("a signal ended the crawl before the request's turn")
 
-    @property
-    def _now(self) -> Callable[[], float]:
-        return asyncio.get_running_loop().time
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
 
 def seconds_of(retry_after: str, at: datetime) -> float | None:

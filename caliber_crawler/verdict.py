@@ -21,6 +21,7 @@ STORE_LOST = "database_lost"
 UNKNOWN_SECTION = "unknown_section"
 OTHER_CRAWL_RUNS = "other_crawl_runs"
 WRONG_CRAWL = "wrong_crawl"
+BROKEN_OFF = "broken_off"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def judge(
         return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
     troubles = _troubles(stats)
     if reason != "finished":
-        troubles.append(f"closed early ({reason})")
+        why = f"{reason}: {failure}" if reason == BROKEN_OFF else reason
+        troubles.append(f"closed early ({why})")
     failed = "; ".join(troubles)
     suspicions = []
     if empty := _count(stats, counters.LISTS_WITHOUT_CARDS):

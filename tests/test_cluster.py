@@ -61,7 +61,10 @@ def test_a_killed_worker_loses_nothing(cluster: Cluster, after: int) -> None:
     with serve(SMALL) as site:
         site.knobs.delay = 0.02
         victim, other = (cluster.start(site.url, FRONTIER_LEASE_SECONDS="3") for _ in range(2))
-        wait_until(lambda: len(site.log) >= after, what=f"{after} requests")
+        wait_until(
+            lambda: len(site.log) >= after and len(cluster.crawl()["workers"]) == 2,
+            what=f"two workers and {after} requests",
+        )
         victim.kill()
         cluster.scrapy.finish(victim)
         run = cluster.scrapy.finish(other)
@@ -129,6 +132,119 @@ def test_mongod_is_killed_and_comes_back(cluster: Cluster, tmp_path: Any) -> Non
         check_complete(site, here)
         again = sum(n - 1 for n in articles_asked(site).values())
         assert again <= 2 * CONCURRENCY
+
+
+def test_a_worker_that_comes_later_joins(cluster: Cluster) -> None:
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.05
+        first = cluster.start(site.url)
+        wait_until(lambda: len(site.log) >= 40, what="40 requests")
+        second = cluster.start(site.url)
+        for worker in (first, second):
+            run = cluster.scrapy.finish(worker)
+            assert run.code == 0, run.err
+    check_complete(site, cluster)
+    assert max(articles_asked(site).values()) == 1
+    shares = [worker["counts"].get("articles/new", 0) for worker in cluster.crawl()["workers"]]
+    assert min(shares) > 10
+    assert sum(shares) == cluster.crawl()["counts"]["articles/new"]
+
+
+def test_a_worker_may_be_told_to_stay(cluster: Cluster) -> None:
+    """Case R3: by default they end by themselves, and an option keeps them waiting."""
+    with serve(SiteConfig(articles=20, seed=5)) as site:
+        failing = site.first_list("en", "world")[0]
+        site.knobs.status[failing.path] = 500
+        worker = cluster.start(site.url, FRONTIER_STAY="yes")
+        failed = {"state": "failed"}
+        frontier = cluster.database.frontier
+        wait_until(lambda: frontier.count_documents(failed) == 1, what="the failure")
+        wait_until(lambda: not frontier.count_documents({"state": "leased"}), what="the end")
+        time.sleep(3)  # it would have ended by now
+        assert worker.poll() is None
+        site.knobs.status.clear()
+        assert cluster.scrapy("frontier", "crawl-1", "--retry").code == 0
+        wait_until(
+            lambda: cluster.database.articles.find_one({"slug": failing.slug}), what="the retry"
+        )
+        worker.terminate()
+        assert cluster.scrapy.finish(worker).code == 143
+
+
+def test_a_lease_of_a_browser_is_renewed_while_it_works(cluster: Cluster) -> None:
+    config = SiteConfig(articles=80, seed=5, cards=10, list_protocol="signed")
+    with serve(config) as site:
+        options = {"render": "browser", "section": "world", "FRONTIER_LEASE_SECONDS": "1"}
+        workers = [cluster.start(site.url, **options) for _ in range(2)]
+        for worker in workers:
+            run = cluster.scrapy.finish(worker)
+            assert run.code == 0, run.err
+    crawl = cluster.crawl()
+    # Scrolling to the end alone takes SCROLL_QUIET_SECONDS, several times the lease.
+    assert (crawl["finished_at"] - crawl["started_at"]).total_seconds() > 5
+    assert crawl["counts"]["lists/ended/end"] == 1
+    assert "frontier/reclaimed" not in crawl["counts"]
+    assert "frontier/overtaken" not in crawl["counts"]
+    wanted = {truth.slug for truth in site.world.in_section("en", "world")}
+    assert {d["slug"] for d in cluster.database.articles.find()} == wanted
+
+
+def test_pages_in_a_browser_that_fail_once_or_are_redirected(cluster: Cluster) -> None:
+    """Case R7: neither an open page nor anything else that lives gets into the frontier."""
+    with serve(SiteConfig(articles=80, seed=5, cards=10)) as site:
+        busy, moved = "/en/category/world", "/en/category/culture"
+        site.knobs.redirect[moved] = "/en/category/sport"
+        site.knobs.status[busy] = (503, 2)
+        options = {"render": "browser", "section": "world,culture", "BACKOFF_FIRST_SECONDS": "0.2"}
+        run = cluster.scrapy.finish(cluster.start(site.url, **options))
+    assert run.code == 0, run.err
+    wanted = {t.slug for name in ("world", "sport") for t in site.world.in_section("en", name)}
+    assert {d["slug"] for d in cluster.database.articles.find()} == wanted
+    assert "still open" not in run.err
+    assert "cannot be queued" not in run.err
+
+
+def test_requests_that_copy_their_pages_meta_are_requests_of_their_own(cluster: Cluster) -> None:
+    module = cluster.scrapy.folder / "copying.py"
+    module.write_text(
+        "from caliber_crawler.spiders.sections import SectionsSpider\n"
+        "class Copying(SectionsSpider):\n"
+        "    name = 'copying'\n"
+        "    async def parse_section(self, response, **kwargs):\n"
+        "        async for found in super().parse_section(response, **kwargs):\n"
+        "            if hasattr(found, 'meta'):\n"
+        "                found.meta.update(frontier_key=response.meta['frontier_key'])\n"
+        "            yield found\n"
+    )
+    with serve(SiteConfig(articles=60, seed=5)) as site:
+        path = str(module.parent)
+        worker = cluster.start(site.url, spider="copying", path=path, SPIDER_MODULES="copying")
+        run = cluster.scrapy.finish(worker)
+    assert run.code == 0, run.err
+    check_complete(site, cluster)
+    wanted = len(articles_asked(site))
+    assert cluster.crawl()["counts"]["frontier/added"] == wanted + 1 + len(site.sections("en"))
+
+
+def test_writes_that_are_refused_lose_nothing(cluster: Cluster) -> None:
+    """Case R9 (c): loud, an exit code of its own, and the list is read again later."""
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.05
+        site.knobs.delay_of["/en/category/world"] = 1.0
+        worker = cluster.start(site.url)
+        database = cluster.database
+        wait_until(lambda: len(site.log) >= 12, what="some requests")
+        database.command("collMod", "frontier", validator={"url": "none that there is"})
+        run = cluster.scrapy.finish(worker)
+        assert run.code == 5, run.err
+        assert "database lost" in run.verdict
+        assert "Document failed validation" in run.verdict
+        # What was on its way then is on lease still, and will be asked for again.
+        assert database.frontier.count_documents({"state": "leased"}) > 0
+        database.command("collMod", "frontier", validator={})
+        run = cluster.scrapy.finish(cluster.start(site.url))
+    assert run.code == 0, run.err
+    check_complete(site, cluster)
 
 
 def test_a_late_worker_finds_nothing_to_do(cluster: Cluster) -> None:
@@ -213,7 +329,6 @@ def test_retry_after_holds_for_all_workers(cluster: Cluster) -> None:
         site.knobs.raw[pushy.path] = (429, headers, b"slow down")
         workers = [cluster.start(site.url, CLUSTER_DOWNLOAD_DELAY="0.02") for _ in range(2)]
         wait_until(lambda: any(hit.status == 429 for hit in site.log), what="the answer with 429")
-        time.sleep(0.5)
         del site.knobs.raw[pushy.path]
         for worker in workers:
             run = cluster.scrapy.finish(worker)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +61,10 @@ class Entry:
     browser: bool = False
     merged: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     mine: bool = False
+
+    def as_mine(self) -> Entry:
+        """The same, to be added as leased by this worker."""
+        return replace(self, mine=True)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""Who else is at work: workers that are known to be dead, and the lock of a spider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from scrapy.exceptions import CloseSpider
+
+from caliber_crawler.verdict import OTHER_CRAWL_RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from caliber_crawler.addon import CaliberAddon
+    from caliber_crawler.store import Store
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+
+
+def is_dead(worker: Mapping[str, Any], own_id: str = "") -> bool:
+    """Whether a worker, as `store.crawls` has it, is known to be dead and never said that it left.
+
+    It is when it ran on this machine and its process is gone, or when this process has its number:
+    a container that is started again gives the same numbers to its processes. Host names are those
+    of containers where there are any, so numbers are meant within one.
+    """
+    if worker["ended_at"] is not None or worker["host"] != socket.gethostname():
+        return False
+    if worker["pid"] == os.getpid():
+        return bool(worker["id"] != own_id)
+    try:
+        os.kill(worker["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is somebody else's, and alive
+        return False
+    return False
+
+
+async def take_lock(addon: CaliberAddon, store: Store, spider: str, lasting: timedelta) -> None:
+    """Take the lock of a spider for this crawl. Raises `CloseSpider` when another crawl runs."""
+    over: str | None = None
+    first = None
+    while True:
+        holder = await store.locks.take(spider, addon.server_now(), lasting, over=over)
+        if holder is None:
+            return
+        crawl = await store.crawls.find(holder.crawl_id)
+        workers = [w for w in (crawl or {}).get("workers", []) if w["ended_at"] is None]
+        dead = [worker for worker in workers if is_dead(worker, addon.worker.id)]
+        if workers and len(dead) == len(workers):
+            logger.warning("Crawl %s was killed; its lock counts no more", holder.crawl_id)
+            over = holder.crawl_id
+            continue
+        alive = any(w not in dead and w["host"] == addon.worker.host for w in workers)
+        # Of workers elsewhere nobody here can tell whether they live. They do if they renew.
+        renewed = first is not None and first.until != holder.until
+        if alive or renewed or addon.stopping:
+            addon.failure = (
+                f"crawl {holder.crawl_id} of the spider {spider}; join it with CRAWL_ID, or set "
+                "CRAWL_OVERLAP=allow to run both"
+            )
+            raise CloseSpider(OTHER_CRAWL_RUNS)
+        first = first or holder
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,38 @@
+"""Which workers are known to be dead."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from caliber_crawler.workers import is_dead
+
+
+def worker(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "w", "host": socket.gethostname(), "pid": os.getpid(), "ended_at": None, **more
+    }  # fmt: skip
+
+
+def test_a_process_that_is_gone_is_dead_and_one_that_runs_is_not() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert not is_dead(worker(pid=process.pid))
+    process.communicate(b"\n")
+    assert is_dead(worker(pid=process.pid))
+
+
+def test_of_other_machines_and_of_those_that_left_nothing_is_known() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert not is_dead(worker(pid=gone.pid, host="elsewhere"))
+    assert not is_dead(worker(pid=gone.pid, ended_at=datetime.now(UTC)))
+
+
+def test_a_worker_with_the_number_of_this_process_is_this_one_or_dead() -> None:
+    """A container that is started again gives its processes the same numbers."""
+    assert not is_dead(worker(), own_id="w")
+    assert is_dead(worker(), own_id="another")
