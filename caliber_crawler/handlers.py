@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,10 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
         self._browser = Browser(crawler)
         self._running: set[asyncio.Task[Response]] = set()
         self._watch: asyncio.Task[None] | None = None
+        # Scrapy's own count is late: all that are queued within one round of the event loop pass
+        # it. A number of 0 means no limit there.
+        most = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        self._at_once = asyncio.Semaphore(most) if most > 0 else nullcontext()
 
     async def download_request(self, request: Request) -> Response:
         if request.meta.get("playwright"):
@@ -93,6 +97,10 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
             response = await self._browser.download(request)
             await self._addon.turns.answered(response.status, _retry_after(response))
             return response
+        async with self._at_once:
+            return await self._download(request)
+
+    async def _download(self, request: Request) -> Response:
         await self._addon.turns.take()
         self._watch = self._watch or asyncio.ensure_future(self._cut_off())
         task = asyncio.ensure_future(super().download_request(request))

@@ -94,3 +94,17 @@ def test_an_odd_time_is_unknown_and_counted(
     assert crawl is not None
     assert crawl["counts"]["times/unknown"] == 1
     assert crawl["counts"]["times/without_clock"] == 1
+
+
+def test_no_more_requests_are_on_their_way_than_the_setting_allows(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=40, seed=1)) as site:
+        site.knobs.delay = 0.2
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(12))
+        run = scrapy(
+            "crawl", "articles", "-a", f"url={urls}", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=2",
+            CALIBER_BASE_URL=site.url,
+        )  # fmt: skip
+        asked = [hit.at for hit in site.log if "/post/" in hit.path]
+    assert (run.code, len(asked)) == (0, 12), run.err
+    # Each is answered after its delay, so a third request within it would be one too many.
+    assert all(third - first > 0.15 for first, third in zip(asked, asked[2:], strict=False))
