@@ -4,7 +4,8 @@ Which file answers which question, in the order in which data flow:
 
 * What does a record look like, and an address?         `items`, `site`
 * How is a page read?                                   `pages/` (`html`, `section`, `article`,
-  `body`, `media`, `metadata`), with `text`, `dates` and `people`
+  `layouts/`, `fallback`, `blocks`, `kinds`, `body`, `media`, `metadata`), with `text`, `dates` and
+  `people`
 * What happens to a record before it is stored?         `records`, `dedupe`
 * Where and how is it stored?                           `store/`
 * Which browser is started, and when?                   `browser/`, `handlers`
@@ -13,7 +14,8 @@ Which file answers which question, in the order in which data flow:
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
   `middlewares`, `politeness`, `workers`, with `store/frontier`, `store/limiter`, `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
-  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`
+  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
+  `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `verdict`
 * What can go wrong?                                    `errors`
 

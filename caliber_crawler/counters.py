@@ -37,6 +37,13 @@ FEED_DEAD = "feed/dead"
 FEED_ODD_LINKS = "feed/odd_links"
 FEED_UNDATED = "feed/undated"
 ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
+ARTICLES_FALLBACK = "articles/fallback"
+ARTICLES_PARTIAL = "articles/partial"
+ARTICLES_GARBLED = "articles/garbled"
+ARTICLES_KEPT = "articles/text_kept"
+PAGES_CUT_OFF = "pages/cut_off"
+CONFLICTS = "conflicts"  # one counter for each field below it
+TIMES_ZULU = "times/zulu_meant_local"
 TIMES_UNKNOWN = "times/unknown"
 TIMES_WITHOUT_CLOCK = "times/without_clock"
 VIEWS_UNKNOWN = "views/unknown"
@@ -66,6 +73,12 @@ MEANING: dict[str, str] = {
     ARTICLES_CHANGED: "records whose headline or body changed since they were stored",
     ARTICLES_UNCHANGED: "records that say what was stored already",
     ARTICLES_EXPORTED: "records handed to the feeds (-o, -O)",
+    ARTICLES_FALLBACK: "article pages that no known layout fits, read by what they show",
+    ARTICLES_PARTIAL: "article pages that were cut off at every attempt",
+    ARTICLES_GARBLED: "article pages with lost letters, which could not be put right",
+    ARTICLES_KEPT: "stored texts that stand, because the page seen now was read less surely",
+    PAGES_CUT_OFF: "pages asked for again because their end was missing",
+    CONFLICTS: "fields of which a page's head says something else than readers see, by field",
     ARTICLES_OUT_OF_RANGE: "articles left out because their time is outside since and until",
     DUPLICATES_ADDRESS: "articles taken already in this crawl under another address",
     DUPLICATES_CONTENT: "articles that repeat another one; stored with duplicate_of, not exported",
@@ -94,6 +107,7 @@ MEANING: dict[str, str] = {
     CARDS_OTHER_EDITION: "cards left out because they lead to an edition not asked for",
     TIMES_UNKNOWN: "printed times that were not understood (kept as unknown)",
     TIMES_WITHOUT_CLOCK: "printed times that name a day only (taken as its first minute)",
+    TIMES_ZULU: "printed local times that the page's head calls UTC (the printed one is taken)",
     VIEWS_UNKNOWN: "view counters that were not understood (kept as unknown)",
     TEASERS_LEFT_OUT: "paragraphs of bodies that only pointed to other articles",
     MISSING: "records without a field, by field",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class SectionRef(TypedDict):
@@ -44,11 +44,19 @@ class Link(TypedDict):
 
 
 class Extraction(TypedDict):
-    """How the page was read: `method` (template or fallback), `layout`, names of missing fields."""
+    """How the page was read: `method` (template or fallback), `layout`, names of missing fields.
+
+    Only where there is something to say: `conflicts` names fields of which the page's head says
+    something else than readers see; `garbled` that letters are lost; `partial` that the page was
+    cut off.
+    """
 
     method: str
     layout: str
     missing: list[str]
+    conflicts: NotRequired[list[str]]
+    garbled: NotRequired[bool]
+    partial: NotRequired[bool]
 
 
 class CrawlInfo(TypedDict):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Count = Callable[..., None]
 
+CUT_OFF = "cut_off"
+"""The flag of a response whose end is missing, whatever was tried."""
+
 
 @dataclass(frozen=True)
 class Fetch:
@@ -78,6 +81,8 @@ def article_of(
     article.aliases = [url for url in dict.fromkeys(led_here) if url != article.url]
     article.sections = records.add_sections(article.sections, sections)
     article.crawl = fetch.info(response, sections[0]["slug"] if sections else None)
+    if CUT_OFF in response.flags and article.extraction is not None:
+        article.extraction["partial"] = True
     return article, parsed.notes
 
 
@@ -87,9 +92,17 @@ def count_notes(article: Article, notes: Notes, count: Count) -> None:
     count(counters.TIMES_UNKNOWN, number=int(notes.unknown_time is not None))
     count(counters.TIMES_WITHOUT_CLOCK, number=int(notes.time_without_clock))
     count(counters.VIEWS_UNKNOWN, number=int(notes.unknown_views is not None))
+    count(counters.TIMES_ZULU, number=int(notes.zulu_meant_local))
     count(counters.TEASERS_LEFT_OUT, number=notes.teasers)
-    for name in article.extraction["missing"] if article.extraction else ():
-        count(counters.MISSING, name)
+    count(counters.ARTICLES_GARBLED, number=int(notes.garbled))
+    for name in notes.conflicts:
+        count(counters.CONFLICTS, name)
+    how = article.extraction
+    if how is not None:
+        count(counters.ARTICLES_PARTIAL, number=int("partial" in how))
+        count(counters.ARTICLES_FALLBACK, number=int(how["method"] == "fallback"))
+        for name in how["missing"]:
+            count(counters.MISSING, name)
 
 
 def reject_of(response: Response, fetch: Fetch, reason: str, detail: str) -> Reject:

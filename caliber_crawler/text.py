@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ftfy import fix_encoding
+from ftfy.badness import is_bad
+
 # Characters that no reader sees and that break search and comparison: soft hyphen, zero-width
 # space and non-joiner, word joiner and the invisible operators, byte-order mark, direction marks,
 # grapheme joiner, fillers, variation selectors (but the one that makes an emoji), the place of a
@@ -29,6 +32,12 @@ _BOILERPLATE = re.compile(
     # `fold` has made "baxış" this.
     r"caliber\.az|(?:views|просмотров|просмотрено|baxiş|դիտումներ)\s*[:՝]?\s*[\d\s.,]*|"
     r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-",
+)
+# A cheap test before the dear one: pairs of letters that come of UTF-8 read as a Western or a
+# Cyrillic encoding, and rows of accented letters, as Cyrillic read as Western gives.
+_SUSPECT = re.compile(
+    "[\u00c0-\u00ff][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+    "|вЂ|[В-Я][\u0080-\u00bf\u0402-\u040f\u0452-\u045f\u2013-\u203a\u20ac\u2116]|[\u00c0-\u00ff]{4}|\ufffd"
 )
 
 
@@ -102,6 +111,24 @@ def is_boilerplate(paragraph: str) -> bool:
     """Whether a whole paragraph is furniture of the page (signature, counter, a button's label)."""
     # Only short lines can be; the length test spares the work on every real paragraph.
     return len(paragraph) <= 80 and _BOILERPLATE.fullmatch(fold(paragraph)) is not None
+
+
+def ungarbled(text: str) -> str:
+    """The text with letters put right that were read in a wrong encoding, where that is certain.
+
+    Only what cannot be text of any language is touched, and only when it can be turned back.
+    """
+    if not _SUSPECT.search(text) or not is_bad(text):
+        return text
+    fixed: str = fix_encoding(text)
+    return text if is_garbled(fixed) else fixed
+
+
+def is_garbled(text: str) -> bool:
+    """Whether letters are lost: the replacement character, or letters of a wrong encoding."""
+    if "\ufffd" in text:
+        return True
+    return _SUSPECT.search(text) is not None and is_bad(text)
 
 
 def word_count(*texts: str | None) -> int:

@@ -22,6 +22,8 @@ UNKNOWN_SECTION = "unknown_section"
 OTHER_CRAWL_RUNS = "other_crawl_runs"
 WRONG_CRAWL = "wrong_crawl"
 BROKEN_OFF = "broken_off"
+# So many pages that no layout fits are no accident, when they are half of all.
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,7 @@ def judge(
         why = f"{reason}: {failure}" if reason == BROKEN_OFF else reason
         troubles.append(f"closed early ({why})")
     failed = "; ".join(troubles)
-    suspicions = []
-    if empty := _count(stats, counters.LISTS_WITHOUT_CARDS):
-        suspicions.append(f"{empty} list pages without cards: has the layout changed?")
-    if _count(stats, counters.FEED_DEAD):
-        suspicions.append("the feed is dead or names no article")
+    suspicions = _suspicions(stats)
     if suspicions:
         return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *troubles]))
     if failed and not taken:
@@ -85,6 +83,19 @@ def judge(
 
 
 _TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UNCHANGED)
+
+
+def _suspicions(stats: Mapping[str, object]) -> list[str]:
+    """What looks wrong although it went well."""
+    found = []
+    if empty := _count(stats, counters.LISTS_WITHOUT_CARDS):
+        found.append(f"{empty} list pages without cards: has the layout changed?")
+    read, guessed = (_count(stats, n) for n in (counters.ARTICLES_READ, counters.ARTICLES_FALLBACK))
+    if guessed >= _FEW and 2 * guessed >= read:
+        found.append(f"{guessed} of {read} article pages fit no layout: has it changed?")
+    if _count(stats, counters.FEED_DEAD):
+        found.append("the feed is dead or names no article")
+    return found
 
 
 def _troubles(stats: Mapping[str, object]) -> list[str]:

@@ -57,8 +57,11 @@ def test_a_whole_page() -> None:
     assert vars(parsed.notes) == {
         "unknown_time": None,
         "time_without_clock": False,
+        "zulu_meant_local": False,
         "unknown_views": None,
         "teasers": 0,
+        "garbled": False,
+        "conflicts": [],
     }
 
 
@@ -93,8 +96,9 @@ def test_a_russian_page() -> None:
         ("  Nor\xadth\u200b \n road ", "North road"),
         ("A &amp; B &#150; C", "A & B – C"),
         ("Road<script>x()</script><style>y</style> open", "Road open"),
-        ("", None),
-        ("\u200b", None),
+        # Nothing to be seen: then the head's title stands in, without the publisher's name.
+        ("", "Earlier"),
+        ("\u200b", "Earlier"),
     ],
 )
 def test_headlines(html: str, title: str | None) -> None:
@@ -466,7 +470,7 @@ def test_a_title_alone_makes_a_record() -> None:
         (b"<", "unknown", ARTICLE_URL),
         (b"<!doctype html><!-- x", "unknown", ARTICLE_URL),
         (b'{"a": 1}', "unknown", ARTICLE_URL),
-        (b"<h1>Page not found</h1>", "unknown", ARTICLE_URL),
+        (b"<h1>Page not found</h1>", "not_found", ARTICLE_URL),
         (b"<?xml version='1.0'?><rss><channel/></rss>", "unknown", ARTICLE_URL),
         (b"<div class='posts'><h1 class='post_titles'>T</h1></div>", "unknown", ARTICLE_URL),
         (card_html().encode(), "list", "https://caliber.az/en/category/world"),

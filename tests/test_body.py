@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from caliber_crawler.items import Article
-from tests.pages import article
+from caliber_crawler.pages.body import read_body
+from caliber_crawler.text import paragraphs
+from tests.pages import ARTICLE_URL, SITE, article, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
 
@@ -357,3 +363,32 @@ def test_large_bodies_take_linear_time() -> None:
         + " " * 500_000
     )
     assert len(found.links) == len(found.images) == len(found.embeds) == 5_000
+
+
+# --- whatever editors paste
+
+_BOXES = st.sampled_from(
+    "p div span b i em a blockquote ul li h3 table tr td section article".split()
+)
+_TREES = st.recursive(
+    st.just("WORD"),
+    lambda inner: st.tuples(_BOXES, st.lists(st.one_of(inner, st.just("<br>")), max_size=4)).map(
+        lambda box: f"<{box[0]}>{' '.join(box[1])}</{box[0]}>"
+    ),
+    max_leaves=25,
+)
+
+
+@given(trees=st.lists(_TREES, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_every_word_is_there_once_and_in_order(trees: list[str]) -> None:
+    pieces = " ".join(trees).split("WORD")
+    # Every word is another one, and none looks like a byline, a counter or a label.
+    html = "".join(f"{piece}wolf{number}" for number, piece in enumerate(pieces[:-1])) + pieces[-1]
+    shown = page(f"<html><body><div id=root>{html}</div></body></html>").root
+    expected = re.findall(r"wolf\d+", " ".join(shown.itertext()))
+    found = read_body(next(shown.iter("div")), ARTICLE_URL, SITE)
+    assert re.findall(r"wolf\d+", "\n".join(found.paragraphs)) == expected
+    assert "\n".join(found.paragraphs).split() == expected
+    again = [part for paragraph in found.paragraphs for part in paragraphs(paragraph)]
+    assert again == found.paragraphs

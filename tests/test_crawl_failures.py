@@ -23,7 +23,10 @@ def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
         truths = site.first_list("en", "world")
         gone, titleless, listing, text, huge, counter, *rest = truths
         site.knobs.status[gone.path] = 404
-        site.knobs.hide[titleless.slug] = {"title"}
+        frame = (
+            b"<div class=post><div class=post_body><p>A text without a headline.</p></div></div>"
+        )
+        site.knobs.raw[titleless.path] = (200, HTML, frame)
         site.knobs.raw[listing.path] = (200, HTML, b'<div class="float_block">x</div>')
         site.knobs.raw[text.path] = (200, HTML, b"<h1>Try again later</h1>")
         site.knobs.body_html[huge.slug] = "<p>" + "word " * 3_500_000 + "</p>"
@@ -36,7 +39,7 @@ def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
     rejects = {r["url"].removeprefix(site.url): r for r in database.rejects.find()}
     assert {path: r["reason"] for path, r in rejects.items()} == {
         gone.path: "http_404",
-        titleless.path: "no_title",
+        titleless.path: "not_an_article_empty",
         listing.path: "not_an_article_list",
         text.path: "not_an_article_unknown",
         huge.path: "unstorable",

@@ -128,10 +128,15 @@ def test_shell_fetches_with_a_browser_and_leaves_none_behind(
 def test_parse_shows_why_nothing_came_out(
     scrapy: Scrapy, site: ServedSite, truth: Truth, database: Database[dict[str, Any]]
 ) -> None:
-    site.knobs.hide[truth.slug] = {"title"}
+    html = {"Content-Type": "text/html"}
+    site.knobs.raw[truth.path] = (
+        200,
+        html,
+        b"<div class=post><p class=post_body>A text.</p></div>",
+    )
     url = site.url + truth.path
     run = scrapy("parse", url, "--nocolour", "--nolog", CALIBER_BASE_URL=site.url)
-    assert "# Dropped: no_title" in run.out
+    assert "# Dropped: not_an_article_empty" in run.out
     _untouched(database, scrapy)
 
 

@@ -140,3 +140,25 @@ def test_any_bytes_give_text_and_tree(body: bytes, content_type: str) -> None:
     fetched = Page("https://caliber.az/", body, content_type)
     words(fetched.root)
     fetched.text.encode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "iso-8859-1", "windows-1252"])
+def test_cyrillic_under_a_western_name(charset: str) -> None:
+    body = f"<h1>{CYRILLIC} и закрыта для проезда</h1>".encode("windows-1251")
+    assert title(body, f"text/html; charset={charset}") == f"{CYRILLIC} и закрыта для проезда"
+
+
+@pytest.mark.parametrize(
+    ("html", "cut"),
+    [
+        ("<html><body><p>a</p></body></html>", False),
+        ("<html><body><p>a</p></BODY >", False),
+        ("<!doctype html><HTML lang=en><body><p>a</p>", True),
+        ("<!doctype html><html><head><title>a", True),
+        ("<div>a fragment</div>", False),
+        ("<p>a", False),
+        ("", False),
+    ],
+)
+def test_whether_the_end_is_missing(html: str, cut: bool) -> None:
+    assert page(html).is_cut is cut

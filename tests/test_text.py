@@ -134,3 +134,40 @@ def test_cleaning_invents_and_reorders_nothing(dirty: str) -> None:
 def test_clean_words_stay_as_they_are(words: str) -> None:
     composed = unicodedata.normalize("NFC", " ".join(words.split()))
     assert text.line(composed) == composed
+
+
+# --- letters read in a wrong encoding
+
+SOUND = [
+    "Институт солёного озера: «Так», — сказал он… 5 % бюджета, СССР» и ещё",
+    "Երևանում քննարկել են նոր օրենքը․ «Սա կարևոր է», - ասել է նա։",
+    "Bakıda yeni qanun müzakirə olundu. “Bu vacibdir”, – dedi o. Şəki, Gəncə",
+    "He said “it’s fine” – the café’s 5° … naïve façade, 10 µm, £5, Curaçao, Škoda",
+]
+
+
+@pytest.mark.parametrize("sound", SOUND)
+def test_sound_letters_stay_as_they_are(sound: str) -> None:
+    assert text.ungarbled(sound) == sound
+    assert not text.is_garbled(sound)
+
+
+@pytest.mark.parametrize("sound", SOUND)
+@pytest.mark.parametrize("encoding", ["latin-1", "windows-1251"])
+def test_utf8_read_in_another_encoding_is_put_right_or_marked(sound: str, encoding: str) -> None:
+    garbled = sound.encode().decode(encoding, "replace")
+    assert text.is_garbled(garbled)
+    assert text.ungarbled(garbled) == sound or text.is_garbled(text.ungarbled(garbled))
+    if "\ufffd" not in garbled:
+        assert text.ungarbled(garbled) == sound
+
+
+def test_lost_letters_are_marked() -> None:
+    assert text.is_garbled("Доро\ufffdа открыта")
+    assert text.is_garbled("Èíñòèòóò ñîë¸íîãî îçåðà")
+
+
+@given(st.text(st.sampled_from("абвРСəğşиıiЁ .,-—«»éüÄÐÑ"), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_putting_right_is_idempotent(words: str) -> None:
+    assert text.ungarbled(text.ungarbled(words)) == text.ungarbled(words)

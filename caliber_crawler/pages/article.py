@@ -1,40 +1,34 @@
 """An article page → the record, as far as the page holds it.
 
-Layout ``post-2025``: root ``.post`` with the parts named below. Fields are read from the visible
-page first and from the page's head only when the visible page has none, because head data lags
-behind edits. What the page does not say stays empty and is named in ``extraction.missing``.
+A layout finds the parts of the page (`layouts`, and `fallback` for a page that none fits); the
+record is read from the parts in one way for all. Fields are read from the visible page first and
+from the page's head only when the visible page has none, because head data lags behind edits. What
+the page does not say stays empty and is named in ``extraction.missing``; where page and head
+contradict one another, the field is named in ``extraction.conflicts``.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-from caliber_crawler.dates import parse_printed
-from caliber_crawler.errors import NotAnArticle
+from caliber_crawler.dates import PrintedTime, parse_printed
 from caliber_crawler.items import Article, Image, SectionRef
-from caliber_crawler.pages import media, metadata
+from caliber_crawler.pages import fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
-from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.pages.section import CARD, editions, section_links
+from caliber_crawler.pages.fallback import stated_titles
+from caliber_crawler.pages.html import Element, Page, href_of, words
+from caliber_crawler.pages.kinds import is_not_found, what_it_is
+from caliber_crawler.pages.layouts import LAYOUTS
+from caliber_crawler.pages.parts import Parts
+from caliber_crawler.pages.section import editions, section_links
 from caliber_crawler.people import clean_authors, split_byline
 from caliber_crawler.records import add_sections
 from caliber_crawler.site import Site
-from caliber_crawler.text import fold, is_boilerplate, line
-
-LAYOUT = "post-2025"
-
-ROOT = "post"
-SECTION = ("post_categoty", "post_category")  # the site spells it the first way
-TITLE = "post_title"
-TIME = "post_time"
-COVER = "post_cover"
-BODY = "post_body"
-VIEWS = "post_hits"
-
-_PARTS = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
+from caliber_crawler.text import fold, is_boilerplate, is_garbled, line, ungarbled, word_count
 
 # Fields that a page can be expected to show. Embeds, links and other editions are not missing from
 # a page that has none.
@@ -42,6 +36,11 @@ EXPECTED = (
     "title", "description", "authors", "sections", "published_at", "body", "images", "views",
 )  # fmt: skip
 
+UNKNOWN = "unknown"
+"""The layout of a page that none of the known ones fits."""
+
+# A page without any other sign is an article when it has so many words.
+_PLENTY = 80
 MAX_INT64 = 2**63 - 1
 # A count: digits, perhaps in groups of three. "1.2K", "3,5 тыс." and "1e5" are no counts to be had.
 _COUNT = re.compile(
@@ -49,7 +48,6 @@ _COUNT = re.compile(
     r"(?!\s*(?:[kкmм]|тыс|млн|min|mln|mil|thousand|million|հազ|մլն)(?:\b|\.))",
     re.IGNORECASE,
 )
-_LINKS = frozenset({"a"})
 
 
 @dataclass
@@ -57,13 +55,65 @@ class Notes:
     """What happened while a page was read, for counters: odd values that became "unknown".
 
     `unknown_time` is a printed time that was not understood, `time_without_clock` one that names a
-    day only, `unknown_views` a counter text that is no number, `teasers` paragraphs left out.
+    day only, `zulu_meant_local` that the head calls the printed local time UTC, `unknown_views` a
+    counter text that is no number, `teasers` paragraphs left out, `garbled` that letters are lost,
+    `conflicts` the fields of which page and head say different things.
     """
 
     unknown_time: str | None = None
     time_without_clock: bool = False
+    zulu_meant_local: bool = False
     unknown_views: str | None = None
     teasers: int = 0
+    garbled: bool = False
+    conflicts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the page's head says: meta tags by name, and the JSON-LD object of the article."""
+
+    meta: dict[str, str]
+    article: dict[str, Any]
+
+    def _first(self, names: Sequence[str], stated: str) -> str | None:
+        value = self.article.get(stated)
+        values = [
+            *(self.meta.get(name) for name in names),
+            value if isinstance(value, str) else None,
+        ]
+        return next(filter(None, (line(value) for value in values if value)), None)
+
+    @property
+    def says_article(self) -> bool:
+        return bool(self.article) or self.meta.get("og:type", "").lower() == "article"
+
+    @property
+    def description(self) -> str | None:
+        return self._first(("description", "og:description"), "description")
+
+    @property
+    def section(self) -> str | None:
+        return self._first(("article:section",), "articleSection")
+
+    @property
+    def picture(self) -> str | None:
+        return self.meta.get("og:image")
+
+    @property
+    def times(self) -> list[str]:
+        """Times of publication, those of changes are others."""
+        stated = self.article.get("datePublished")
+        values = [
+            self.meta.get("article:published_time"),
+            stated if isinstance(stated, str) else "",
+        ]
+        return [value for value in values if value]
+
+    @property
+    def authors(self) -> list[str]:
+        named = [self.meta[name] for name in ("author", "article:author") if name in self.meta]
+        return clean_authors(metadata.json_ld_authors(self.article) or named)
 
 
 @dataclass(frozen=True)
@@ -77,69 +127,77 @@ class ParsedArticle:
 def parse_article(page: Page, site: Site) -> ParsedArticle:
     """Read an article page.
 
-    Raises `NotAnArticle` when the page lacks the layout's root: a list, the home page, an error
-    text. A page with the root but without a headline gives a record without title, which
-    validation refuses with that reason.
+    Raises `NotAnArticle` when the page shows no article: a list, the home page, an error text, a
+    question for consent, a page without a headline.
     """
-    parts = _parts(page, site)
+    layout, parts = _parts(page, site)
     notes = Notes()
-    meta = metadata.meta_values(page)
-    ld = metadata.json_ld_article(page)
+    head = _Head(metadata.meta_values(page), metadata.json_ld_article(page))
     body, byline = _body(parts, page.url, site, notes)
 
     article = Article()
     _identify(article, page, site)
-    article.title = words(parts.get(TITLE))
-    article.description = line(meta.get("description") or meta.get("og:description") or "") or None
-    article.authors = byline if byline is not None else _metadata_authors(meta, ld)
-    article.sections = _sections(parts, page, site)
-    article.published_at = _published(parts.get(TIME), meta, ld, site, notes)
-    article.body = "\n\n".join(body.paragraphs)
-    article.images = _images(parts, meta, body, page.url, site)
+    article.title = parts.title and ungarbled(parts.title)
+    article.description = head.description and ungarbled(head.description)
+    article.authors = byline if byline is not None else head.authors
+    article.sections = _sections(parts.section, head, page, site)
+    article.published_at = _published(parts.times, head, site, notes)
+    article.body = "\n\n".join(map(ungarbled, body.paragraphs))
+    article.images = _images(parts.cover, head, body, page.url, site)
     article.embeds, article.links = body.embeds, body.links
-    article.views = _views(parts.get(VIEWS), notes)
+    article.views = _views(parts.views, notes)
     article.alternates = _alternates(page, site)
+    if layout is None:
+        _check(article, page, site, head, parts.has_frame)
+    if article.title and not _agree(article.title, stated_titles(page, head.article)):
+        notes.conflicts.append("title")
     article.extraction = {
-        "method": "template",
-        "layout": LAYOUT,
+        "method": "template" if layout else "fallback",
+        "layout": layout or UNKNOWN,
         "missing": [name for name in EXPECTED if getattr(article, name) in (None, "", [])],
     }
+    if notes.conflicts:
+        article.extraction["conflicts"] = notes.conflicts
+    if is_garbled(article.title or "") or is_garbled(article.body):
+        notes.garbled = article.extraction["garbled"] = True
     return ParsedArticle(article, notes)
 
 
-def _parts(page: Page, site: Site) -> dict[str, Element]:
-    """The first element of each part within the root; part names are class names of the layout.
+def _parts(page: Page, site: Site) -> tuple[str | None, Parts]:
+    """The parts of a page, and the name of the layout that fits; None when none does.
 
-    The root is the first that holds a headline or a body.
+    A layout fits when it finds a headline and a place for the text. What one finds of a page that
+    it does not fit stays, and the rest is looked for.
     """
-    roots = page.classes(ROOT).get(ROOT, [])
-    seen: set[Element] = set()
-    for root in roots:
-        nested = any(outer in seen for outer in root.iterancestors())
-        seen.add(root)
-        if nested:  # was looked through with the outer one
+    known: Parts | None = None
+    for layout in LAYOUTS:
+        found = layout.find(page, site)
+        if found is None:
             continue
-        found: dict[str, Element] = {}
-        for element in cast("list[Element]", root.xpath(".//*[contains(@class, 'post_')]")):
-            for name in attribute(element, "class").split():
-                if name in _PARTS:
-                    found.setdefault(name, element)
-        if TITLE in found or BODY in found:
-            return found
-    raise _wrong_kind(page, site, bool(roots))
+        if found.title and found.body is not None:
+            if not found.times and is_not_found([found.title]):
+                raise what_it_is(page, site, title=found.title)
+            return layout.name, found
+        known = known or found
+    return None, fallback.find(page, site, known)
 
 
-def _wrong_kind(page: Page, site: Site, has_root: bool) -> NotAnArticle:
-    shown = (words(element) for element in page.root.iter("h1", "title"))
-    excerpt = " ".join(filter(None, shown))[:200]
-    if has_root:
-        return NotAnArticle("empty", f"an article's frame without headline and body: {excerpt!r}")
+def _check(article: Article, page: Page, site: Site, head: _Head, has_frame: bool) -> None:
+    """Raises `NotAnArticle` for a page that no layout fits and that gives no sign of an article.
+
+    Signs are a known frame, a time, head data that describes an article, or so much text that it
+    can be little else.
+    """
     address = site.address(page.url)
-    if address and address.kind == "home":
-        return NotAnArticle("home", f"the home page: {excerpt!r}")
-    if page.classes(CARD):
-        return NotAnArticle("list", f"a page of cards: {excerpt!r}")
-    return NotAnArticle("unknown", f"no article in the page: {excerpt!r}")
+    may_be = address is None or address.kind in ("article", "other")
+    sign = has_frame or article.published_at is not None or head.says_article
+    shown = article.body or article.embeds or article.images or has_frame
+    if may_be and article.title and shown and not is_not_found([article.title]):
+        if sign:
+            return
+        if word_count(article.body) >= _PLENTY and what_it_is(page, site).kind == "unknown":
+            return
+    raise what_it_is(page, site, has_frame=has_frame, title=article.title)
 
 
 def _identify(article: Article, page: Page, site: Site) -> None:
@@ -161,16 +219,17 @@ def _identify(article: Article, page: Page, site: Site) -> None:
         article.aliases = [fetched.url]
 
 
-def _body(
-    parts: dict[str, Element], page_url: str, site: Site, notes: Notes
-) -> tuple[Body, list[str] | None]:
+def _body(parts: Parts, page_url: str, site: Site, notes: Notes) -> tuple[Body, list[str] | None]:
     """The body without furniture, and the persons of its byline; None when it has no byline.
 
     An embed in the cover's place (a video) comes before those of the body.
     """
-    body = read_body(parts[BODY], page_url, site) if BODY in parts else Body()
-    if COVER in parts:
-        shown_first = read_body(parts[COVER], page_url, site).embeds
+    if parts.body is not None:
+        body = read_body(parts.body, page_url, site, parts.skipped)
+    else:
+        body = Body(list(parts.paragraphs))
+    if parts.cover is not None:
+        shown_first = read_body(parts.cover, page_url, site).embeds
         body.embeds = shown_first + [embed for embed in body.embeds if embed not in shown_first]
     notes.teasers = body.teasers
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
@@ -178,27 +237,18 @@ def _body(
     return body, byline
 
 
-def _metadata_authors(meta: dict[str, str], ld: dict[str, Any]) -> list[str]:
-    named = [meta[name] for name in ("author", "article:author") if name in meta]
-    return clean_authors(metadata.json_ld_authors(ld) or named)
-
-
-def _sections(parts: dict[str, Element], page: Page, site: Site) -> list[SectionRef]:
+def _sections(element: Element | None, head: _Head, page: Page, site: Site) -> list[SectionRef]:
     """The sections in the page's label; a slug comes from a link or else from the navigation."""
-    element = next((parts[name] for name in SECTION if name in parts), None)
-    if element is None:
-        return []
     found: list[SectionRef] = []
-    for link in element.iter("a"):
+    for link in element.iter("a") if element is not None else ():
         slug, name = _section_slug(link, page, site), words(link)
         if slug and name:
             found = add_sections(found, [{"slug": slug, "name": name}])
-    name = words(element)
+    name = words(element) or head.section
     if found or not name:
         return found
-    slug = next(
-        filter(None, (_section_slug(a, page, site) for a in element.iterancestors("a"))), None
-    )
+    outer = element.iterancestors("a") if element is not None else ()
+    slug = next(filter(None, (_section_slug(link, page, site) for link in outer)), None)
     if slug is None:
         key = fold(name)
         slugs = (
@@ -216,56 +266,65 @@ def _section_slug(link: Element, page: Page, site: Site) -> str | None:
     return address.slug if address and address.kind == "section" else None
 
 
-def _published(
-    element: Element | None, meta: dict[str, str], ld: dict[str, Any], site: Site, notes: Notes
-) -> datetime | None:
-    """The time printed on the page; where none is printed, the one that the head states."""
-    shown = [] if element is None else _time_texts(element)
-    stated = ld.get("datePublished")
-    in_head = [
-        meta.get("article:published_time"),
-        stated if isinstance(stated, str) else None,
-    ]
-    if shown and not any(parse_printed(text, site.zone) for text in shown):
-        notes.unknown_time = shown[0]
-    for candidate in (*shown, *in_head):
-        printed = parse_printed(candidate, site.zone)
-        if printed:
-            notes.time_without_clock = not printed.has_clock
-            return printed.instant
-    return None
+def _published(times: list[str], head: _Head, site: Site, notes: Notes) -> datetime | None:
+    """The time printed on the page; where none is printed, the one that the head states.
 
-
-def _time_texts(element: Element) -> list[str]:
-    """What may be the time in the time box, likeliest first.
-
-    An editor's link was once found in the box, so the whole comes before the text without links,
-    and that before the box's own text. A machine's form is last, since readers do not see it.
+    A head that states another time is a conflict, with two exceptions: a printed day without a
+    clock is completed by the head, and a head that writes ``Z`` behind the printed local time means
+    that time.
     """
-    own = line(" ".join(filter(None, [element.text, *(child.tail for child in element)])))
-    stamps = [attribute(stamp, "datetime") for stamp in element.iter("time")]
-    found = [words(element), words(element, without=_LINKS), own, *stamps]
-    return list(dict.fromkeys(filter(None, found)))
+    printed = next(filter(None, (parse_printed(text, site.zone) for text in times)), None)
+    if times and printed is None:
+        notes.unknown_time = times[0]
+    stated = [known for text in head.times if (known := parse_printed(text, site.zone))]
+    if printed is None:
+        chosen = stated[0] if stated else None
+    elif printed.has_clock:
+        chosen = printed
+        _compare(printed, stated, site, notes)
+    else:
+        day = printed.instant.astimezone(site.zone).date()
+        same = (s for s in stated if s.has_clock and s.instant.astimezone(site.zone).date() == day)
+        chosen = next(same, printed)
+        if stated and chosen is printed and all(s.has_clock for s in stated):
+            notes.conflicts.append("published_at")
+    notes.time_without_clock = chosen is not None and not chosen.has_clock
+    return chosen.instant if chosen else None
+
+
+def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, notes: Notes) -> None:
+    shown = printed.instant.astimezone(site.zone)
+    for other in stated:
+        apart = abs(other.instant - printed.instant)
+        if apart < timedelta(minutes=1):
+            continue
+        if not other.has_clock and other.instant.astimezone(site.zone).date() == shown.date():
+            continue
+        if abs(other.instant.replace(tzinfo=None) - shown.replace(tzinfo=None)) < timedelta(
+            minutes=1
+        ):
+            notes.zulu_meant_local = True
+        elif "published_at" not in notes.conflicts:
+            notes.conflicts.append("published_at")
 
 
 def _images(
-    parts: dict[str, Element], meta: dict[str, str], body: Body, page_url: str, site: Site
+    cover: Element | None, head: _Head, body: Body, page_url: str, site: Site
 ) -> list[Image]:
     """The cover, then the body's pictures. A page without pictures has the head's as cover."""
 
     def resolve(href: str) -> str | None:
         return site.resolve(href, page_url)
 
-    url = media.box_picture(parts[COVER], resolve) if COVER in parts else None
-    if url is None and not body.images and "og:image" in meta:
-        url = resolve(meta["og:image"])
+    url = media.box_picture(cover, resolve) if cover is not None else None
+    if url is None and not body.images and head.picture:
+        url = resolve(head.picture)
     covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
     return covers + [image for image in body.images if image["url"] != url]
 
 
-def _views(element: Element | None, notes: Notes) -> int | None:
+def _views(shown: str | None, notes: Notes) -> int | None:
     """The counter as printed; a number beyond what MongoDB can hold is unknown."""
-    shown = words(element)
     if shown is None:
         return None
     found = _COUNT.search(shown)
@@ -285,3 +344,13 @@ def _alternates(page: Page, site: Site) -> dict[str, str]:
     here = site.address(page.url)
     found.pop(here.language if here and here.language else "", None)
     return found
+
+
+def _agree(title: str, stated: Sequence[str]) -> bool:
+    """Whether the head's titles say what the headline says; they may be cut short with dots."""
+    key = fold(title)
+    return all(
+        key == other or (short != other and key.startswith(short))
+        for other in map(fold, stated)
+        for short in [other.rstrip(".… ")]
+    )

@@ -32,7 +32,7 @@ from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
 
 _CELLS = frozenset({"td", "th"})
-_DROPPED = frozenset(
+DROPPED = frozenset(
     "script style template form button input select textarea nav svg canvas object embed applet "
     "audio map dialog title".split()
 )
@@ -66,11 +66,16 @@ class Body:
     teasers: int = 0
 
 
-def read_body(root: Element, page_url: str, site: Site) -> Body:
-    """Read one element as an article's body. The element's own tail is not part of it."""
-    body = _Reader(page_url, site).read(root)
+def read_body(
+    root: Element, page_url: str, site: Site, skipped: frozenset[Element] = frozenset()
+) -> Body:
+    """Read one element as an article's body, without the elements in `skipped`.
+
+    The element's own tail is not part of it.
+    """
+    body = _Reader(page_url, site, skipped).read(root)
     if body.teasers and not any(map(_says_something, body.paragraphs)):
-        return _Reader(page_url, site, keep_teasers=True).read(root)
+        return _Reader(page_url, site, skipped, keep_teasers=True).read(root)
     return body
 
 
@@ -106,8 +111,11 @@ _LINE_END = _Piece("\n", None)
 class _Reader:
     """One walk over a tree, without recursion, so that deep nesting cannot exhaust the stack."""
 
-    def __init__(self, page_url: str, site: Site, *, keep_teasers: bool = False) -> None:
+    def __init__(
+        self, page_url: str, site: Site, skipped: frozenset[Element], *, keep_teasers: bool = False
+    ) -> None:
         self._page_url = page_url
+        self._skipped = skipped
         self._own_url = site.canonical(page_url)
         self._site = site
         self._keep_teasers = keep_teasers
@@ -146,13 +154,15 @@ class _Reader:
     def _enter(self, element: Element) -> bool:
         """Note an element's beginning; False when what is inside it is not to be read."""
         tag = element.tag
+        if element in self._skipped:
+            return False
         if tag in _FRAMES:
             self._embed(element)
         if tag == "noscript":  # its text is for readers without script, its pictures are for all
             for image in element.iter("img"):
                 self._image(image)
             return False
-        if tag in _DROPPED or _foreign(element) or self._is_caption(element):
+        if tag in DROPPED or is_foreign(element) or self._is_caption(element):
             return False
         if tag == "br":
             self._end_line()
@@ -305,7 +315,7 @@ def _ends_paragraph(element: Element) -> bool:
     return bool((parent.text or "").strip() or (element.tail or "").strip())
 
 
-def _foreign(element: Element) -> bool:
+def is_foreign(element: Element) -> bool:
     """Whether an element names itself a box that is no part of the text, or is not shown."""
     if not element.attrib:
         return False

@@ -31,6 +31,11 @@ _BOM_ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_WESTERN = frozenset({"cp1252", "latin-1", "iso8859-1", "iso8859-15"})
+_ACCENTS = re.compile(r"[\u00c0-\u00ff]{4}")
+_MANY = 3
+_BEGINS = re.compile(r"<html[\s>]", re.IGNORECASE)
+_ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
 
 
@@ -62,7 +67,18 @@ class Page:
         wrong = text.count("\ufffd")
         if wrong * 5 <= len(text) - len(text.encode("ascii", "ignore")):
             return text
-        return html_to_unicode(self.content_type, self.body, "windows-1251")[1]
+        encoding, text = html_to_unicode(self.content_type, self.body, "windows-1251")
+        # Servers that name no encoding of their own accord name a Western one. No language writes
+        # many letters with accents in a row; Cyrillic ones look like that there.
+        if encoding in _WESTERN and len(_ACCENTS.findall(text)) >= _MANY:
+            return self.body.decode("windows-1251", "replace")
+        return str(text)
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether the page begins as a whole document and its end is missing."""
+        begins = _BEGINS.search(self.text, 0, 10_000) is not None
+        return begins and _ENDS.search(self.text) is None
 
     @cached_property
     def root(self) -> Element:

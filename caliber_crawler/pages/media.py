@@ -158,6 +158,15 @@ def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
     return {"type": kind, "url": url} if kind else None
 
 
+def is_placeholder(element: Element) -> bool:
+    """Whether an element's text is a network's own, which its script replaces by the post.
+
+    A post of X is quoted in full instead.
+    """
+    names = attribute(element, "class").split()
+    return any(name in _POST_CLASSES and _POST_CLASSES[name][0] != "x" for name in names)
+
+
 def post_embed(element: Element, resolve: Resolve) -> Embed | None:
     """The embed that a social network's ``blockquote`` or ``div`` stands for, when it says which.
 

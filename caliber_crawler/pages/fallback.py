@@ -1,0 +1,400 @@
+"""An article page whose layout is not known: where its headline, time and text are.
+
+What is looked at: what the page says of itself (JSON-LD, meta tags), what trafilatura takes for the
+text, and how the page is built. The headline is an ``h1`` where there is one, since page titles lag
+behind edits; the time is the one printed nearest to the headline. The text that was found only
+serves to find the element that holds it, and that element is read like any body, so that
+paragraphs, quotes, tables, pictures and embeds are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from caliber_crawler.dates import parse_printed
+from caliber_crawler.pages import metadata
+from caliber_crawler.pages.blocks import Block, Outline, outline
+from caliber_crawler.pages.html import Element, Page, attribute, words
+from caliber_crawler.pages.media import background_url, image_url
+from caliber_crawler.pages.parts import Parts, time_texts
+from caliber_crawler.people import is_house, parse_byline
+from caliber_crawler.site import SECTION_PATH, Site
+from caliber_crawler.text import fold, line, paragraphs
+
+_WORD = re.compile(r"\w+")
+_VIEWS = re.compile(
+    r"(?:views|просмотр\w*|baxış\w*|դիտում\w*)\W{0,5}\d[\d\s.,]*"
+    r"|\d[\d\s.,]*(?:views|просмотр\w*|baxış\w*|դիտում\w*)",
+    re.IGNORECASE,
+)
+_TITLE_END = re.compile(r"(.*\S)\s*(?:\s[|–—·»-]|::|[|:])\s+(\S.*)")
+_BETWEEN = re.compile(r"\s*[|•·▪]\s*|\s+[–—/-]\s+")
+_LONGEST_TIME = 80  # letters of a line that holds a printed time
+_SMALL = 6  # elements within one that holds a printed time
+_NEAR = 8  # blocks between the headline and its time or section
+_SOON = 12  # blocks between the headline and the first of a short text
+_CREDIBLE = 25  # words; less may as well be a page's furniture
+_MOST_PART = 0.6
+_GAP = 3  # blocks, as captions and labels, between two sentences of a short text
+_SEMANTIC_BONUS = 0.05
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_LARGEST = 2_000_000  # letters; trafilatura is not asked to read more
+_INLINE = frozenset(
+    "a abbr acronym b big cite code del dfn em font i ins kbd label mark q s small span strike "
+    "strong sub sup time tt u var".split()
+)
+_FOREIGN_HEADINGS = frozenset({"a", "nav", "footer", "aside", "li"})
+_LISTS = frozenset({"ul", "ol", "nav", "footer", "aside"})
+
+
+def find(page: Page, site: Site, known: Parts | None = None) -> Parts:
+    """The parts of a page of unknown layout; what a layout found already (`known`) stays.
+
+    A part that is not found is None or empty; whether the rest makes an article is for the caller
+    to say.
+    """
+    return _Finder(page, site, known or Parts()).find()
+
+
+class _Finder:
+    def __init__(self, page: Page, site: Site, parts: Parts) -> None:
+        self._page = page
+        self._site = site
+        self._parts = parts
+        self._outline: Outline = outline(page.root)
+        self._blocks: list[Block] = self._outline.blocks
+        self._article = metadata.json_ld_article(page)
+        self._stated = stated_titles(page, self._article)
+        self._heading: Element | None = None
+        self._at = -1  # number of the headline's block
+        self._times: set[Element] = set()  # what holds the printed time
+        said = self._article.get("articleBody")
+        self._article_body = said if isinstance(said, str) else ""
+
+    def find(self) -> Parts:
+        parts = self._parts
+        self._heading = self._find_heading()
+        if not parts.title:
+            parts.title = words(self._heading) or next(iter(self._stated), None)
+        if self._heading is not None:
+            inside = set(self._heading.iter())
+            found = (n for n, block in enumerate(self._blocks) if block.element in inside)
+            self._at = next(found, -1)
+        text = self._text() if parts.body is None else []
+        if not parts.times:
+            self._find_time(text)
+        if parts.body is None:
+            self._take_text(text)
+        if parts.views is None:
+            shown = (block.text for block in self._blocks[max(0, self._at - _NEAR) :])
+            parts.views = next((t for t in shown if len(t) < 80 and _VIEWS.fullmatch(t)), None)
+        if parts.section is None:
+            parts.section = self._section()
+        if parts.cover is None:
+            parts.cover = self._cover()
+        return parts
+
+    # --- headline
+
+    def _find_heading(self) -> Element | None:
+        """The element of the headline: that of the layout, or the ``h1`` most like the titles.
+
+        A page may have an ``h1`` for the publisher or the section. A lower heading is taken where
+        it says what the page's title says and no ``h1`` does.
+        """
+        if self._parts.title:
+            key = fold(self._parts.title)
+            blocks = (block for block in self._blocks if fold(block.text) == key)
+            return next((block.element for block in blocks), None)
+        stated = [set(_WORD.findall(fold(title))) for title in self._stated]
+        best: tuple[float, Element | None] = (-1.0, None)
+        for rank, names in enumerate((("h1",), ("h2", "h3", "h4"))):
+            if rank and best[0] >= 0.5:
+                break
+            for element in self._page.root.iter(*names):
+                shown = words(element)
+                if not shown or (is_house(shown) and shown not in self._stated):
+                    continue
+                if rank and not _FOREIGN_HEADINGS.isdisjoint(
+                    e.tag for e in element.iterancestors()
+                ):
+                    continue
+                alike = max(
+                    (_alike(_WORD.findall(fold(shown)), title) for title in stated), default=0.0
+                )
+                if alike > best[0] and (not rank or alike > 0.9):
+                    best = (alike, element)
+        return best[1]
+
+    # --- time
+
+    def _find_time(self, text: Sequence[int]) -> None:
+        """Find the printed time: near the headline, before the text, or else right behind it.
+
+        One with a clock comes before one without, which may be today's date in the page's head.
+        """
+        first, last = (text[0], text[-1]) if text else (self._at + _GAP + 1, self._at + _NEAR)
+        best: tuple[tuple[bool, bool, bool, int], Element, str] | None = None
+        for number, block in self._around(self._at - _NEAR, last + _GAP):
+            if first <= number <= last and number in text:
+                continue
+            for element in _small_around(block.element):
+                if element is self._heading:
+                    continue
+                for shown in _times_in(element):
+                    printed = parse_printed(shown, self._site.zone)
+                    if printed is None:
+                        continue
+                    distance = abs(number - self._at)
+                    rank = (number > first, block.furniture, not printed.has_clock, distance)
+                    if best is None or rank < best[0]:
+                        best = (rank, element, shown)
+        # What stands behind the text may be the time of another article.
+        if best is not None and not (best[0][0] and self._states_time()):
+            self._times, self._parts.times = {best[1]}, [best[2]]
+
+    def _states_time(self) -> bool:
+        meta = metadata.meta_values(self._page)
+        return "article:published_time" in meta or "datePublished" in self._article
+
+    def _around(self, first: int, last: int) -> Iterator[tuple[int, Block]]:
+        """The blocks with some numbers, but for the headline's."""
+        first = max(0, first)
+        for number, block in enumerate(self._blocks[first : last + 1], first):
+            if number != self._at:
+                yield number, block
+
+    # --- text
+
+    def _text(self) -> list[int]:
+        """Numbers of the blocks that are the text, from its first sentence to its byline."""
+        found = self._stated_text() or self._extracted_text() or self._first_prose()
+        return found + self._bylines(found[-1]) if found else []
+
+    def _take_text(self, text: Sequence[int]) -> None:
+        """Take the element that holds the text, or else the text that the page's head states."""
+        if text:
+            self._parts.body = self._holder(text)
+            self._parts.skipped = self._not_text(self._parts.body, text)
+            return
+        self._parts.body = self._empty_holder()
+        if self._article_body:
+            self._parts.body, self._parts.paragraphs = None, paragraphs(self._article_body)
+
+    def _stated_text(self) -> list[int]:
+        return self._blocks_of(self._article_body)
+
+    def _extracted_text(self) -> list[int]:
+        if len(self._page.text) > _LARGEST:
+            return []
+        from trafilatura import bare_extraction  # takes long, and most crawls never need it
+
+        try:
+            found = bare_extraction(
+                self._page.text, fast=True, include_comments=False, with_metadata=False
+            )
+        except Exception:  # whatever a foreign parser meets in a broken page, we go on without it
+            return []
+        return self._blocks_of(getattr(found, "text", None) or "")
+
+    def _blocks_of(self, text: str) -> list[int]:
+        """Numbers of the blocks that are in a text, when most of it stands behind the headline.
+
+        Labels before the first sentence and behind the last one are not of the text.
+        """
+        known = _key(text)
+        found = [
+            number
+            for number, block in enumerate(self._blocks)
+            if number > self._at
+            and not block.furniture
+            and block.linked <= _MOST_PART
+            and block.words
+            and _key(block.text) in known
+        ]
+        prose = [number for number in found if self._blocks[number].is_prose]
+        seen = sum(self._blocks[number].words for number in prose)
+        if seen < max(_CREDIBLE, _MOST_PART * (known.count(" ") - 1)):
+            return []
+        return [number for number in found if prose[0] <= number <= prose[-1]]
+
+    def _first_prose(self) -> list[int]:
+        """The run of sentences that begins soon after the headline; labels may stand between."""
+        run: list[int] = []
+        for number, block in enumerate(self._blocks[self._at + 1 :], self._at + 1):
+            if block.is_prose:
+                run.append(number)
+            elif number > (run[-1] + _GAP if run else self._at + _SOON):
+                break
+        return run
+
+    def _bylines(self, last: int) -> list[int]:
+        """A byline behind the text, which extractors take for furniture."""
+        after = range(last + 1, min(last + 1 + _GAP, len(self._blocks)))
+        return [n for n in after if parse_byline(self._blocks[n].text) is not None]
+
+    def _holder(self, numbers: Sequence[int]) -> Element:
+        """The element that holds most of some blocks and little else; having all counts most."""
+        wanted = set(numbers)
+        held: dict[Element, int] = {}
+        inside: dict[Element, int] = {}
+        for number, block in enumerate(self._blocks):
+            if block.furniture:
+                continue
+            for element in (block.element, *block.element.iterancestors()):
+                inside[element] = inside.get(element, 0) + block.words
+                if number in wanted:
+                    held[element] = held.get(element, 0) + block.words
+        total = sum(self._blocks[number].words for number in numbers)
+
+        def fit(element: Element) -> tuple[float, int]:
+            score = 5 * held[element] / (inside[element] + 4 * total)  # F-measure with beta 2
+            if _is_semantic(element) and not self._holds_heading(element):
+                score += _SEMANTIC_BONUS
+            return round(score, 6), -self._outline.places[element]  # of equals, the outer one
+
+        boxes = [
+            element for element in held if element.tag not in _INLINE and element.tag != "html"
+        ]
+        return max(boxes, key=fit, default=self._page.root)
+
+    def _empty_holder(self) -> Element | None:
+        """Where a text would be on a page that has none but a video or an embedded post."""
+        silent = {
+            e for block in self._blocks for e in (block.element, *block.element.iterancestors())
+        }
+        first = self._place(self._heading)
+        for element in self._page.root.iter("article", "main", "iframe", "video", "blockquote"):
+            if self._place(element) <= first or self._holds_heading(element):
+                continue
+            while (parent := element.getparent()) is not None and parent not in silent:
+                element = parent
+            return element
+        return None
+
+    def _not_text(self, body: Element, numbers: Sequence[int]) -> frozenset[Element]:
+        """Elements of a body before and after the text that are no part of it."""
+        skipped = set(self._times)
+        if self._heading is not None and self._holds_heading(body):
+            for element in (self._heading, *self._heading.iterancestors()):
+                if element is body:
+                    break
+                skipped.update(element.itersiblings(preceding=True))
+            skipped.add(self._heading)
+        holders = {
+            e
+            for n in numbers
+            for e in (self._blocks[n].element, *self._blocks[n].element.iterancestors())
+        }
+        for number, block in enumerate(self._blocks):
+            early, late = number < numbers[0], number > numbers[-1] + 1
+            if (early and not block.is_prose) or (late and block.linked > _MOST_PART):
+                element = block.element
+                while element.tag in _INLINE and (parent := element.getparent()) is not None:
+                    element = parent
+                if element not in holders:
+                    skipped.add(element)
+        return frozenset(skipped)
+
+    def _holds_heading(self, element: Element) -> bool:
+        return self._heading is not None and (
+            element is self._heading or element in self._heading.iterancestors()
+        )
+
+    # --- the rest
+
+    def _section(self) -> Element | None:
+        """The link to a section that is nearest to the headline and in no list of such links."""
+        near = {block.element for _, block in self._around(self._at - _NEAR, self._at + _NEAR)}
+        found = [
+            link
+            for link in self._page.links
+            if SECTION_PATH in attribute(link, "href")
+            and near.intersection((link, *link.iterancestors(), *link.iter()))
+            and not any(e.tag in _LISTS for e in link.iterancestors())
+        ]
+        return min(found, key=self._distance, default=None)
+
+    def _distance(self, element: Element) -> int:
+        return abs(self._place(element) - self._place(self._heading))
+
+    def _place(self, element: Element | None) -> int:
+        return -1 if element is None else self._outline.places.get(element, -1)
+
+    def _cover(self) -> Element | None:
+        """The first picture between the headline and the text."""
+        if self._heading is None or self._parts.body is None:
+            return None
+        first, end = self._place(self._heading), self._place(self._parts.body)
+        for element, place in self._outline.places.items():
+            if first < place < end and self._shows_picture(element):
+                return element
+        return None
+
+    def _shows_picture(self, element: Element) -> bool:
+        if element.tag == "img":
+            return image_url(element, self._resolve) is not None
+        style = element.get("style")
+        return bool(style) and background_url(style, self._resolve) is not None
+
+    def _resolve(self, href: str) -> str | None:
+        return self._site.resolve(href, self._page.url)
+
+
+def stated_titles(page: Page, article: dict[str, Any]) -> list[str]:
+    """What the page's head calls the article, without the publisher's name at the end."""
+    meta = metadata.meta_values(page)
+    headline = article.get("headline")
+    titles = [
+        headline if isinstance(headline, str) else "",
+        meta.get("og:title", ""),
+        meta.get("twitter:title", ""),
+        *(words(element) or "" for element in page.root.iter("title")),
+    ]
+    return list(dict.fromkeys(filter(None, (without_house(line(title)) for title in titles))))
+
+
+def without_house(title: str) -> str:
+    """A page's title without the publisher's name behind its last mark; a headline's own stay."""
+    while (parts := _TITLE_END.fullmatch(title)) and is_house(parts[2]):
+        title = parts[1].rstrip(" |–—·»:-")
+    return title
+
+
+def _alike(shown: Iterable[str], stated: set[str]) -> float:
+    """Share of words in common, 0 to 1."""
+    own = set(shown)
+    return 2 * len(own & stated) / (len(own) + len(stated) or 1)
+
+
+def _key(text: str) -> str:
+    """The words of a text, so that one text can be looked for in another word by word."""
+    return f" {' '.join(_WORD.findall(text.lower()))} "
+
+
+def _is_semantic(element: Element) -> bool:
+    return element.tag in ("article", "main") or "articleBody" in attribute(element, "itemprop")
+
+
+def _small_around(element: Element) -> Iterator[Element]:
+    """The largest small element round one, and all in it: a time may be in several."""
+    while (parent := element.getparent()) is not None and _is_small(parent):
+        element = parent
+    yield from islice(element.iter(), _SMALL)
+
+
+def _is_small(element: Element) -> bool:
+    return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
+
+
+def _times_in(element: Element) -> Iterator[str]:
+    """The texts of a small element that may be a time."""
+    for shown in time_texts(element):
+        if len(shown) <= _LONGEST_TIME and _YEAR.search(shown):
+            yield shown
+            parts = _BETWEEN.split(shown)
+            if len(parts) > 1:
+                yield from filter(_YEAR.search, parts)
