@@ -108,6 +108,8 @@ class MongoPipeline:
     async def _save(self, article: Article) -> Article | Reject:
         saved = await self._articles.put(article)
         if saved.refused is None:
+            if saved.article.extraction != article.extraction:
+                self._addon.count(counters.ARTICLES_KEPT)
             return saved.article
         reject = Reject(
             url=article.url or "",

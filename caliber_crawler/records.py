@@ -6,6 +6,7 @@ all of them give the same record.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
@@ -18,6 +19,10 @@ from caliber_crawler.site import HOUSE
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+# Shares of words by which a text that was guessed at counts as an edit of the one that was stored.
+_MOST = 0.6
+_ALIKE = 0.5
 
 REQUIRED = ("id", "url", "title", "language")
 """Without these there is no record. Any other field may be missing."""
@@ -74,11 +79,13 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
     """The record after an article was seen again: a new object, both arguments stay as they are.
 
     What the page no longer says is kept from before, so a hidden date or a hollow page wipes
-    nothing. Identity, first-seen time and publication time stay what they first were. The outcome
-    in `crawl` is ``changed`` when a reader would see other words in headline or body.
+    nothing, and `trusted` says whose text stands. Identity, first-seen time and publication time
+    stay what they first were. The outcome in `crawl` is ``changed`` when a reader would see other
+    words in headline or body.
     """
     url = seen.url or stored.url
-    hollow = not seen.body
+    text = trusted(stored, seen)
+    hollow = not text.body
     record = replace(
         seen,
         id=stored.id,
@@ -86,15 +93,15 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         language=seen.language or stored.language,
         slug=seen.slug or stored.slug,
         aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
-        title=seen.title or stored.title,
-        description=seen.description or stored.description,
-        authors=seen.authors or stored.authors,
-        sections=add_sections(seen.sections, stored.sections),
+        title=text.title or stored.title,
+        description=text.description or seen.description or stored.description,
+        authors=text.authors or stored.authors or seen.authors,
+        sections=add_sections(text.sections, stored.sections if text is seen else seen.sections),
         published_at=stored.published_at or seen.published_at,
-        body=stored.body if hollow else seen.body,
-        images=seen.images or stored.images,
-        embeds=(seen.embeds or stored.embeds) if hollow else seen.embeds,
-        links=(seen.links or stored.links) if hollow else seen.links,
+        body=text.body or stored.body,
+        images=text.images or stored.images or seen.images,
+        embeds=(text.embeds or stored.embeds) if hollow else text.embeds,
+        links=(text.links or stored.links) if hollow else text.links,
         views=stored.views if seen.views is None else seen.views,
         views_at=stored.views_at if seen.views is None else at,
         alternates=stored.alternates | seen.alternates,
@@ -105,7 +112,7 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         first_seen_at=stored.first_seen_at,
         last_seen_at=max(at, stored.last_seen_at or at),
         changed_at=stored.changed_at,
-        extraction=seen.extraction or stored.extraction,
+        extraction=text.extraction or stored.extraction,
         crawl=seen.crawl or stored.crawl,
         attribution=attribution(url) if url else None,
     )
@@ -117,6 +124,40 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
         record.changed_at = at
     _set_outcome(record, "changed" if changed else "unchanged")
     return record
+
+
+def trusted(stored: Article, seen: Article) -> Article:
+    """Which of two readings of an article has the better text: the later one, but for
+
+    * a page that was cut off, or whose letters are lost, where the stored one was not;
+    * a page that no layout fits, where a layout read the stored one, unless it is clearly an edit:
+      it says most of what was said before and either another headline of much the same words or
+      something new between the paragraphs that were there.
+    """
+    before, now = stored.extraction, seen.extraction
+    if before is None or now is None:
+        return seen
+    for flaw in ("partial", "garbled"):
+        if bool(now.get(flaw)) != bool(before.get(flaw)):
+            return stored if now.get(flaw) else seen
+    guessed = now["method"] == "fallback" and before["method"] == "template"
+    return stored if guessed and not _is_clearly_an_edit(stored, seen) else seen
+
+
+def _is_clearly_an_edit(stored: Article, seen: Article) -> bool:
+    said, says = _words(stored.body), _words(seen.body)
+    if (said & says).total() < _MOST * said.total():
+        return False  # another text, or a part of it
+    old, new = _words(stored.title or ""), _words(seen.title or "")
+    if old != new and 2 * (old & new).total() >= _ALIKE * (old.total() + new.total()):
+        return True
+    known = set(stored.body.split("\n\n"))
+    there = [part in known for part in seen.body.split("\n\n")]
+    return True in there and False in there[there.index(True) : -there[::-1].index(True) or None]
+
+
+def _words(body: str) -> Counter[str]:
+    return Counter(body.split())
 
 
 def add_sections(first: list[SectionRef], more: Iterable[SectionRef]) -> list[SectionRef]:

@@ -250,3 +250,72 @@ def test_sections_are_joined(
     untouched = deepcopy((first, more))
     assert records.add_sections(first, more) == expected
     assert (first, more) == untouched
+
+
+# --- whose text stands
+
+LONG = "\n\n".join(f"Paragraph {i} tells of the northern road and of the snow." for i in range(6))
+GUESS = {"method": "fallback", "layout": "unknown", "missing": []}
+
+
+def after(stored_body: str = LONG, **changes: Any) -> Article:
+    """The record after a page of unknown layout was read for an article of a known one."""
+    changes = {"body": stored_body, "extraction": dict(GUESS)} | changes
+    return records.meet(stored(body=stored_body), full(**changes), LATER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        LONG.partition("\n\n")[0],
+        f"{LONG}\n\nMore news of today\n\nAnother story that has nothing to do with it at all.",
+        f"Menu and search\n\n{LONG}",
+        "We use cookies. Do you agree to all of them?",
+    ],
+)
+def test_a_guess_does_not_replace_what_a_layout_read(body: str) -> None:
+    record = after(body=body, images=[], embeds=[], links=[], authors=["X. Y"])
+    old = stored(body=LONG)
+    for name in ("title", "body", "images", "embeds", "links", "authors", "extraction"):
+        assert getattr(record, name) == getattr(old, name), name
+    assert (record.revision, record.crawl["outcome"]) == (1, "unchanged")  # type: ignore[index]
+    assert record.last_seen_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("title", "body"),
+    [
+        ("North road", LONG.replace("\n\n", "\n\nA new one stands between these two.\n\n", 1)),
+        ("North road", LONG.replace("Paragraph 3 tells", "Paragraph 3, corrected, tells")),
+        ("North road opens", f"{LONG}\n\nAt last it is open, the mayor said."),
+        ("North road opens", LONG),
+    ],
+)
+def test_a_guess_that_is_clearly_an_edit_does(title: str, body: str) -> None:
+    record = after(title=title, body=body)
+    assert (record.title, record.body, record.revision) == (title, body, 2)
+    assert record.extraction == GUESS
+
+
+def test_the_heading_of_something_else_is_no_edit() -> None:
+    assert after(title="Politics").title == "North road"
+
+
+@pytest.mark.parametrize("flaw", ["partial", "garbled"])
+def test_a_flawed_page_does_not_replace_a_sound_one_and_gives_way_to_it(flaw: str) -> None:
+    sound, part = stored(body=LONG), LONG[:100]
+    flawed = {"method": "template", "layout": "post-2025", "missing": [], flaw: True}
+    kept = records.meet(sound, full(body=part, extraction=flawed), LATER)
+    assert (kept.body, kept.revision, kept.extraction) == (LONG, 1, sound.extraction)
+    healed = records.meet(stored(body=part, extraction=flawed), full(body=LONG), LATER)
+    assert (healed.body, healed.extraction) == (LONG, sound.extraction)
+    guessed = full(body=LONG, extraction=dict(GUESS))
+    assert records.meet(stored(body=part, extraction=flawed), guessed, LATER).body == LONG
+
+
+def test_a_guess_replaces_a_guess() -> None:
+    record = records.meet(
+        stored(extraction=dict(GUESS)), full(body="New.", extraction=GUESS), LATER
+    )
+    assert record.body == "New."
