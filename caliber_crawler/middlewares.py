@@ -1,11 +1,16 @@
-"""The downloader middleware that notes what became of requests, for the frontier."""
+"""The downloader middlewares: pages that were cut off, and what became of requests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scrapy.downloadermiddlewares.retry import get_retry_request
+from scrapy.http import HtmlResponse
+
+from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.outcomes import is_certain
+from caliber_crawler.responses import CUT_OFF, page_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+# How Scrapy marks an answer that it took although something was lost on the way. Its other mark,
+# "partial", only says that no length was stated.
+_LOSS = "dataloss"
 # Statuses that say nothing about the page: another time it may be there.
 _PASSING = frozenset({408, 425, 429})
 
@@ -40,3 +48,42 @@ class OutcomeMiddleware:
             self._addon.outcomes.unfinished(request)
         elif not is_certain(exception):
             self._addon.outcomes.failed(request, f"{type(exception).__name__}: {exception}")
+
+
+class CutOffMiddleware:
+    """Asks again for pages whose end is missing, as often as Scrapy retries anything.
+
+    A connection that breaks without a stated length, or a proxy that stores half an answer, gives
+    such pages with a good status. One that stays so passes on with the flag `CUT_OFF`. A site that
+    never ends its documents is not asked in vain: after the first such page, and until a whole one
+    is seen, no other is taken for cut off.
+    """
+
+    def __init__(self, addon: CaliberAddon, crawler: Crawler) -> None:
+        self._addon = addon
+        self._crawler = crawler
+        self._ends_are_written = False
+        self._tried_in_vain = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(CaliberAddon.of(crawler), crawler)
+
+    def process_response(self, request: Request, response: Response) -> Request | Response:
+        if response.status != 200 or not isinstance(response, HtmlResponse):
+            return response
+        lossy = _LOSS in response.flags
+        if not lossy and not page_of(response).is_cut:
+            self._ends_are_written = True
+            return response
+        if not lossy and self._tried_in_vain and not self._ends_are_written:
+            return response
+        if self._crawler.spider is None:
+            return response
+        again = get_retry_request(request, spider=self._crawler.spider, reason="cut off")
+        if again is not None:
+            self._addon.count(counters.PAGES_CUT_OFF)
+            return again
+        self._tried_in_vain = True
+        response.flags.append(CUT_OFF)
+        return response

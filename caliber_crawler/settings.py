@@ -56,7 +56,10 @@ ITEM_PIPELINES = {
     "caliber_crawler.pipelines.MongoPipeline": 300,
     "caliber_crawler.pipelines.DuplicatesPipeline": 400,
 }
-DOWNLOADER_MIDDLEWARES = {"caliber_crawler.middlewares.OutcomeMiddleware": 10}
+DOWNLOADER_MIDDLEWARES = {
+    "caliber_crawler.middlewares.OutcomeMiddleware": 10,
+    "caliber_crawler.middlewares.CutOffMiddleware": 560,  # between Scrapy's retries and compression
+}
 REQUEST_FINGERPRINTER_CLASS = "caliber_crawler.requests.CanonicalFingerprinter"
 LOG_FORMATTER = "caliber_crawler.logs.ShortLogFormatter"
 SPIDER_CONTRACTS = {

@@ -17,7 +17,7 @@ from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article, Card, Reject, SectionRef
 from caliber_crawler.outcomes import is_certain
 from caliber_crawler.requests import MERGE, NEWEST
-from caliber_crawler.responses import Fetch, article_of, count_notes, reject_of
+from caliber_crawler.responses import CUT_OFF, Fetch, article_of, count_notes, reject_of
 from caliber_crawler.spiders.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ class CaliberSpider(scrapy.Spider):
             yield reject_of(response, fetch, f"not_an_article_{error.kind}", error.detail)
             return
         count_notes(article, notes, self.count)
+        if CUT_OFF in response.flags and response.request is not None:
+            outcomes = CaliberAddon.of(self.crawler).outcomes
+            outcomes.failed(response.request, "the page was cut off at every attempt")
+            self.count(counters.FAILED_REQUESTS)
         if self.admits(article):
             yield article
         else:

@@ -68,7 +68,10 @@ class CardStore:
         if not urls:
             return {}
         wanted = set(urls)
-        query = {"$or": [{"url": {"$in": urls}}, {"aliases": {"$in": urls}}]}
+        query = {
+            "$or": [{"url": {"$in": urls}}, {"aliases": {"$in": urls}}],
+            "extraction.partial": {"$ne": True},  # a page that was cut off is to be had again
+        }
         fields = {"url": 1, "aliases": 1, "sections": 1, "last_seen_at": 1}
         found: dict[str, Document] = {}
         async for document in self._articles.find(query, fields):
