@@ -8,7 +8,7 @@ import platform
 import statistics
 from pathlib import Path
 
-from benchmarks import frontier, lists, workers
+from benchmarks import frontier, lists, pages, workers
 from benchmarks.crawl import compare
 
 
@@ -20,6 +20,9 @@ def main() -> None:
     small, large, runs = (150, 600, 1) if options.quick else (1000, 3000, 3)
 
     print(f"Python {platform.python_version()}, {platform.platform()}")
+    print("\nOne article page:")
+    one_page = pages.compare(40 if options.quick else 200)
+    print(pages.table(one_page))
     print(f"\nWhole crawl of {large} articles, delay 0, median of {runs} (minimum to maximum):")
     main_run = compare(large, runs)
     print(main_run.table())
@@ -46,6 +49,7 @@ def main() -> None:
     print(workers.table(many))
     if options.json:
         figures = {
+            "pages": pages.figures(one_page),
             "whole_crawl": [comparison.figures() for comparison in (main_run, small_run)],
             "lists": lists.figures(list_runs),
             "frontier": frontier.figures(alone, crawled),
