@@ -122,6 +122,14 @@ def test_an_article_of_a_video_alone() -> None:
     assert [embed["type"] for embed in found.embeds] == ["youtube"]
 
 
+def test_a_short_first_line_of_the_text_stays() -> None:
+    body = f"<div><h3>On the river</h3>{PROSE}</div>"
+    check(
+        read(f"<h1>Bridge opens</h1><p>02 April 2025 13:24</p>{body}").article,
+        ["On the river", *TEXT],
+    )
+
+
 def test_pictures_section_links_and_byline() -> None:
     found = clean(
         read(

@@ -278,7 +278,8 @@ class _Finder:
     def _not_text(self, body: Element, numbers: Sequence[int]) -> frozenset[Element]:
         """Elements of a body before and after the text that are no part of it."""
         skipped = set(self._times)
-        if self._heading is not None and self._holds_heading(body):
+        with_heading = self._holds_heading(body)
+        if self._heading is not None and with_heading:
             for element in (self._heading, *self._heading.iterancestors()):
                 if element is body:
                     break
@@ -290,7 +291,8 @@ class _Finder:
             for e in (self._blocks[n].element, *self._blocks[n].element.iterancestors())
         }
         for number, block in enumerate(self._blocks):
-            early, late = number < numbers[0], number > numbers[-1] + 1
+            # A box of the text alone may begin with a short line that is part of it.
+            early, late = with_heading and number < numbers[0], number > numbers[-1] + 1
             if (early and not block.is_prose) or (late and block.linked > _MOST_PART):
                 element = block.element
                 while element.tag in _INLINE and (parent := element.getparent()) is not None:
