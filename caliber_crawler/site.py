@@ -139,18 +139,10 @@ class Site:
         url = self.canonical(href, page_url)
         return _classify(self.base, url) if url else None
 
-    def edition_hint(self, href: str) -> str | None:
-        """The edition of a link by the beginning of its path, cheaply; None when it does not tell.
-
-        Only absolute paths and addresses that begin with the base URL tell.
-        """
-        path = href.removeprefix(self.base)
-        if not path.startswith("/"):
-            return None
-        first = path[1:].partition("/")[0]
-        if first in _KINDS:
-            return ROOT_LANGUAGE
-        return first if _PREFIX.fullmatch(first) else None
+    def beginnings(self, language: str) -> tuple[str, ...]:
+        """How most links within an edition begin: a cheap test, which not all of them pass."""
+        kinds = _KINDS if language == ROOT_LANGUAGE else (language,)
+        return tuple(f"{origin}/{kind}/" for kind in kinds for origin in ("", self.base))
 
     def home(self, language: str) -> str:
         """Address of an edition's home page, for editions whose prefix is the language's name."""

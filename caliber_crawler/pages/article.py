@@ -149,7 +149,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     article.alternates = _alternates(page, site)
     if layout is None:
         _check(article, page, site, head, parts.has_frame)
-    if article.title and not _agree(article.title, stated_titles(page, head.article)):
+    if article.title and not _agree(article.title, stated_titles(page, head.meta, head.article)):
         notes.conflicts.append("title")
     article.extraction = {
         "method": "template" if layout else "fallback",

@@ -27,7 +27,7 @@ from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, words
-from caliber_crawler.pages.teasers import Run, pointing_lines
+from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, pointing_lines
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
 
@@ -218,6 +218,8 @@ class _Reader:
         if self._link is not None:
             self._link.text += " "
         pieces, self._pieces = self._pieces, []
+        if all(piece.text.isspace() for piece in pieces):
+            return
         lines: list[list[_Piece]] = [[]]
         for piece in pieces:
             if piece is not _LINE_END:
@@ -231,6 +233,11 @@ class _Reader:
 
     def _paragraph(self, lines: list[list[_Piece]]) -> None:
         """Keep a paragraph, or those of its lines that do not only point to other articles."""
+        if len(lines) == 1 and not any(piece.link for piece in lines[0]):
+            shown = "".join(piece.text for piece in lines[0])
+            if len(shown) > LONGEST_LEAD_IN:  # as most are; it points nowhere
+                self._body.paragraphs += text.paragraphs(shown)
+                return
         left_out: set[int] = set()
         if not self._keep_teasers:
             left_out = pointing_lines([[piece.run for piece in pieces] for pieces in lines])

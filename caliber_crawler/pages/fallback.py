@@ -67,7 +67,8 @@ class _Finder:
         self._outline: Outline = outline(page.root)
         self._blocks: list[Block] = self._outline.blocks
         self._article = metadata.json_ld_article(page)
-        self._stated = stated_titles(page, self._article)
+        self._meta = metadata.meta_values(page)
+        self._stated = stated_titles(page, self._meta, self._article)
         self._heading: Element | None = None
         self._at = -1  # number of the headline's block
         self._times: set[Element] = set()  # what holds the printed time
@@ -157,8 +158,7 @@ class _Finder:
             self._times, self._parts.times = {best[1]}, [best[2]]
 
     def _states_time(self) -> bool:
-        meta = metadata.meta_values(self._page)
-        return "article:published_time" in meta or "datePublished" in self._article
+        return "article:published_time" in self._meta or "datePublished" in self._article
 
     def _around(self, first: int, last: int) -> Iterator[tuple[int, Block]]:
         """The blocks with some numbers, but for the headline's."""
@@ -346,9 +346,8 @@ class _Finder:
         return self._site.resolve(href, self._page.url)
 
 
-def stated_titles(page: Page, article: dict[str, Any]) -> list[str]:
+def stated_titles(page: Page, meta: dict[str, str], article: dict[str, Any]) -> list[str]:
     """What the page's head calls the article, without the publisher's name at the end."""
-    meta = metadata.meta_values(page)
     headline = article.get("headline")
     titles = [
         headline if isinstance(headline, str) else "",

@@ -128,10 +128,11 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
 def editions(page: Page, site: Site) -> list[Edition]:
     """The entries of the page's edition switch, the page's own edition left out."""
     here = site.address(page.url)
+    own = site.beginnings(here.language) if here is not None and here.language else ()
     found: dict[str, Edition] = {}
     for link in page.links:
         # A page has a hundred links, most of them within its own edition.
-        if here is not None and site.edition_hint(attribute(link, "href")) == here.language:
+        if attribute(link, "href").startswith(own):
             continue
         label = _edition_label(link)
         address = site.address(attribute(link, "href"), page.url) if label else None

@@ -38,7 +38,7 @@ _WORDS = re.compile(r"\w+")
 _COLON = re.compile(r"[:：՝]\s*$")
 _FULL_STOP = re.compile(r"(?:(?<!\.)\.|։)[\"'”’»)]*$")
 
-_LONGEST_LEAD_IN = max(map(len, _LEAD_INS)) + 20  # with marks and spaces round it
+LONGEST_LEAD_IN = max(map(len, _LEAD_INS)) + 20  # with marks and spaces round it
 
 Kind = Literal["text", "lead-in", "teaser", "headline", "link"]
 
@@ -65,7 +65,7 @@ def kind_of(runs: Iterable[Run]) -> Kind:
         else:
             before += run.text
     linked, before = line(linked), line(before)
-    known = len(before) <= _LONGEST_LEAD_IN and fold(before).strip(_MARKS) in _LEAD_INS
+    known = len(before) <= LONGEST_LEAD_IN and fold(before).strip(_MARKS) in _LEAD_INS
     if not _WORDS.search(linked):
         return "lead-in" if known and not _WORDS.search(after) else "text"
     words_before, words_after = len(_WORDS.findall(before)), len(_WORDS.findall(after))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from caliber_crawler.pages.html import Element, Page, attribute, words
+from caliber_crawler.pages.html import Element, Page, words
 from caliber_crawler.pages.parts import Layout, Parts, time_texts
 from caliber_crawler.site import Site
 
@@ -21,7 +19,8 @@ _NAMES = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
 
 def find(page: Page, site: Site) -> Parts | None:
     """The first element of each part within the root; the root is the first that holds any."""
-    roots = page.classes(ROOT).get(ROOT, [])
+    classes = page.classes(ROOT)
+    roots = classes.get(ROOT, [])
     seen: set[Element] = set()
     for root in roots:
         nested = any(outer in seen for outer in root.iterancestors())
@@ -29,10 +28,10 @@ def find(page: Page, site: Site) -> Parts | None:
         if nested:  # was looked through with the outer one
             continue
         found: dict[str, Element] = {}
-        for element in cast("list[Element]", root.xpath(".//*[contains(@class, 'post_')]")):
-            for name in attribute(element, "class").split():
-                if name in _NAMES:
-                    found.setdefault(name, element)
+        for name in _NAMES:
+            inside = (e for e in classes.get(name, ()) if root in e.iterancestors())
+            if (element := next(inside, None)) is not None:
+                found[name] = element
         if TITLE in found or BODY in found:
             return Parts(
                 title=words(found.get(TITLE)),
