@@ -11,7 +11,7 @@ import pytest
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Article
 from caliber_crawler.pages.article import ParsedArticle, parse_article
-from caliber_crawler.pages.fallback import without_house
+from caliber_crawler.pages.metadata import without_house
 from caliber_crawler.records import clean
 from demo_site import SiteConfig
 from demo_site.messages import Request

@@ -13,22 +13,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from caliber_crawler.dates import PrintedTime, parse_printed
 from caliber_crawler.items import Article, Image, SectionRef
 from caliber_crawler.pages import fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
-from caliber_crawler.pages.fallback import stated_titles
 from caliber_crawler.pages.html import Element, Page, href_of, words
 from caliber_crawler.pages.kinds import is_not_found, what_it_is
 from caliber_crawler.pages.layouts import LAYOUTS
+from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
 from caliber_crawler.pages.section import editions, section_links
-from caliber_crawler.people import clean_authors, split_byline
+from caliber_crawler.people import split_byline
 from caliber_crawler.records import add_sections
 from caliber_crawler.site import Site
-from caliber_crawler.text import fold, is_boilerplate, is_garbled, line, ungarbled, word_count
+from caliber_crawler.text import fold, is_boilerplate, is_garbled, ungarbled, word_count
 
 # Fields that a page can be expected to show. Embeds, links and other editions are not missing from
 # a page that has none.
@@ -70,53 +69,6 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class _Head:
-    """What the page's head says: meta tags by name, and the JSON-LD object of the article."""
-
-    meta: dict[str, str]
-    article: dict[str, Any]
-
-    def _first(self, names: Sequence[str], stated: str) -> str | None:
-        value = self.article.get(stated)
-        values = [
-            *(self.meta.get(name) for name in names),
-            value if isinstance(value, str) else None,
-        ]
-        return next(filter(None, (line(value) for value in values if value)), None)
-
-    @property
-    def says_article(self) -> bool:
-        return bool(self.article) or self.meta.get("og:type", "").lower() == "article"
-
-    @property
-    def description(self) -> str | None:
-        return self._first(("description", "og:description"), "description")
-
-    @property
-    def section(self) -> str | None:
-        return self._first(("article:section",), "articleSection")
-
-    @property
-    def picture(self) -> str | None:
-        return self.meta.get("og:image")
-
-    @property
-    def times(self) -> list[str]:
-        """Times of publication, those of changes are others."""
-        stated = self.article.get("datePublished")
-        values = [
-            self.meta.get("article:published_time"),
-            stated if isinstance(stated, str) else "",
-        ]
-        return [value for value in values if value]
-
-    @property
-    def authors(self) -> list[str]:
-        named = [self.meta[name] for name in ("author", "article:author") if name in self.meta]
-        return clean_authors(metadata.json_ld_authors(self.article) or named)
-
-
-@dataclass(frozen=True)
 class ParsedArticle:
     """The record and the notes. History, crawl data and hash are for others to fill in."""
 
@@ -130,9 +82,9 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     Raises `NotAnArticle` when the page shows no article: a list, the home page, an error text, a
     question for consent, a page without a headline.
     """
-    layout, parts = _parts(page, site)
+    head = Head.of(page)
+    layout, parts = _parts(page, site, head)
     notes = Notes()
-    head = _Head(metadata.meta_values(page), metadata.json_ld_article(page))
     body, byline = _body(parts, page.url, site, notes)
 
     article = Article()
@@ -149,7 +101,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     article.alternates = _alternates(page, site)
     if layout is None:
         _check(article, page, site, head, parts.has_frame)
-    if article.title and not _agree(article.title, stated_titles(page, head.meta, head.article)):
+    if article.title and not _agree(article.title, head.titles):
         notes.conflicts.append("title")
     article.extraction = {
         "method": "template" if layout else "fallback",
@@ -163,7 +115,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     return ParsedArticle(article, notes)
 
 
-def _parts(page: Page, site: Site) -> tuple[str | None, Parts]:
+def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
     """The parts of a page, and the name of the layout that fits; None when none does.
 
     A layout fits when it finds a headline and a place for the text. What one finds of a page that
@@ -179,10 +131,10 @@ def _parts(page: Page, site: Site) -> tuple[str | None, Parts]:
                 raise what_it_is(page, site, title=found.title)
             return layout.name, found
         known = known or found
-    return None, fallback.find(page, site, known)
+    return None, fallback.find(page, site, head, known)
 
 
-def _check(article: Article, page: Page, site: Site, head: _Head, has_frame: bool) -> None:
+def _check(article: Article, page: Page, site: Site, head: Head, has_frame: bool) -> None:
     """Raises `NotAnArticle` for a page that no layout fits and that gives no sign of an article.
 
     Signs are a known frame, a time, head data that describes an article, or so much text that it
@@ -237,7 +189,7 @@ def _body(parts: Parts, page_url: str, site: Site, notes: Notes) -> tuple[Body, 
     return body, byline
 
 
-def _sections(element: Element | None, head: _Head, page: Page, site: Site) -> list[SectionRef]:
+def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:
     """The sections in the page's label; a slug comes from a link or else from the navigation."""
     found: list[SectionRef] = []
     for link in element.iter("a") if element is not None else ():
@@ -266,7 +218,7 @@ def _section_slug(link: Element, page: Page, site: Site) -> str | None:
     return address.slug if address and address.kind == "section" else None
 
 
-def _published(times: list[str], head: _Head, site: Site, notes: Notes) -> datetime | None:
+def _published(times: list[str], head: Head, site: Site, notes: Notes) -> datetime | None:
     """The time printed on the page; where none is printed, the one that the head states.
 
     A head that states another time is a conflict, with two exceptions: a printed day without a
@@ -309,7 +261,7 @@ def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, no
 
 
 def _images(
-    cover: Element | None, head: _Head, body: Body, page_url: str, site: Site
+    cover: Element | None, head: Head, body: Body, page_url: str, site: Site
 ) -> list[Image]:
     """The cover, then the body's pictures. A page without pictures has the head's as cover."""
 

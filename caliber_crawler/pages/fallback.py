@@ -12,17 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 from caliber_crawler.dates import parse_printed
-from caliber_crawler.pages import metadata
 from caliber_crawler.pages.blocks import Block, Outline, outline
 from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.media import background_url, image_url
+from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts, time_texts
 from caliber_crawler.people import is_house, parse_byline
 from caliber_crawler.site import SECTION_PATH, Site
-from caliber_crawler.text import fold, line, paragraphs
+from caliber_crawler.text import fold, paragraphs
 
 _WORD = re.compile(r"\w+")
 _VIEWS = re.compile(
@@ -30,7 +29,6 @@ _VIEWS = re.compile(
     r"|\d[\d\s.,]*(?:views|просмотр\w*|baxış\w*|դիտում\w*)",
     re.IGNORECASE,
 )
-_TITLE_END = re.compile(r"(.*\S)\s*(?:\s[|–—·»-]|::|[|:])\s+(\S.*)")
 _BETWEEN = re.compile(r"\s*[|•·▪]\s*|\s+[–—/-]\s+")
 _LONGEST_TIME = 80  # letters of a line that holds a printed time
 _SMALL = 6  # elements within one that holds a printed time
@@ -50,36 +48,32 @@ _FOREIGN_HEADINGS = frozenset({"a", "nav", "footer", "aside", "li"})
 _LISTS = frozenset({"ul", "ol", "nav", "footer", "aside"})
 
 
-def find(page: Page, site: Site, known: Parts | None = None) -> Parts:
+def find(page: Page, site: Site, head: Head, known: Parts | None = None) -> Parts:
     """The parts of a page of unknown layout; what a layout found already (`known`) stays.
 
     A part that is not found is None or empty; whether the rest makes an article is for the caller
     to say.
     """
-    return _Finder(page, site, known or Parts()).find()
+    return _Finder(page, site, head, known or Parts()).find()
 
 
 class _Finder:
-    def __init__(self, page: Page, site: Site, parts: Parts) -> None:
+    def __init__(self, page: Page, site: Site, head: Head, parts: Parts) -> None:
         self._page = page
         self._site = site
         self._parts = parts
         self._outline: Outline = outline(page.root)
         self._blocks: list[Block] = self._outline.blocks
-        self._article = metadata.json_ld_article(page)
-        self._meta = metadata.meta_values(page)
-        self._stated = stated_titles(page, self._meta, self._article)
+        self._head = head
         self._heading: Element | None = None
         self._at = -1  # number of the headline's block
         self._times: set[Element] = set()  # what holds the printed time
-        said = self._article.get("articleBody")
-        self._article_body = said if isinstance(said, str) else ""
 
     def find(self) -> Parts:
         parts = self._parts
         self._heading = self._find_heading()
         if not parts.title:
-            parts.title = words(self._heading) or next(iter(self._stated), None)
+            parts.title = words(self._heading) or next(iter(self._head.titles), None)
         if self._heading is not None:
             inside = set(self._heading.iter())
             found = (n for n, block in enumerate(self._blocks) if block.element in inside)
@@ -110,14 +104,14 @@ class _Finder:
             key = fold(self._parts.title)
             blocks = (block for block in self._blocks if fold(block.text) == key)
             return next((block.element for block in blocks), None)
-        stated = [set(_WORD.findall(fold(title))) for title in self._stated]
+        stated = [set(_WORD.findall(fold(title))) for title in self._head.titles]
         best: tuple[float, Element | None] = (-1.0, None)
         for rank, names in enumerate((("h1",), ("h2", "h3", "h4"))):
             if rank and best[0] >= 0.5:
                 break
             for element in self._page.root.iter(*names):
                 shown = words(element)
-                if not shown or (is_house(shown) and shown not in self._stated):
+                if not shown or (is_house(shown) and shown not in self._head.titles):
                     continue
                 if rank and not _FOREIGN_HEADINGS.isdisjoint(
                     e.tag for e in element.iterancestors()
@@ -154,11 +148,8 @@ class _Finder:
                     if best is None or rank < best[0]:
                         best = (rank, element, shown)
         # What stands behind the text may be the time of another article.
-        if best is not None and not (best[0][0] and self._states_time()):
+        if best is not None and not (best[0][0] and self._head.times):
             self._times, self._parts.times = {best[1]}, [best[2]]
-
-    def _states_time(self) -> bool:
-        return "article:published_time" in self._meta or "datePublished" in self._article
 
     def _around(self, first: int, last: int) -> Iterator[tuple[int, Block]]:
         """The blocks with some numbers, but for the headline's."""
@@ -181,11 +172,11 @@ class _Finder:
             self._parts.skipped = self._not_text(self._parts.body, text)
             return
         self._parts.body = self._empty_holder()
-        if self._article_body:
-            self._parts.body, self._parts.paragraphs = None, paragraphs(self._article_body)
+        if self._head.body:
+            self._parts.body, self._parts.paragraphs = None, paragraphs(self._head.body)
 
     def _stated_text(self) -> list[int]:
-        return self._blocks_of(self._article_body)
+        return self._blocks_of(self._head.body)
 
     def _extracted_text(self) -> list[int]:
         if len(self._page.text) > _LARGEST:
@@ -344,25 +335,6 @@ class _Finder:
 
     def _resolve(self, href: str) -> str | None:
         return self._site.resolve(href, self._page.url)
-
-
-def stated_titles(page: Page, meta: dict[str, str], article: dict[str, Any]) -> list[str]:
-    """What the page's head calls the article, without the publisher's name at the end."""
-    headline = article.get("headline")
-    titles = [
-        headline if isinstance(headline, str) else "",
-        meta.get("og:title", ""),
-        meta.get("twitter:title", ""),
-        *(words(element) or "" for element in page.root.iter("title")),
-    ]
-    return list(dict.fromkeys(filter(None, (without_house(line(title)) for title in titles))))
-
-
-def without_house(title: str) -> str:
-    """A page's title without the publisher's name behind its last mark; a headline's own stay."""
-    while (parts := _TITLE_END.fullmatch(title)) and is_house(parts[2]):
-        title = parts[1].rstrip(" |–—·»:-")
-    return title
 
 
 def _alike(shown: Iterable[str], stated: set[str]) -> float:

@@ -7,15 +7,85 @@ callers ask the visible page first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from caliber_crawler.pages.html import Element, Page, attribute, raw_text
+from caliber_crawler.pages.html import Element, Page, attribute, raw_text, words
+from caliber_crawler.people import clean_authors, is_house
 from caliber_crawler.site import Site
+from caliber_crawler.text import line
 
 ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle"})
 # Where an object of JSON-LD keeps further objects that may be the article.
 _HOLDERS = ("@graph", "mainEntity")
+
+
+_TITLE_END = re.compile(r"(.*\S)\s*(?:\s[|–—·»-]|::|[|:])\s+(\S.*)")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a page's head says of its article.
+
+    `meta` are its meta tags by name, `article` the JSON-LD object, `titles` what it calls the
+    article, without the publisher's name at the end.
+    """
+
+    meta: dict[str, str]
+    article: dict[str, Any]
+    titles: list[str]
+
+    @classmethod
+    def of(cls, page: Page) -> Head:
+        """Read it; what is not there is empty."""
+        meta, article = meta_values(page), json_ld_article(page)
+        stated = [_text(article, "headline"), meta.get("og:title"), meta.get("twitter:title")]
+        shown = [words(element) for element in page.root.iter("title")]
+        titles = (without_house(line(title)) for title in (*stated, *shown) if title)
+        return cls(meta, article, list(dict.fromkeys(filter(None, titles))))
+
+    @property
+    def says_article(self) -> bool:
+        """Whether it calls the page an article."""
+        return bool(self.article) or self.meta.get("og:type", "").lower() == "article"
+
+    @property
+    def description(self) -> str | None:
+        """A summary, as one line."""
+        return self._first(("description", "og:description"), "description")
+
+    @property
+    def section(self) -> str | None:
+        """The name of the section."""
+        return self._first(("article:section",), "articleSection")
+
+    @property
+    def picture(self) -> str | None:
+        """The address of a picture, as written."""
+        return self.meta.get("og:image")
+
+    @property
+    def body(self) -> str:
+        """The article's text; "" when it is not in the head."""
+        return _text(self.article, "articleBody")
+
+    @property
+    def times(self) -> list[str]:
+        """Times of publication as written; those of changes are others."""
+        stated = (self.meta.get("article:published_time"), _text(self.article, "datePublished"))
+        return list(filter(None, stated))
+
+    @property
+    def authors(self) -> list[str]:
+        """The persons, those of JSON-LD first."""
+        named = [self.meta[name] for name in ("author", "article:author") if name in self.meta]
+        return clean_authors(json_ld_authors(self.article) or named)
+
+    def _first(self, names: Sequence[str], stated: str) -> str | None:
+        values = (*(self.meta.get(name, "") for name in names), _text(self.article, stated))
+        return next(filter(None, map(line, values)), None)
 
 
 def meta_values(page: Page) -> dict[str, str]:
@@ -103,3 +173,15 @@ def _types(node: dict[str, Any]) -> list[str]:
     kinds = node.get("@type")
     named = kinds if isinstance(kinds, list) else [kinds]
     return [kind.rpartition("/")[2] for kind in named if isinstance(kind, str)]
+
+
+def _text(article: dict[str, Any], name: str) -> str:
+    value = article.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def without_house(title: str) -> str:
+    """A page's title without the publisher's name behind its last mark; a headline's own stay."""
+    while (parts := _TITLE_END.fullmatch(title)) and is_house(parts[2]):
+        title = parts[1].rstrip(" |–—·»:-")
+    return title
