@@ -24,6 +24,7 @@ from caliber_crawler.outcomes import Outcomes
 from caliber_crawler.politeness import Turns
 from caliber_crawler.store import Store, Worker
 from caliber_crawler.verdict import BROKEN_OFF, STORE_LOST
+from caliber_crawler.workers import arrive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,7 +60,7 @@ class CaliberAddon:
         self.config = config
         self.crawl_id = config.crawl_id or _new_crawl_id()
         self.worker = Worker(
-            f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            arrive(f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"),
             socket.gethostname(),
             os.getpid(),
         )

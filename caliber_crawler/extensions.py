@@ -116,7 +116,7 @@ class CrawlRecord:
         # Its lists were walked; what was queued again are failures.
         self._addon.only_the_rest = crawl["status"] == "finished"
         again, aside = await store.frontier.reclaim(
-            self._addon.server_now(), self._dead(crawl["workers"])
+            self._addon.server_now(), _dead(crawl["workers"])
         )
         self._addon.taken_back(again, aside)
         logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
@@ -152,7 +152,7 @@ class CrawlRecord:
                 reason=reason,
                 exit_code=whole.code,
                 silent_since=at - self._silence,
-                dead=self._dead(workers),
+                dead=_dead(workers),
                 at=at,
             )
             if not closed:
@@ -178,14 +178,11 @@ class CrawlRecord:
             workers: list[dict[str, Any]] = crawl["workers"]
             at = self._addon.server_now()
             seen = [w for w in workers if not w["ended_at"] and w["seen_at"] >= at - self._silence]
-            if {worker["id"] for worker in seen} <= set(self._dead(seen)):
+            if {worker["id"] for worker in seen} <= set(_dead(seen)):
                 return workers
             if not wait or self._addon.signal is not None or at > latest:
                 return None
             await asyncio.sleep(_LEAVING_POLL_SECONDS)
-
-    def _dead(self, workers: list[dict[str, Any]]) -> list[str]:
-        return [worker["id"] for worker in workers if is_dead(worker, self._addon.worker.id)]
 
     def _of_the_crawl(self, reason: str, counts: dict[str, int], verdict: Verdict) -> Verdict:
         """The verdict on the crawl as a whole, when several workers were at it."""
@@ -255,6 +252,10 @@ def _naming(failures: list[tuple[str, str]], verdict: Verdict) -> Verdict:
     if verdict.code == HEALTHY:
         return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
     return Verdict(verdict.code, f"{verdict.line}: {named}")
+
+
+def _dead(workers: list[dict[str, Any]]) -> list[str]:
+    return [worker["id"] for worker in workers if is_dead(worker)]
 
 
 def _versions() -> dict[str, str]:

@@ -22,19 +22,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
+_OF_THIS_PROCESS: set[str] = set()
 
 
-def is_dead(worker: Mapping[str, Any], own_id: str = "") -> bool:
+def arrive(worker_id: str) -> str:
+    """Note a worker of this process, which may run several crawls; gives back its id."""
+    _OF_THIS_PROCESS.add(worker_id)
+    return worker_id
+
+
+def is_dead(worker: Mapping[str, Any]) -> bool:
     """Whether a worker, as `store.crawls` has it, is known to be dead and never said that it left.
 
-    It is when it ran on this machine and its process is gone, or when this process has its number:
-    a container that is started again gives the same numbers to its processes. Host names are those
-    of containers where there are any, so numbers are meant within one.
+    It is when it ran on this machine and its process is gone, or when this process has its number
+    and does not know it: a container that is started again gives its processes the same numbers.
+    Host names are those of containers where there are any, so numbers are meant within one.
     """
     if worker["ended_at"] is not None or worker["host"] != socket.gethostname():
         return False
     if worker["pid"] == os.getpid():
-        return bool(worker["id"] != own_id)
+        return worker["id"] not in _OF_THIS_PROCESS
     try:
         os.kill(worker["pid"], 0)
     except ProcessLookupError:
@@ -54,7 +61,7 @@ async def take_lock(addon: CaliberAddon, store: Store, spider: str, lasting: tim
             return
         crawl = await store.crawls.find(holder.crawl_id)
         workers = [w for w in (crawl or {}).get("workers", []) if w["ended_at"] is None]
-        dead = [worker for worker in workers if is_dead(worker, addon.worker.id)]
+        dead = [worker for worker in workers if is_dead(worker)]
         if workers and len(dead) == len(workers):
             logger.warning("Crawl %s was killed; its lock counts no more", holder.crawl_id)
             over = holder.crawl_id

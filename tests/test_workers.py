@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from caliber_crawler.workers import is_dead
+from caliber_crawler.workers import arrive, is_dead
 
 
 def worker(**more: Any) -> dict[str, Any]:
@@ -34,5 +34,6 @@ def test_of_other_machines_and_of_those_that_left_nothing_is_known() -> None:
 
 def test_a_worker_with_the_number_of_this_process_is_this_one_or_dead() -> None:
     """A container that is started again gives its processes the same numbers."""
-    assert not is_dead(worker(), own_id="w")
-    assert is_dead(worker(), own_id="another")
+    assert not is_dead(worker(id=arrive("w")))
+    assert not is_dead(worker(id=arrive("a second crawl of this process")))
+    assert is_dead(worker(id="another"))
