@@ -52,6 +52,9 @@ class Command(WithoutStore, fetch.Command):
                 raise UsageError(f"{args[0]}: {error.strerror}", print_help=False) from None
             self._write(Page(opts.url, body, opts.content_type))
             return
+        if len(args) == 1 and Path(args[0]).is_file():
+            message = f"{args[0]} is a saved page: say with --url which address it was fetched from"
+            raise UsageError(message, print_help=False)
         super().run(args, opts)
         if not self._written:
             self.exitcode = 1
