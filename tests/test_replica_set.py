@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
 import subprocess
 import time
@@ -10,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from caliber_crawler.store.client import connect
 from caliber_crawler.store.server import find_mongod
 from demo_site import SiteConfig, serve
 from demo_site.server import ServedSite
@@ -63,6 +67,10 @@ def _initiated(hosts: list[str]) -> bool:
     return True
 
 
+def _hosts(uri: str) -> list[str]:
+    return uri.removeprefix("mongodb://").partition("/")[0].split(",")
+
+
 def _primary(client: MongoClient[dict[str, Any]]) -> Any:
     return client.primary
 
@@ -91,15 +99,41 @@ def test_two_workers_on_a_replica_set(scrapy: Scrapy, tmp_path: Path) -> None:
         assert max(articles_asked(site).values()) == 1
 
 
+async def test_a_write_is_answered_when_most_members_have_it(tmp_path: Path) -> None:
+    with replica_set(tmp_path / "rs", 3) as (uri, members):
+        async with await connect(uri) as client:
+            notes = client["caliber"]["notes"]
+            await notes.insert_one({"_id": 1})
+            primary = await client.primary
+            assert primary is not None
+            at = _hosts(uri).index(f"{primary[0]}:{primary[1]}")
+            others = members[:at] + members[at + 1 :]
+            for member in others:
+                member.send_signal(signal.SIGSTOP)
+            try:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await notes.insert_one({"_id": 2})
+            finally:
+                for member in others:
+                    member.send_signal(signal.SIGCONT)
+
+
+async def test_the_uri_may_ask_for_less(mongo_uri: str) -> None:
+    mark = "&" if "?" in mongo_uri else "/?"
+    async with await connect(f"{mongo_uri}{mark}w=1&journal=false") as client:
+        assert client.write_concern.document == {"w": 1, "j": False}
+
+
 def test_the_primary_is_killed(scrapy: Scrapy, tmp_path: Path) -> None:
     with served_cluster(scrapy, tmp_path / "rs", 3) as (site, cluster, members):
         site.knobs.delay = 0.05
         worker = cluster.start(site.url)
         wait_until(lambda: len(site.log) > 60, what="some requests", seconds=40)
-        hosts = scrapy.settings["MONGODB_URI"].removeprefix("mongodb://").partition("/")[0]
         primary = cluster.database.client.primary
         assert primary is not None
-        members[hosts.split(",").index(f"{primary[0]}:{primary[1]}")].kill()
+        hosts = _hosts(scrapy.settings["MONGODB_URI"])
+        members[hosts.index(f"{primary[0]}:{primary[1]}")].kill()
         began = time.monotonic()
         run = scrapy.finish(worker)
         assert run.code == 0, run.err

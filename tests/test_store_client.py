@@ -112,7 +112,7 @@ async def test_connects(uri: str) -> None:
         assert found is not None
         assert found["at"] == moment
         assert found["at"].utcoffset() == datetime.timedelta(0)
-        assert client.caliber.write_concern.document == {"j": True}
+        assert client.caliber.write_concern.document == {"w": "majority", "j": True}
         assert client.options.pool_options.appname == "caliber-crawler"
     finally:
         await client.close()
@@ -121,7 +121,7 @@ async def test_connects(uri: str) -> None:
 async def test_options_of_the_uri_come_first(uri: str) -> None:
     client = await connect(f"{uri}&journal=false&appName=mine&socketTimeoutMS=7000")
     try:
-        assert client.write_concern.document == {"j": False}
+        assert client.write_concern.document == {"w": "majority", "j": False}
         assert client.options.pool_options.appname == "mine"
         assert client.options.pool_options.socket_timeout == 7
     finally:

@@ -93,9 +93,10 @@ async def connect(
 ) -> AsyncMongoClient[Document]:
     """A client that has reached its server and was let in; the caller closes it.
 
-    Times are read as aware UTC. A write is answered when it is in the journal on disk, unless the
-    URI says otherwise: a crawl acknowledges work because it is stored. Raises `ConfigError` for
-    an impossible URI and `StoreUnavailable` after at most `timeout_ms` (and half a second).
+    Times are read as aware UTC. A write is answered when it is in the journal on disk, on a
+    replica set with most of its members, unless the URI says otherwise: a crawl acknowledges
+    work because it is stored. Raises `ConfigError` for an impossible URI and `StoreUnavailable`
+    after at most `timeout_ms` (and half a second).
     """
     client = _client(uri, timeout_ms, app_name)
     trouble: str
@@ -164,9 +165,17 @@ def _client(uri: str, timeout_ms: int, app_name: str) -> AsyncMongoClient[Docume
         "retryWrites": True,
         "uuidRepresentation": "standard",
     }
+    # Journal alone would mean the primary's, which on a replica set may be lost with it: a write
+    # concern that names no number of members does not get the server's default.
+    if not re.search(r"[?&;]w=", given):
+        options["w"] = "majority"
     if not re.search(r"[?&;](w=0|j(ournal)?=)", given):
         options["journal"] = True
-    options = {name: value for name, value in options.items() if f"{name.lower()}=" not in given}
+    options = {
+        name: value
+        for name, value in options.items()
+        if not re.search(rf"[?&;]{name.lower()}=", given)
+    }
     try:
         if not uri.startswith(SCHEMES):  # the driver would take it for a host
             raise ConfigurationError
