@@ -67,7 +67,8 @@ def check_complete(site: ServedSite, cluster: Cluster) -> None:
     """Every article of the first lists is stored once, and nothing is left in the frontier."""
     wanted = {t.slug for s, _ in site.sections("en") for t in site.first_list("en", s)}
     stored = Counter(d["slug"] for d in cluster.database.articles.find({}, {"slug": 1}))
-    assert stored == Counter(dict.fromkeys(wanted, 1))
+    expected = Counter(dict.fromkeys(wanted, 1))
+    assert stored == expected, f"missing: {expected - stored}, too many: {stored - expected}"
     assert cluster.database.articles.count_documents({"revision": {"$ne": 1}}) == 0
     left = cluster.database.frontier.count_documents({"state": {"$ne": "failed"}})
     assert left == 0
