@@ -364,6 +364,7 @@ def test_what_never_ends_and_other_hosts_do_not_hold_a_list_up(crawler: Scrapy) 
 EXPECTED = {
     "empty": "ERR_ABORTED",
     "elsewhere": "by itself",
+    "elsewhere before it has ended": "by itself",
     "download": "a file, not a page",
     "error": "500",
 }
@@ -379,6 +380,11 @@ def test_a_page_that_the_browser_cannot_read_is_rejected_with_a_reason(
         answers = {
             "empty": (204, {}, b""),
             "elsewhere": (200, HTML, f"<html><body>{script}</body></html>".encode()),
+            "elsewhere before it has ended": (
+                200,
+                HTML | {"Content-Length": "100000"},
+                f"<html><body>{script}".encode(),
+            ),
             "download": (200, zipped, b"PK\5\6" + bytes(18)),
             "error": (500, HTML, b"<h1>sorry</h1>"),
         }

@@ -120,10 +120,16 @@ class Recorder:
     def _asked(self, request: BrowserRequest) -> None:
         if request.resource_type in _BRINGING:
             self.pending.add(request)
+        # Told from the asking: a script that goes elsewhere at once may be quicker than the answer.
+        first = self._opened is None or request.redirected_from == self._opened
+        if first and self._is_of_the_page(request):
+            self._opened = request
 
     def _answered(self, request: BrowserRequest) -> None:
         if request in self.pending:
-            self._note_page(request)
+            moved = request.redirected_to is not None
+            if request != self._opened and not moved and self._is_of_the_page(request):
+                self.left = request.url
             task = asyncio.ensure_future(self._read(request))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
@@ -152,17 +158,13 @@ class Recorder:
                     self._exchanges = [*self._exchanges, Exchange(made, answer)][-_KEPT_EXCHANGES:]
         self.pending.discard(request)
 
-    def _note_page(self, request: BrowserRequest) -> None:
-        """Note the page itself, and when it is left for another one."""
-        if request.resource_type != "document" or request.redirected_to is not None:
-            return
-        if self._page is None or request.frame != self._page.main_frame:
-            return
-        # A redirect may be told before it is known where it leads.
-        if self._opened is None or request.redirected_from == self._opened:
-            self._opened = request
-        elif request != self._opened:
-            self.left = request.url
+    def _is_of_the_page(self, request: BrowserRequest) -> bool:
+        """Whether a request is for a document in the page itself rather than in a frame of it."""
+        if request.resource_type != "document" or self._page is None:
+            return False
+        with suppress(BrowserError):  # it is for a frame that is not there yet
+            return request.frame == self._page.main_frame
+        return False
 
 
 _RECORDERS: WeakKeyDictionary[Page, Recorder] = WeakKeyDictionary()
