@@ -7,6 +7,8 @@ Which file answers which question, in the order in which data flow:
   `layouts/`, `fallback`, `blocks`, `kinds`, `body`, `media`, `metadata`), with `text`, `dates` and
   `people`
 * What happens to a record before it is stored?         `records`, `dedupe`
+* Is it another version of a stored one, or nearly?     `identity`, `similarity`, with `fates`
+* When is it to be visited again?                       `revisit`
 * Where and how is it stored?                           `store/`
 * Which browser is started, and when?                   `browser/`, `handlers`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
@@ -15,7 +17,7 @@ Which file answers which question, in the order in which data flow:
   `middlewares`, `politeness`, `workers`, with `store/frontier`, `store/limiter`, `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
-  `fixtures`
+  `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `verdict`
 * What can go wrong?                                    `errors`
 

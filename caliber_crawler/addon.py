@@ -145,6 +145,7 @@ class CaliberAddon:
                         worker=self.worker.id,
                         lease_time=timedelta(seconds=config.lease_seconds),
                         attempts=config.attempts,
+                        pace=config.pace,
                     )
                     await self.set_clock(self.store)
                 except CaliberError as error:

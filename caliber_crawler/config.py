@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.revisit import Pace
 from caliber_crawler.site import Site
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 OFF = "off"
 OVERLAPS = ("refuse", "allow")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?")
 
@@ -44,6 +47,7 @@ class Config:
     stay: bool
     backoff_first: float
     backoff_most: float
+    pace: Pace
 
     @property
     def store_is_off(self) -> bool:
@@ -75,18 +79,34 @@ class Config:
             stay=_choice(settings, "FRONTIER_STAY", ("no", "yes")) == "yes",
             backoff_first=_seconds(settings, "BACKOFF_FIRST_SECONDS"),
             backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
+            pace=_pace(settings),
         )
 
 
 def _seconds(settings: BaseSettings, name: str, least: float = 0) -> float:
+    return _number(settings, name, "seconds", least)
+
+
+def _number(settings: BaseSettings, name: str, unit: str, least: float = 0) -> float:
     value = settings[name]
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= least):
-        raise ConfigError(f"{name}={value!r}: give seconds, a number of {least:g} or more")
-    return seconds
+        number = math.nan
+    if not (least <= number <= _MOST):
+        raise ConfigError(f"{name}={value!r}: give {unit}, a number of {least:g} or more")
+    return number
+
+
+def _pace(settings: BaseSettings) -> Pace:
+    least = timedelta(hours=_number(settings, "REFRESH_LEAST_HOURS", "hours"))
+    most = timedelta(days=_number(settings, "REFRESH_MOST_DAYS", "days"))
+    if most < least:
+        raise ConfigError(
+            f"REFRESH_MOST_DAYS={settings['REFRESH_MOST_DAYS']!r} is less than "
+            f"REFRESH_LEAST_HOURS={settings['REFRESH_LEAST_HOURS']!r}"
+        )
+    return Pace(least, most)
 
 
 def _whole(settings: BaseSettings, name: str) -> int:

@@ -13,6 +13,16 @@ ARTICLES_UNCHANGED = "articles/unchanged"
 ARTICLES_EXPORTED = "articles/exported"
 DUPLICATES_ADDRESS = "duplicates/address"
 DUPLICATES_CONTENT = "duplicates/content"
+DUPLICATES_NEAR = "duplicates/near"
+ARTICLES_MOVED = "articles/moved"
+ARTICLES_RETURNED = "articles/returned"
+ARTICLES_OVERTAKEN = "articles/overtaken"
+ARTICLES_OLD_ADDRESS = "articles/old_address"
+ARTICLES_UNDECIDED = "articles/undecided"
+ADDRESSES_ASKED = "addresses/asked"
+CANONICAL_IGNORED = "addresses/canonical_ignored"
+VISITS = "visits"  # one counter for each thing that a visit without text means, below it
+VISITS_DUE = "visits/due"
 REJECTED = "rejected"  # one counter for each reason below it
 FAILED_REQUESTS = "requests/failed"
 LISTS_READ = "lists/read"
@@ -82,6 +92,16 @@ MEANING: dict[str, str] = {
     ARTICLES_OUT_OF_RANGE: "articles left out because their time is outside since and until",
     DUPLICATES_ADDRESS: "articles taken already in this crawl under another address",
     DUPLICATES_CONTENT: "articles that repeat another one; stored with duplicate_of, not exported",
+    DUPLICATES_NEAR: "new or changed articles that nearly repeat another one; linked and exported",
+    ARTICLES_MOVED: "articles found under a new address by what they say: an editor changed it",
+    ARTICLES_RETURNED: "articles that were gone and are there again",
+    ARTICLES_OVERTAKEN: "pages fetched before the one that a record rests on; text not taken",
+    ARTICLES_OLD_ADDRESS: "old addresses that still show what an article said then; not taken",
+    ARTICLES_UNDECIDED: "articles kept apart because the fate of an old address is not known",
+    ADDRESSES_ASKED: "old addresses asked for to tell an edited article from another one",
+    CANONICAL_IGNORED: "canonical links to another story, ignored",
+    VISITS: "visits to stored articles that brought no text, by what they mean",
+    VISITS_DUE: "stored articles that the spider refresh found due",
     REJECTED: "pages not stored, by reason (collection rejects)",
     FAILED_REQUESTS: "requests that gave no usable page after all retries",
     LISTS_READ: "first pages of lists read",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class SectionRef(TypedDict):
@@ -73,11 +73,25 @@ class CrawlInfo(TypedDict):
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """The page that an article was read from, as far as it is no part of the record.
+
+    `url` is the canonical form of the address that answered; it is not the article's when the page
+    names another one as canonical. `etag` and `last_modified` are the site's validators, as sent.
+    """
+
+    url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
 @dataclass(slots=True)
 class Article:
     """One article of one edition. Fields as in docs/record.md, in the order of every export.
 
     None and empty lists mean "the page did not say"; `extraction["missing"]` names such fields.
+    `page` is no part of the record.
     """
 
     id: str | None = None
@@ -109,6 +123,7 @@ class Article:
     extraction: Extraction | None = None
     crawl: CrawlInfo | None = None
     attribution: str | None = None
+    page: PageInfo | None = None
 
     def document(self) -> dict[str, Any]:
         """The record as a plain dictionary in field order; nested values are not copied."""
@@ -120,7 +135,9 @@ class Article:
         return cls(**{name: document[name] for name in ARTICLE_FIELDS if name in document})
 
 
-ARTICLE_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(Article))
+ARTICLE_FIELDS: tuple[str, ...] = tuple(
+    item.name for item in fields(Article) if item.name != "page"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +166,20 @@ class Sighting:
     url: str
     sections: list[SectionRef] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Revisit:
+    """A visit to a stored article that brought no text.
+
+    `url` is the canonical address asked for, `found` either ``not_modified`` (the site says that
+    the page is as it was) or ``missing`` (it says that there is no such page, `reason` tells how).
+    """
+
+    url: str
+    found: Literal["not_modified", "missing"]
+    reason: str
+    crawl: CrawlInfo
 
 
 @dataclass(slots=True)

@@ -1,15 +1,16 @@
 """The item pipelines, thin: each calls the rules or the store, and counts.
 
-Articles, rejects and sightings go in at the front. Validation turns an article that is no record
-into a reject. After the store, only articles that a feed shall have come out at the end.
+Articles, rejects, sightings and revisits go in at the front. Validation turns an article that is no
+record into a reject. After the store, only articles that a feed shall have come out at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from scrapy.exceptions import CloseSpider, DropItem, NotConfigured
 
@@ -17,8 +18,10 @@ from caliber_crawler import counters, records
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.errors import CaliberError, StoreUnavailable
-from caliber_crawler.items import Article, Reject, Sighting
-from caliber_crawler.store import Batcher, Saved
+from caliber_crawler.fates import Fates
+from caliber_crawler.identity import Fate
+from caliber_crawler.items import Article, Reject, Revisit, Sighting
+from caliber_crawler.store import Batcher, Noted, Saved, Store, plans
 from caliber_crawler.verdict import STORE_UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -30,6 +33,24 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+# An article may be like several stored ones, which are asked for one after the other.
+_MOST_ASKED = 5
+_NOTES = {
+    plans.MOVED: counters.ARTICLES_MOVED,
+    plans.RETURNED: counters.ARTICLES_RETURNED,
+    plans.OVERTAKEN: counters.ARTICLES_OVERTAKEN,
+    plans.OLD_ADDRESS: counters.ARTICLES_OLD_ADDRESS,
+    plans.CANONICAL_IGNORED: counters.CANONICAL_IGNORED,
+    plans.UNDECIDED: counters.ARTICLES_UNDECIDED,
+}
+
+
+class _Arrival(NamedTuple):
+    """An article, and what became of addresses that decide which record it is."""
+
+    article: Article
+    fates: Mapping[str, Fate]
 
 
 class CleanPipeline:
@@ -58,23 +79,25 @@ class ValidatePipeline:
 
 
 class MongoPipeline:
-    """Stores articles, rejects and sightings; an item passes on once it is durable.
+    """Stores articles, rejects, sightings and revisits; an item passes on once it is durable.
 
     The article that passes on is the record as it is stored, merged with what was known before.
     """
 
-    def __init__(self, addon: CaliberAddon) -> None:
+    def __init__(self, addon: CaliberAddon, fates: Fates) -> None:
         self._addon = addon
-        self._articles: Batcher[Article, Saved]
+        self._fates = fates
+        self._articles: Batcher[_Arrival, Saved]
         self._rejects: Batcher[Reject, None]
         self._sightings: Batcher[Sighting, bool]
+        self._revisits: Batcher[Revisit, Noted]
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         addon = CaliberAddon.of(crawler)
         if addon.config.store_is_off:
             raise NotConfigured("MONGODB_URI=off: nothing is stored, feeds only")
-        return cls(addon)
+        return cls(addon, Fates(crawler, addon))
 
     async def open_spider(self) -> None:
         try:
@@ -85,9 +108,10 @@ class MongoPipeline:
             raise CloseSpider(STORE_UNAVAILABLE) from None
         if store is None:
             raise RuntimeError("the store is off")
-        self._articles = Batcher(self._patiently(store.articles.save))
+        self._articles = Batcher(self._patiently(partial(_save_all, store)))
         self._rejects = Batcher(self._patiently(store.rejects.save))
         self._sightings = Batcher(self._patiently(store.articles.sight))
+        self._revisits = Batcher(self._patiently(store.visits.note))
 
     async def process_item(self, item: Any) -> Any:
         if isinstance(item, Article):
@@ -97,18 +121,23 @@ class MongoPipeline:
         elif isinstance(item, Sighting):
             added = await self._sightings.put(item)
             self._addon.count(counters.SIGHTINGS_ADDED if added else counters.SIGHTINGS_LOST)
+        elif isinstance(item, Revisit):
+            self._addon.count(counters.VISITS, await self._revisits.put(item))
         return item
 
     async def close_spider(self) -> None:
         if self._addon.store is not None:
             await asyncio.gather(
-                self._articles.close(), self._rejects.close(), self._sightings.close()
-            )
+                self._articles.close(), self._rejects.close(), self._sightings.close(),
+                self._revisits.close(),
+            )  # fmt: skip
 
     async def _save(self, article: Article) -> Article | Reject:
-        saved = await self._articles.put(article)
+        saved = await self._saved(article)
         if saved.refused is None:
-            if saved.article.extraction != article.extraction:
+            for note in saved.notes:
+                self._addon.count(_NOTES[note])
+            if not saved.notes and saved.article.extraction != article.extraction:
                 self._addon.count(counters.ARTICLES_KEPT)
             return saved.article
         reject = Reject(
@@ -123,6 +152,17 @@ class MongoPipeline:
         await self._rejects.put(reject)
         return reject
 
+    async def _saved(self, article: Article) -> Saved:
+        """Store an article, after finding out what must be known for it."""
+        fates: dict[str, Fate] = {}
+        while True:
+            saved = await self._articles.put(_Arrival(article, fates))
+            if saved.asks is None:
+                return saved
+            url = saved.asks
+            enough = len(fates) >= _MOST_ASKED
+            fates[url] = "unknown" if enough else await self._fates.of(url, article.url)
+
     def _patiently(
         self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
     ) -> Callable[[Sequence[T]], Awaitable[list[R]]]:
@@ -136,6 +176,13 @@ class MongoPipeline:
                 raise
 
         return patient
+
+
+async def _save_all(store: Store, arrivals: Sequence[_Arrival]) -> list[Saved]:
+    fates: dict[str, Fate] = {}
+    for arrival in arrivals:
+        fates |= arrival.fates
+    return await store.articles.save([arrival.article for arrival in arrivals], fates)
 
 
 class DuplicatesPipeline:
@@ -158,7 +205,7 @@ class DuplicatesPipeline:
         if isinstance(item, Reject):
             self._addon.count(counters.REJECTED, item.reason)
             raise DropItem(f"{item.reason}: {item.detail}", log_level="WARNING")
-        if isinstance(item, Sighting):
+        if isinstance(item, Sighting | Revisit):
             raise DropItem("noted with the stored record", log_level="DEBUG")
         return self._article(item) if isinstance(item, Article) else item
 
@@ -174,6 +221,8 @@ class DuplicatesPipeline:
         if article.duplicate_of is not None:
             self._addon.count(counters.DUPLICATES_CONTENT)
             raise DropItem(f"repeats {article.duplicate_of}", log_level="INFO")
+        if article.near_duplicate_of is not None and outcome != "unchanged":
+            self._addon.count(counters.DUPLICATES_NEAR)
         self._addon.count(counters.ARTICLES_EXPORTED)
         return article
 

@@ -75,23 +75,33 @@ def first_seen(article: Article, at: datetime) -> Article:
     return article
 
 
-def meet(stored: Article, seen: Article, at: datetime) -> Article:
+def meet(
+    stored: Article,
+    seen: Article,
+    at: datetime,
+    *,
+    printed_at: datetime | None = None,
+    moved: bool = False,
+    lost: bool = False,
+) -> Article:
     """The record after an article was seen again: a new object, both arguments stay as they are.
 
     What the page no longer says is kept from before, so a hidden date or a hollow page wipes
     nothing, and `trusted` says whose text stands. Identity, first-seen time and publication time
-    stay what they first were. The outcome in `crawl` is ``changed`` when a reader would see other
-    words in headline or body.
+    stay what they first were. The outcome in `crawl` is ``changed`` when `changes` names anything;
+    `printed_at` is the date that the page printed before, `moved` that it is the version of a
+    stored article under an address that it was not known by, `lost` that the address known before
+    answers no more.
     """
-    url = seen.url or stored.url
     text = trusted(stored, seen)
+    url = seen.url or stored.url if lost else _address(stored, seen)
     hollow = not text.body
     record = replace(
         seen,
         id=stored.id,
         url=url,
         language=seen.language or stored.language,
-        slug=seen.slug or stored.slug,
+        slug=(seen.slug if url == seen.url else stored.slug) or stored.slug,
         aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
         title=text.title or stored.title,
         description=text.description or seen.description or stored.description,
@@ -118,12 +128,67 @@ def meet(stored: Article, seen: Article, at: datetime) -> Article:
     )
     if not seen.content_hash or record.title is not seen.title or record.body is not seen.body:
         _count(record)  # else it says what was counted when it was cleaned
-    changed = record.content_hash != stored.content_hash
+    changed = changes(stored, record, seen, printed_at=printed_at, moved=moved)
     if changed:
         record.revision = stored.revision + 1
         record.changed_at = at
     _set_outcome(record, "changed" if changed else "unchanged")
     return record
+
+
+def changes(
+    stored: Article,
+    record: Article,
+    seen: Article,
+    *,
+    printed_at: datetime | None = None,
+    moved: bool = False,
+) -> list[str]:
+    """The fields in which a reader sees another article than before; `record` is what `meet` gave.
+
+    Words of headline and body, persons in the byline, the date as printed, and the address when the
+    article moved. Views, pictures, markup, order and white space are none, nor is what the page
+    does not say any more. Of pages that no layout fits only the words count: the rest is a guess.
+    """
+    found = []
+    if record.content_hash != stored.content_hash:
+        texts = (("title", stored.title, record.title), ("body", stored.body, record.body))
+        found = [name for name, old, new in texts if (old or "").split() != (new or "").split()]
+    sure = all(a.extraction and a.extraction["method"] == "template" for a in (stored, seen))
+    if sure and trusted(stored, seen) is seen:
+        if seen.authors and stored.authors and set(seen.authors) != set(stored.authors):
+            found.append("authors")
+        if seen.published_at and printed_at and seen.published_at != printed_at:
+            found.append("published_at")
+    if moved:
+        found.append("url")
+    return found
+
+
+def aside(stored: Article, seen: Article) -> Article:
+    """The record after a reading that says nothing of how the article is now: a new object.
+
+    Such are a fetch from before the one that the record rests on, and an old address of the article
+    that goes on answering with what was said then. Its sections, editions and addresses are noted.
+    """
+    return replace(
+        stored,
+        aliases=_union(stored.aliases, seen.aliases, [seen.url], without=stored.url),
+        sections=add_sections(stored.sections, seen.sections),
+        alternates=seen.alternates | stored.alternates,
+        page=seen.page,
+    )
+
+
+def _address(stored: Article, seen: Article) -> str | None:
+    """The record's address: the one seen now.
+
+    One of two addresses that show the same text stays, so that they do not alternate, unless the
+    one known before led to the other.
+    """
+    known = seen.url in stored.aliases and stored.url not in seen.aliases
+    same = seen.content_hash == stored.content_hash and stored.status == "live"
+    return stored.url if known and same else seen.url or stored.url
 
 
 def trusted(stored: Article, seen: Article) -> Article:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy.http import Response
 
 from caliber_crawler import counters, records
-from caliber_crawler.items import Article, CrawlInfo, Reject, SectionRef
+from caliber_crawler.items import Article, CrawlInfo, PageInfo, Reject, SectionRef
 from caliber_crawler.pages.article import Notes, parse_article
 from caliber_crawler.pages.html import Page
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from caliber_crawler.errors import NotAnArticle
     from caliber_crawler.site import Site
 
     Count = Callable[..., None]
@@ -81,6 +82,11 @@ def article_of(
     article.aliases = [url for url in dict.fromkeys(led_here) if url != article.url]
     article.sections = records.add_sections(article.sections, sections)
     article.crawl = fetch.info(response, sections[0]["slug"] if sections else None)
+    article.page = PageInfo(
+        url=site.canonical(response.url),
+        etag=_header(response, "ETag"),
+        last_modified=_header(response, "Last-Modified"),
+    )
     if CUT_OFF in response.flags and article.extraction is not None:
         article.extraction["partial"] = True
     return article, parsed.notes
@@ -103,6 +109,22 @@ def count_notes(article: Article, notes: Notes, count: Count) -> None:
         count(counters.ARTICLES_FALLBACK, number=int(how["method"] == "fallback"))
         for name in how["missing"]:
             count(counters.MISSING, name)
+
+
+def means_missing(response: Response, error: NotAnArticle, site: Site) -> bool:
+    """Whether a page that shows no article says so of the one that was asked for.
+
+    It does when it reads "not found", or when the site leads elsewhere, to its home page or a list.
+    """
+    if error.kind == "not_found":
+        return True
+    led_away = site.canonical(requested_urls(response)[0]) != site.canonical(response.url)
+    return led_away and error.kind in ("home", "list")
+
+
+def _header(response: Response, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value.decode("latin-1").strip() or None if value else None
 
 
 def reject_of(response: Response, fetch: Fetch, reason: str, detail: str) -> Reject:

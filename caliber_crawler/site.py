@@ -162,6 +162,13 @@ class Site:
         return f"{self.home(language)}search/{quote(words, safe='')}"
 
 
+def identity_of(url: str) -> Address | None:
+    """What the canonical address of an article says of itself; None for any other address."""
+    parts = urlsplit(url)
+    address = _classify(f"{parts.scheme}://{parts.netloc}", url)
+    return address if address.kind == "article" else None
+
+
 def _endpoint(parts: SplitResult) -> tuple[str, int | None]:
     port = parts.port
     if port == _DEFAULT_PORTS.get(parts.scheme):

@@ -93,6 +93,9 @@ def _suspicions(stats: Mapping[str, object]) -> list[str]:
     read, guessed = (_count(stats, n) for n in (counters.ARTICLES_READ, counters.ARTICLES_FALLBACK))
     if guessed >= _FEW and 2 * guessed >= read:
         found.append(f"{guessed} of {read} article pages fit no layout: has it changed?")
+    due, gone = _count(stats, counters.VISITS_DUE), _missing(stats)
+    if gone >= _FEW and 2 * gone >= due > 0:
+        found.append(f"{gone} of {due} stored articles visited were not found: is the site well?")
     if _count(stats, counters.FEED_DEAD):
         found.append("the feed is dead or names no article")
     return found
@@ -125,7 +128,18 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
 
 def _summary(stats: Mapping[str, object], taken: int) -> str:
     new, changed = (_count(stats, n) for n in (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED))
-    return f"{taken} articles taken, {new} new, {changed} changed"
+    line = f"{taken} articles taken, {new} new, {changed} changed"
+    kept = _visits(stats, "unchanged") + _visits(stats, "returned")
+    visits = ((kept, "not modified"), (_missing(stats), "not found"))
+    return "".join([line, *(f", {number} {what}" for number, what in visits if number)])
+
+
+def _visits(stats: Mapping[str, object], what: str) -> int:
+    return _number(stats.get(counters.stat(counters.VISITS, what)))
+
+
+def _missing(stats: Mapping[str, object]) -> int:
+    return _visits(stats, "missing") + _visits(stats, "gone")
 
 
 def _count(stats: Mapping[str, object], name: str) -> int:

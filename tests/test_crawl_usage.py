@@ -31,7 +31,12 @@ WRONG = [
     (("articles", "url=http://other.example/en/post/x"), "is no address of http://127.0.0.1"),
     (("articles", "url=javascript:alert(1)"), "is no address of"),
     (("articles", "file=/no/such/file"), "cannot be read"),
-    (("nosuchspider",), "no spider 'nosuchspider'; there are articles, feed, sections"),
+    (("refresh", "newer_than=soon"), "newer_than='soon': give hours, days or weeks, as 48h"),
+    (("refresh", "newer_than=0d"), "newer_than='0d'"),
+    (("refresh", "newer_than=9999999w"), "newer_than='9999999w'"),
+    (("refresh", "limit=no"), "limit='no'"),
+    (("refresh",), "refresh visits stored articles, and MONGODB_URI=off stores none"),
+    (("nosuchspider",), "no spider 'nosuchspider'; there are articles, feed, refresh, sections"),
 ]
 
 
@@ -62,6 +67,9 @@ def test_wrong_arguments(
         ("MONGODB_DATABASE", "a.b"),
         ("SCROLL_QUIET_SECONDS", "soon"),
         ("LIST_MAX_BATCHES", "0"),
+        ("REFRESH_LEAST_HOURS", "often"),
+        ("REFRESH_MOST_DAYS", "-1"),
+        ("REFRESH_MOST_DAYS", "0.01"),
     ],
 )
 @pytest.mark.parametrize("way", ["environment", "option"])

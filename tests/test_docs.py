@@ -10,7 +10,12 @@ import pytest
 
 from caliber_crawler import counters, settings, verdict
 from caliber_crawler.items import ARTICLE_FIELDS
-from caliber_crawler.spiders.arguments import ArticlesArguments, FeedArguments, SectionsArguments
+from caliber_crawler.spiders.arguments import (
+    ArticlesArguments,
+    FeedArguments,
+    RefreshArguments,
+    SectionsArguments,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -59,7 +64,9 @@ def test_every_field_of_the_record_is_documented() -> None:
     assert set(ARTICLE_FIELDS) <= _names("record.md")
 
 
-@pytest.mark.parametrize("arguments", [SectionsArguments, ArticlesArguments, FeedArguments])
+@pytest.mark.parametrize(
+    "arguments", [SectionsArguments, ArticlesArguments, FeedArguments, RefreshArguments]
+)
 def test_every_argument_is_documented(arguments: type) -> None:
     text = (DOCS / "spiders.md").read_text("utf-8")
     for item in fields(arguments):

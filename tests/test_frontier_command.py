@@ -99,7 +99,7 @@ def test_wrong_usage(scrapy: Scrapy, options: list[str], said: str) -> None:
 def test_without_a_database(scrapy_without_store: Scrapy) -> None:
     run = scrapy_without_store("frontier")
     assert run.code == 2
-    assert "there is no frontier" in run.err
+    assert "there is no database" in run.err
     run = scrapy_without_store("frontier", MONGODB_URI="mongodb://ann:s3cr3t@127.0.0.1:9")
     assert run.code == 1
     assert "127.0.0.1:9 does not answer" in run.err

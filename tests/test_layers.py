@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).resolve().parent.parent / "caliber_crawler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 DATA = {"items", "site", "errors"}
-RULES = {"pages", "text", "dates", "people", "dedupe", "records", "listing"}
+RULES = {
+    "pages",
+    "text",
+    "dates",
+    "people",
+    "dedupe",
+    "records",
+    "listing",
+    "similarity",
+    "identity",
+    "revisit",
+}
 SERVICES = {"store", "browser"}
 
 LAYER = dict.fromkeys(DATA, 0) | dict.fromkeys(RULES, 1) | dict.fromkeys(SERVICES, 2)

@@ -14,7 +14,7 @@ TEXTS = ("title", "body", "authors", "published_at", "content_hash", "extraction
 
 
 def _records(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {record["_id"]: record for record in database.articles.find()}
+    return {record["_id"]: record for record in database.articles.find({}, {"internal": 0})}
 
 
 def test_a_new_layout_is_read_and_said_and_overwrites_nothing(
@@ -66,3 +66,5 @@ def test_a_page_that_says_not_found_wipes_nothing(
     assert _records(database) == before
     [reject] = database.rejects.find()
     assert reject["reason"] == "not_an_article_not_found"
+    [record] = database.articles.find()
+    assert record["internal"]["missing"]["reason"] == "not_found"

@@ -171,9 +171,20 @@ def test_a_renamed_article_keeps_its_identity() -> None:
     assert after.aliases == ["https://caliber.az/en/post/a?x=1", "https://caliber.az/en/post/a"]
     assert after.attribution is not None
     assert "/en/post/b" in after.attribution
-    back = records.meet(after, full(), LATER)
+    back = records.meet(after, full(title="Another"), LATER)
     assert back.url not in back.aliases
     assert "https://caliber.az/en/post/b" in back.aliases
+
+
+def test_two_addresses_with_the_same_text_do_not_alternate() -> None:
+    seen = full(id="en/b", url="https://caliber.az/en/post/b", slug="b", aliases=[])
+    after = records.meet(stored(), seen, LATER)
+    again = records.meet(after, full(), LATER)
+    assert (again.url, again.slug) == (after.url, after.slug)
+    gone = records.meet(after, full(), LATER, lost=True)
+    assert (gone.url, gone.slug) == (full().url, full().slug)
+    led = records.meet(after, full(aliases=[seen.url]), LATER)
+    assert led.url == full().url
 
 
 def test_a_removed_article_that_is_back_is_live() -> None:

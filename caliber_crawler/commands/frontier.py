@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import sys
-from datetime import datetime
 from typing import Any
 
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
-from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.store import Store
 from caliber_crawler.store.frontier import FrontierAdmin
-from caliber_crawler.verdict import COULD_NOT_START
+from caliber_crawler.store_command import StoreCommand
 
 _ACTIONS = ("retry", "release", "drop")
 
 
-class Command(ScrapyCommand):
+class Command(StoreCommand):
     """Shows and changes the collection `frontier`; asks nothing of the site."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - as Scrapy declares it
 
     def syntax(self) -> str:
         return "[options] [CRAWL_ID]"
@@ -53,42 +41,19 @@ class Command(ScrapyCommand):
         parser.add_argument(
             "--limit", type=int, default=20, metavar="N", help="requests shown (default 20)"
         )
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        action = next((name for name in _ACTIONS if getattr(opts, name)), None)
+    def check(self, args: list[str], opts: argparse.Namespace) -> str:
         if len(args) > 1:
             raise UsageError("give the id of one crawl", print_help=False)
-        if (action or opts.url) and not args:
+        if (_action(opts) or opts.url) and not args:
             raise UsageError("say which crawl: give its id", print_help=False)
         if opts.limit < 0:
             raise UsageError("--limit: give a number of 0 or more", print_help=False)
-        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
-        try:
-            config = Config.from_settings(self.settings)
-        except ConfigError as error:
-            raise usage_error(error) from None
-        if config.store_is_off:
-            raise UsageError("MONGODB_URI=off: there is no frontier", print_help=False)
-        try:
-            told = asyncio.run(_told(config, args[0] if args else None, action, opts))
-        except ConfigError as error:
-            raise usage_error(error) from None
-        except CaliberError as error:
-            print(f"caliber-crawler: {error}", file=sys.stderr)
-            self.exitcode = COULD_NOT_START
-            return
-        print(json.dumps(told, default=_plain) if opts.json else _table(told))
+        return args[0] if args else ""
 
-
-async def _told(
-    config: Config, crawl_id: str | None, action: str | None, opts: argparse.Namespace
-) -> dict[str, Any]:
-    store = await Store.open(
-        config.mongodb_uri, config.mongodb_database, config.mongodb_data_dir, crawl_id or ""
-    )
-    try:
-        admin = FrontierAdmin(store.database)
+    async def ask(self, store: Store, args: list[str], opts: argparse.Namespace) -> dict[str, Any]:
+        admin, action = FrontierAdmin(store.database), _action(opts)
+        crawl_id = args[0] if args else None
         told: dict[str, Any] = {}
         if crawl_id is not None and action is not None:
             at = await store.frontier.clock()
@@ -100,8 +65,13 @@ async def _told(
             for state in ("queued", "leased", "failed"):
                 told[state] = await admin.requests(crawl_id, state, opts.url, opts.limit)
         return told
-    finally:
-        await store.close()
+
+    def show(self, told: dict[str, Any], opts: argparse.Namespace) -> str:
+        return _table(told)
+
+
+def _action(opts: argparse.Namespace) -> str | None:
+    return next((name for name in _ACTIONS if getattr(opts, name)), None)
 
 
 def _table(told: dict[str, Any]) -> str:
@@ -126,7 +96,3 @@ def _table(told: dict[str, Any]) -> str:
             tried = f"attempts {request['attempts']}"
             rows.append(f"{state}  {request['url']}  {tried}  {why}".rstrip())
     return "\n".join(rows)
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

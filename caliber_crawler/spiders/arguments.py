@@ -6,6 +6,7 @@ allowed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MODES = ("update", "full")
 LEAST_LETTERS = 3
+_SPAN = re.compile(r"([0-9]{1,7})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+_LONGEST = 200 * 366 * 24
 RENDERS = ("auto", "http", "browser")
 
 
@@ -121,6 +125,20 @@ class ArticlesArguments(Arguments):
             )
 
 
+@dataclass(frozen=True)
+class RefreshArguments(Arguments):
+    """Arguments of the spider `refresh`. None: what is due, and as many as are."""
+
+    newer_than: timedelta | None
+    limit: int | None
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        if config.store_is_off:
+            raise ArgumentError("refresh visits stored articles, and MONGODB_URI=off stores none")
+        return cls(_span("newer_than", given), _positive("limit", given))
+
+
 def _within(
     published_at: datetime | None, since: date | None, until: date | None, config: Config
 ) -> bool:
@@ -175,6 +193,16 @@ def _query(given: Mapping[str, str]) -> str:
     if words and "section" in given:
         raise ArgumentError("give section or query, not both")
     return words
+
+
+def _span(name: str, given: Mapping[str, str]) -> timedelta | None:
+    if name not in given:
+        return None
+    match = _SPAN.fullmatch(given[name].strip().lower())
+    hours = int(match[1]) * _HOURS[match[2]] if match else 0
+    if not 0 < hours <= _LONGEST:
+        raise ArgumentError(f"{name}={given[name]!r}: give hours, days or weeks, as 48h, 30d or 2w")
+    return timedelta(hours=hours)
 
 
 def _positive(name: str, given: Mapping[str, str]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import scrapy
 from scrapy.exceptions import IgnoreRequest
@@ -14,10 +14,18 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
-from caliber_crawler.items import Article, Card, Reject, SectionRef
+from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
 from caliber_crawler.outcomes import is_certain
 from caliber_crawler.requests import MERGE, NEWEST
-from caliber_crawler.responses import CUT_OFF, Fetch, article_of, count_notes, reject_of
+from caliber_crawler.responses import (
+    CUT_OFF,
+    Fetch,
+    article_of,
+    count_notes,
+    means_missing,
+    reject_of,
+    requested_urls,
+)
 from caliber_crawler.spiders.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 
 ARTICLE_PRIORITY = 0
 LIST_PRIORITY = 100
+LACKING = (404, 410)
+"""Statuses by which the site says that there is no such page."""
 
 
 class CaliberSpider(scrapy.Spider):
@@ -79,7 +89,7 @@ class CaliberSpider(scrapy.Spider):
         return Request(
             url,
             callback=self.parse_article,
-            errback=self.failed,
+            errback=self.article_failed,
             priority=ARTICLE_PRIORITY,
             cb_kwargs={"sections": list(sections), "addresses": list(addresses)},
             meta={MERGE: ["sections", "addresses"], NEWEST: newest},
@@ -90,7 +100,7 @@ class CaliberSpider(scrapy.Spider):
         response: Response,
         sections: Sequence[SectionRef] = (),
         addresses: Sequence[str] = (),
-    ) -> Iterator[Article | Reject]:
+    ) -> Iterator[Article | Reject | Revisit]:
         """One record, or one reject when the page is of another kind."""
         fetch = self.fetch()
         try:
@@ -98,7 +108,7 @@ class CaliberSpider(scrapy.Spider):
                 response, self.config.site, fetch, sections=sections, addresses=addresses
             )
         except NotAnArticle as error:
-            yield reject_of(response, fetch, f"not_an_article_{error.kind}", error.detail)
+            yield from self.not_an_article(response, error)
             return
         count_notes(article, notes, self.count)
         if CUT_OFF in response.flags and response.request is not None:
@@ -110,11 +120,36 @@ class CaliberSpider(scrapy.Spider):
         else:
             self.count(counters.ARTICLES_OUT_OF_RANGE)
 
+    def not_an_article(self, response: Response, error: NotAnArticle) -> Iterator[Reject | Revisit]:
+        """What becomes of a page that shows no article: a reject.
+
+        One that says that the article is not there is noted with its record, too.
+        """
+        if means_missing(response, error, self.config.site):
+            yield self.revisit(response, "missing", error.kind)
+        kind = f"not_an_article_{error.kind}"
+        yield reject_of(response, self.fetch(), kind, error.detail)
+
+    def revisit(
+        self, response: Response, found: Literal["not_modified", "missing"], reason: str
+    ) -> Revisit:
+        """What a request for an article that may be stored found instead of its text."""
+        asked = requested_urls(response)[0]
+        url = self.config.site.canonical(asked) or asked
+        return Revisit(url, found, reason, self.fetch().info(response, None))
+
     def admits(self, article: Article) -> bool:
         """Whether an article that was read is one that was asked for."""
         return True
 
     # --- failures
+
+    def article_failed(self, failure: Failure) -> Iterator[Reject | Revisit]:
+        """Errback of an article's request; that the site lacks it is noted with its record."""
+        error = failure.value
+        if isinstance(error, HttpError) and error.response.status in LACKING:
+            yield self.revisit(error.response, "missing", f"http_{error.response.status}")
+        yield from self.failed(failure)
 
     def failed(self, failure: Failure) -> Iterator[Reject]:
         """Errback of every request: what gave no page becomes a reject with its reason."""
@@ -161,4 +196,5 @@ class CaliberSpider(scrapy.Spider):
     def fetch(self) -> Fetch:
         """This crawl and this moment, for the records of the page being read."""
         addon = CaliberAddon.of(self.crawler)
-        return Fetch(addon.crawl_id, self.name, addon.worker.id, now())
+        # One clock for all workers: which of two fetches was later decides what a record says.
+        return Fetch(addon.crawl_id, self.name, addon.worker.id, addon.server_now())

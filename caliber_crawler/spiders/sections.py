@@ -11,7 +11,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.items import Article, Reject, SectionRef
+from caliber_crawler.items import Article, Reject, Revisit, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
 from caliber_crawler.requests import PURPOSE
@@ -143,7 +143,7 @@ class SectionsSpider(ListWalkingSpider):
         response: Response,
         sections: Sequence[SectionRef] = (),
         addresses: Sequence[str] = (),
-    ) -> Iterator[Article | Reject]:
+    ) -> Iterator[Article | Reject | Revisit]:
         """One record with all that lists said of it up to now, or one reject."""
         asked = response.request.url if response.request else response.url
         named = self.articles.take(response.meta.get("redirect_urls", [asked])[0])

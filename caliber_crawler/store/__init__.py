@@ -11,18 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caliber_crawler.revisit import Pace
 from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.batch import Batcher
 from caliber_crawler.store.cards import CardStore
 from caliber_crawler.store.client import connect, driver_errors, redact
 from caliber_crawler.store.crawls import CrawlStore, Worker
 from caliber_crawler.store.frontier import FrontierStore
-from caliber_crawler.store.indexes import ensure_indexes
 from caliber_crawler.store.limiter import LimiterStore
 from caliber_crawler.store.locks import LockStore
+from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.rejects import RejectStore
 from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
+from caliber_crawler.store.visits import Noted, VisitStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
     from pymongo.asynchronous.database import AsyncDatabase
 
-__all__ = ["ArticleStore", "Batcher", "CrawlStore", "RejectStore", "Saved", "Store", "Worker"]
+__all__ = [
+    "ArticleStore", "Batcher", "CrawlStore", "Noted", "RejectStore", "Saved", "Store", "Worker",
+]  # fmt: skip
 
 
 class Store:
@@ -47,12 +51,14 @@ class Store:
         where: str,
         server: EmbeddedServer | None,
         frontier: Callable[[AsyncDatabase[dict[str, Any]]], FrontierStore],
+        pace: Pace,
     ) -> None:
         self._client = client
         self._server = server
         self.where = where
         self.database = client[database]
-        self.articles = ArticleStore(self.database)
+        self.articles = ArticleStore(self.database, pace)
+        self.visits = VisitStore(self.database, pace)
         self.crawls = CrawlStore(self.database, crawl_id)
         self.rejects = RejectStore(self.database, crawl_id)
         self.rules = RuleStore(self.database, crawl_id)
@@ -72,12 +78,14 @@ class Store:
         worker: str = "",
         lease_time: timedelta = timedelta(seconds=30),
         attempts: int = 3,
+        pace: Pace | None = None,
     ) -> Store:
-        """Connect, starting or joining the embedded server when `uri` is empty; make the indexes.
+        """Connect, starting or joining the embedded server when `uri` is empty, and bring the
+        database up to date.
 
         Raises `ConfigError` for an impossible URI, `StoreUnavailable` when there is no database to
-        be had, and `StoreError` when MongoDB refuses its name or the indexes; nothing stays open
-        then.
+        be had, and `StoreError` when MongoDB refuses its name or the indexes, or a newer version
+        wrote it; nothing stays open then.
         """
         server = None if uri else EmbeddedServer(data_dir)
         client: AsyncMongoClient[dict[str, Any]] | None = None
@@ -95,8 +103,9 @@ class Store:
                     lambda opened: FrontierStore(
                         opened, crawl_id, worker, lease_time=lease_time, attempts=attempts
                     ),
+                    pace or Pace(),
                 )
-            await ensure_indexes(store.database)
+            await prepare(store.database, pace)
         except BaseException:
             # A thread that is still acquiring for a task cancelled meanwhile gives up at this, too.
             if server is not None:

@@ -1,15 +1,9 @@
-"""The collection `articles`: one document for each article of each edition.
-
-A document is the record (`items.Article`) with all its fields, and `_id` equal to `id`. What a
-record said before a change goes to the collection `revisions`:
-
-    {_id: "<article id>@<revision>", article_id, revision, url, title, description, authors,
-     sections, published_at, body, content_hash, first_seen_at, last_seen_at, replaced_at,
-     replaced_by: <crawl id>}
+"""The collection `articles`: one document for each article of each edition (`documents`).
 
 Saving is idempotent: a batch that was cut off half way can be saved again. Unique keys decide
 races: of two workers that store the same new article one inserts, the other finds it there and
-meets it; an update holds only while the record is as it was read, else it is made anew.
+meets it; an update holds only while the record is as it was read, else it is made anew. What a
+record said before a change goes to the collection `revisions`, counters to `views`.
 
 One race stays open: two workers that meet one article for the first time at the same moment, and
 under addresses that share neither canonical address nor id, make two records of it.
@@ -17,157 +11,200 @@ under addresses that share neither canonical address nor id, make two records of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from bson import decode, encode
-from bson.codec_options import CodecOptions
-from bson.errors import InvalidBSON, InvalidDocument
-from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.errors import StoreError
-from caliber_crawler.items import Article, CrawlInfo, Sighting
-from caliber_crawler.records import add_sections, first_seen, meet
+from caliber_crawler.identity import Fate
+from caliber_crawler.items import Article, Sighting
+from caliber_crawler.records import add_sections
+from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.documents import Document, Revision, Stored, as_stored, in_bson, revision
 from caliber_crawler.store.duplicates import settle
+from caliber_crawler.store.known import Known, by_address, suspects
+from caliber_crawler.store.near import settle_near
+from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of, crawl_of
+from caliber_crawler.store.views import ViewStore
 
-Document = dict[str, Any]
-
-# MongoDB takes 16 MiB a document; the rest is room for what an update puts round it.
-MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
 # Of the workers that update one record at once, one wins each round: more than will ever be at it.
 _ATTEMPTS = 50
-_UTC: CodecOptions[Mapping[str, Any]] = CodecOptions(tz_aware=True)
-_NEEDED = ("id", "url", "language", "crawl")
-# An update holds only while these are as they were read. `crawl` changes with every save.
-_GUARDS = ("revision", "crawl", "sections", "aliases", "duplicate_of")
-_REVISION_FIELDS = (
-    "url", "title", "description", "authors", "sections", "published_at", "body", "content_hash",
-    "first_seen_at", "last_seen_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of one article: the record as it is stored now, or why it was refused.
+    """What became of one article: the record as it is stored now, or why it was not stored.
 
-    A refused article is the one that was given.
+    `refused` is why MongoDB cannot hold it. `asks` is an address whose fate decides whether the
+    article is another version of the one stored under it: find it out, and save again with it. In
+    both cases the article is the one that was given. `notes` are the words of `plans`.
     """
 
     article: Article
     refused: str | None = None
+    asks: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_stored(self) -> bool:
+        return self.refused is None and self.asks is None
 
 
 class ArticleStore:
     """Reads and writes articles in batches."""
 
-    def __init__(self, database: AsyncDatabase[Document]) -> None:
+    def __init__(self, database: AsyncDatabase[Document], pace: Pace | None = None) -> None:
         self._articles = database["articles"]
         self._revisions = database["revisions"]
+        self._views = ViewStore(database)
+        self._pace = pace or Pace()
 
-    async def save(self, articles: Sequence[Article]) -> list[Saved]:
+    async def save(
+        self, articles: Sequence[Article], fates: Mapping[str, Fate] | None = None
+    ) -> list[Saved]:
         """Store each article; results are in the order of the arguments, which stay as they are.
 
         An article that MongoDB cannot hold, that has a time without zone, or lacks `id`, `url`,
-        `language` or `crawl`, is refused by itself; the others of the batch are stored. The same
-        fetch saved again, as after an error, changes nothing and has the same outcome. Raises
-        `StoreUnavailable` when the database cannot be reached and `StoreError` when it refuses the
-        whole write; some of the batch may be stored then.
+        `language` or `crawl`, is refused by itself; one that may be another version of a stored one
+        is not stored before `fates` tells what became of that one's address (`Saved.asks`). The
+        others of the batch are stored. The same fetch saved again, as after an error, changes
+        nothing and has the same outcome. Raises `StoreUnavailable` when the database cannot be
+        reached and `StoreError` when it refuses the whole write; some of the batch may be stored
+        then.
         """
-        results: dict[int, Article | str] = {}
+        results: dict[int, Saved] = {}
         waiting: dict[int, Article] = {}
         for i, article in enumerate(articles):
-            seen = _as_stored(article)
+            seen = as_stored(article)
             if isinstance(seen, str):
-                results[i] = seen
+                results[i] = Saved(article, refused=seen)
             else:
                 waiting[i] = seen
         with driver_errors("storing articles"):
             attempts = _ATTEMPTS
+            points = dict(waiting)
             while waiting:
-                later, lost = await self._save_round(waiting, results)
+                later, lost = await self._save_round(
+                    waiting, results, {} if fates is None else fates
+                )
                 waiting = dict(sorted((later | lost).items()))
                 attempts -= bool(lost)
                 if not attempts:
                     raise StoreError(_never_still(article.id for article in lost.values()))
-            await self._mark_duplicates([r for r in results.values() if isinstance(r, Article)])
+            done = {i: saved for i, saved in results.items() if saved.is_stored}
+            await self._link([saved.article for saved in done.values()])
+            await self._views.add((saved.article.id, points[i]) for i, saved in done.items())
         return [
-            Saved(article, result) if isinstance(result := results[i], str) else Saved(result)
+            results[i] if results[i].is_stored else replace(results[i], article=article)
             for i, article in enumerate(articles)
         ]
 
     async def _save_round(
-        self, waiting: Mapping[int, Article], results: dict[int, Article | str]
+        self,
+        waiting: Mapping[int, Article],
+        results: dict[int, Saved],
+        fates: Mapping[str, Fate],
     ) -> tuple[dict[int, Article], dict[int, Article]]:
-        """One attempt. Fills `results` with records, or why they are refused.
+        """One attempt. Fills `results` with what is done.
 
         Returns what is to wait, and what lost a race. A further copy of an article in the same
         batch is to wait: it meets the first one.
         """
-        known = await self._find(waiting.values())
+        addresses = [address for article in waiting.values() for address in addresses_of(article)]
+        ids = [article.id for article in waiting.values()]
+        known = await Known.read(self._articles, addresses, ids)
         later: dict[int, Article] = {}
-        records: dict[int, tuple[Article, Article | None]] = {}
+        plans: dict[int, Plan] = {}
         taken: set[str | None] = set()
         for i, article in waiting.items():
-            old = known.match(article)
-            names = {name for one in (article, old) if one for name in (one.id, *_addresses(one))}
+            plan = Plan.of(article, known)
+            met = (plan.seen, plan.old.article) if plan.old else (plan.seen,)
+            names = {name for one in met for name in (one.id, *addresses_of(one))}
             if taken.isdisjoint(names):
-                records[i] = (_record(article, old), old)
+                plans[i] = plan
             else:
                 later[i] = article
             taken |= names
-        lost = await self._write(records, results)
+        await self._find_moves(plans, results, fates)
+        await self._find_oldaddresses_of(plans)
+        for plan in plans.values():
+            plan.fill(self._pace)
+        lost = await self._write(plans, results)
         return later, {i: waiting[i] for i in lost}
 
-    async def _find(self, articles: Collection[Article]) -> _Known:
-        ids = [article.id for article in articles]
-        addresses = [address for article in articles for address in _addresses(article)]
-        query = {
-            "$or": [
-                {"_id": {"$in": ids}},
-                {"url": {"$in": addresses}},
-                {"aliases": {"$in": addresses}},
-            ]
-        }
-        return _Known([Article.from_document(d) async for d in self._articles.find(query)])
-
-    async def _write(
+    async def _find_moves(
         self,
-        records: Mapping[int, tuple[Article, Article | None]],
-        results: dict[int, Article | str],
-    ) -> list[int]:
+        plans: dict[int, Plan],
+        results: dict[int, Saved],
+        fates: Mapping[str, Fate],
+    ) -> None:
+        """Match articles under unknown addresses with records by what they say.
+
+        Takes out of `plans` those that cannot be judged before an address was asked for.
+        """
+        unknown = {i: plan.seen for i, plan in plans.items() if plan.old is None}
+        for i, likely in (await suspects(self._articles, unknown)).items() if unknown else ():
+            asks = plans[i].judge(likely, fates)
+            if asks is not None:
+                results[i] = Saved(plans.pop(i).seen, asks=asks)
+
+    async def _find_oldaddresses_of(self, plans: Mapping[int, Plan]) -> None:
+        """Set aside what an old address of an article goes on saying."""
+        may_be = {
+            (plan.old.article.id, plan.seen.content_hash): plan
+            for plan in plans.values()
+            if plan.old and plan.is_at_old_address
+        }
+        if not may_be:
+            return
+        ids = [id_ for id_, _ in may_be]
+        said = self._revisions.find(
+            {"article_id": {"$in": ids}}, {"article_id": 1, "content_hash": 1}
+        )
+        async for document in said:
+            plan = may_be.get((document["article_id"], document["content_hash"]))
+            if plan is not None:
+                plan.is_aside = True
+                plan.notes.append(OLD_ADDRESS)
+
+    async def _write(self, plans: Mapping[int, Plan], results: dict[int, Saved]) -> list[int]:
         """Write each record over the one that it was made from; returns what came too late."""
-        history: dict[int, Document] = {}
+        history: dict[int, Revision] = {}
         operations: dict[int, Operation] = {}
-        for i, (record, old) in records.items():
-            encoded = _encode(record.document() | {"_id": record.id})
-            results[i] = encoded if isinstance(encoded, str) else record
+        for i, plan in plans.items():
+            if plan.new is None:
+                raise RuntimeError(f"nothing was planned for {plan.seen.id}")
+            record, old = plan.new.article, plan.old
+            encoded = in_bson(plan.new.document())
             if isinstance(encoded, str):
+                results[i] = Saved(record, refused=encoded)
                 continue
+            results[i] = Saved(plan.result, notes=tuple(plan.notes))
             if old is None:
                 operations[i] = InsertOne(encoded)
                 continue
-            if record.revision != old.revision:
-                history[i] = _revision(old, record)
+            if plan.changes:
+                history[i] = revision(old, plan.new, plan.changes)
             # Without a document as it was read the upsert runs into the unique `_id`: that is how
             # the bulk result tells which updates came too late.
-            guard = {"_id": old.id} | {name: getattr(old, name) for name in _GUARDS}
-            operations[i] = UpdateOne(guard, {"$set": encoded}, upsert=True)
+            operations[i] = UpdateOne(plan.guard, {"$set": encoded}, upsert=True)
         # History first: a kill in between leaves a revision that the next attempt writes again.
         noted = await self._note(history)
         written = await bulk_write(self._articles, list(operations.values()))
         lost = [i for position, i in enumerate(operations) if position in written.lost]
+        for position, i in enumerate(operations):
+            if position in written.refused:
+                results[i] = Saved(plans[i].seen, refused=written.refused[position])
         for i in lost:
             del results[i]
         await self._correct([history[i] for i in history if i not in noted | set(lost)])
         return lost
 
-    async def _note(self, history: Mapping[int, Document]) -> set[int]:
+    async def _note(self, history: Mapping[int, Revision]) -> set[int]:
         """Keep what records said; returns those that nobody had noted before."""
         operations = [
             UpdateOne({"_id": said["_id"]}, {"$setOnInsert": said}, upsert=True)
@@ -176,24 +213,34 @@ class ArticleStore:
         written = await bulk_write(self._revisions, operations)
         return {i for position, i in enumerate(history) if position in written.upserted}
 
-    async def _correct(self, history: Sequence[Document]) -> None:
+    async def _correct(self, history: Sequence[Revision]) -> None:
         """Write over notes of others, who were then too late with their change or cut off."""
         operations = [UpdateOne({"_id": said["_id"]}, {"$set": said}) for said in history]
         await bulk_write(self._revisions, operations)
 
-    async def _mark_duplicates(self, records: Sequence[Article]) -> None:
-        if records:
-            originals = await settle(self._articles, records)
-            for record in records:
-                record.duplicate_of = originals.get(record.id)
+    async def _link(self, records: Sequence[Article]) -> None:
+        """Find out which records repeat others, now that they are there for all to see."""
+        if not records:
+            return
+        originals = await settle(self._articles, records)
+        fresh = {record.id for record in records if crawl_of(record)["outcome"] != "unchanged"}
+        others = originals.keys() - {record.id for record in records}
+        near = await settle_near(self._articles, fresh | others)
+        for record in records:
+            record.duplicate_of = originals.get(record.id)
+            record.near_duplicate_of = near.get(record.id, record.near_duplicate_of)
 
     async def stored_in(self, crawl_id: str, addresses: Sequence[str]) -> set[str]:
-        """Those of some addresses whose articles a crawl has stored."""
-        which = {"$or": [{"url": {"$in": addresses}}, {"aliases": {"$in": addresses}}]}
+        """Those of some addresses whose articles a crawl has stored.
+
+        The worker that stored them was killed soon after, so what follows storing is done again.
+        """
         with driver_errors("looking for articles"):
-            found = self._articles.find({**which, "crawl.id": crawl_id}, {"url": 1, "aliases": 1})
-            stored = {a async for d in found for a in (d["url"], *d["aliases"])}
-        return stored.intersection(addresses)
+            query = {**by_address(addresses), "crawl.id": crawl_id}
+            found = [Stored.of(d).article async for d in self._articles.find(query)]
+            await self._link(found)
+            await self._views.add((record.id, record) for record in found)
+        return {a for record in found for a in addresses_of(record)}.intersection(addresses)
 
     async def sight(self, sightings: Sequence[Sighting]) -> list[bool]:
         """Add sections and aliases to stored articles; tells for each whether it is stored there.
@@ -205,7 +252,7 @@ class ArticleStore:
             i: sighting
             for i, sighting in enumerate(sightings)
             if not isinstance(
-                _encode({"": [sighting.url, sighting.sections, sighting.aliases]}), str
+                in_bson({"": [sighting.url, sighting.sections, sighting.aliases]}), str
             )
         }
         with driver_errors("storing sightings"):
@@ -217,17 +264,15 @@ class ArticleStore:
 
     async def _sight_round(self, sightings: Mapping[int, Sighting]) -> set[int] | None:
         """One attempt. Returns the keys of what is stored, or None when a race was lost."""
-        addresses = list({sighting.url for sighting in sightings.values()})
-        query = {"$or": [{"url": {"$in": addresses}}, {"aliases": {"$in": addresses}}]}
-        fields = dict.fromkeys(("id", "url", "aliases", "sections"), 1)
-        known = _Known([Article.from_document(d) async for d in self._articles.find(query, fields)])
+        known = await Known.read(self._articles, {sighting.url for sighting in sightings.values()})
         found: set[int] = set()
         guards: dict[str | None, Document] = {}
         records: dict[str | None, Article] = {}
         for i, sighting in sightings.items():
-            record = known.by_address.get(sighting.url)
-            if record is None:
+            stored = known.at(sighting.url)
+            if stored is None:
                 continue
+            record = stored.article
             found.add(i)
             records[record.id] = record
             guards.setdefault(
@@ -247,95 +292,5 @@ class ArticleStore:
         return found if written.matched == len(updates) else None
 
 
-class _Known:
-    """Stored records by what they are known by."""
-
-    def __init__(self, records: Sequence[Article]) -> None:
-        self.by_id = {record.id: record for record in records}
-        self.by_address = {alias: record for record in records for alias in record.aliases}
-        # An address belongs first to the record that has it for its canonical one.
-        self.by_address |= {record.url: record for record in records if record.url}
-
-    def match(self, article: Article) -> Article | None:
-        """The stored record of an article: canonical address first, then id, then aliases."""
-        found = self.by_address.get(article.url or "") or self.by_id.get(article.id)
-        aliases = (self.by_address.get(alias) for alias in article.aliases)
-        return found or next((record for record in aliases if record), None)
-
-
-def _addresses(article: Article) -> list[str]:
-    return [address for address in (article.url, *article.aliases) if address]
-
-
 def _never_still(names: Iterable[str | None]) -> str:
     return f"changed by others at each of {_ATTEMPTS} attempts: {', '.join(map(str, names))}"
-
-
-def _record(article: Article, stored: Article | None) -> Article:
-    """The record to store; whether it repeats another one is found out once it is there."""
-    crawl = article.crawl
-    if crawl is None:
-        raise ValueError(f"article {article.id} has no crawl data")
-    if stored is None:
-        record = first_seen(article, crawl["fetched_at"])
-        record.duplicate_of = None
-        return record
-    record = meet(stored, article, crawl["fetched_at"])
-    if record.revision != stored.revision:
-        record.duplicate_of = None
-    elif _is_same_fetch(crawl, stored.crawl):
-        record.crawl = stored.crawl
-    return record
-
-
-def _is_same_fetch(crawl: CrawlInfo, other: CrawlInfo | None) -> bool:
-    """Whether a save met what an earlier save of the same page left, before it was cut off."""
-    if other is None:
-        return False
-    return {**crawl, "outcome": ""} == {**other, "outcome": ""}
-
-
-def _revision(old: Article, new: Article) -> Document:
-    """What the record said before, under a key that makes writing it twice harmless."""
-    said = {name: getattr(old, name) for name in _REVISION_FIELDS}
-    return said | {
-        "_id": f"{old.id}@{old.revision}",
-        "article_id": old.id,
-        "revision": old.revision,
-        "replaced_at": new.changed_at,
-        "replaced_by": new.crawl["id"] if new.crawl else None,
-    }
-
-
-def _as_stored(article: Article) -> Article | str:
-    """A copy that has been through MongoDB's form, or why it cannot be stored.
-
-    Its times are in UTC with whole milliseconds, so they compare equal to those stored before.
-    """
-    lacking = [name for name in _NEEDED if not getattr(article, name)]
-    if lacking or article.crawl is None:
-        return f"it has no {', '.join(lacking)}"
-    times = {
-        "published_at": article.published_at,
-        "views_at": article.views_at,
-        "fetched_at": article.crawl["fetched_at"],
-    }
-    for name, value in times.items():
-        if value is None and name != "fetched_at":
-            continue
-        # The driver would take a time without zone for UTC.
-        if not isinstance(value, datetime) or value.tzinfo is None:
-            return f"{name} is no time with a zone: {value!r}"
-    encoded = _encode(article.document())
-    return encoded if isinstance(encoded, str) else Article.from_document(decode(encoded.raw, _UTC))
-
-
-def _encode(document: Document) -> RawBSONDocument | str:
-    """The document in MongoDB's form, once for checking and sending; or why it has none."""
-    try:
-        raw = encode(document, codec_options=_UTC)
-    except (InvalidDocument, InvalidBSON, OverflowError, UnicodeEncodeError) as error:
-        return f"a value that MongoDB cannot hold: {error}"[:500]
-    if len(raw) > MAX_BYTES:
-        return f"too large: {len(raw)} bytes, MongoDB takes {MAX_BYTES}"
-    return RawBSONDocument(raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import InsertOne, UpdateMany, UpdateOne
@@ -16,6 +16,7 @@ from caliber_crawler.store.client import UNAVAILABLE_CODES
 Operation = InsertOne[Any] | UpdateOne | UpdateMany
 
 _DUPLICATE_KEY = 11000
+_INVALID = 121
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,13 @@ class Written:
     """What a bulk write did, by positions of its operations.
 
     `lost` met a unique key, `upserted` made a new document; `matched` is the number of documents
-    that updates found.
+    that updates found. `refused` tells what of a document the collection's schema does not admit.
     """
 
     lost: frozenset[int] = frozenset()
     upserted: frozenset[int] = frozenset()
     matched: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 async def bulk_write(
@@ -53,11 +55,18 @@ async def bulk_write(
             raise StoreUnavailable(
                 f"MongoDB was lost while writing to {collection.name}: {reason}; see that it runs"
             ) from error
-        if codes != {_DUPLICATE_KEY}:
+        if codes - {_DUPLICATE_KEY, _INVALID}:
             raise
         return Written(
-            lost=frozenset(failure["index"] for failure in failures),
+            lost=frozenset(f["index"] for f in failures if f["code"] == _DUPLICATE_KEY),
+            refused={f["index"]: _why(f) for f in failures if f["code"] == _INVALID},
             upserted=frozenset(entry["index"] for entry in details.get("upserted", [])),
             matched=details.get("nMatched", 0),
         )
     return Written(upserted=frozenset(result.upserted_ids or ()), matched=result.matched_count)
+
+
+def _why(failure: dict[str, Any]) -> str:
+    """What MongoDB says of a document that its collection's schema refuses, in short."""
+    details = failure.get("errInfo", {}).get("details", {})
+    return f"the schema of the collection does not admit it: {details}"[:500]

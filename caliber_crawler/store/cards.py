@@ -71,6 +71,7 @@ class CardStore:
         query = {
             "$or": [{"url": {"$in": urls}}, {"aliases": {"$in": urls}}],
             "extraction.partial": {"$ne": True},  # a page that was cut off is to be had again
+            "internal.missing": None,  # a list shows what was not found: it may be back
         }
         fields = {"url": 1, "aliases": 1, "sections": 1, "last_seen_at": 1}
         found: dict[str, Document] = {}

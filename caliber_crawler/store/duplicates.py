@@ -41,8 +41,8 @@ async def settle(
 ) -> dict[str | None, str | None]:
     """Set `duplicate_of` of just stored records, and of all that this concerns.
 
-    Returns it for each id of `records`. May be repeated. Raises the driver's errors, and
-    `StoreError` when other workers change the same articles without end.
+    Returns it for each id of `records`, and of the others where it changed. May be repeated. Raises
+    the driver's errors, and `StoreError` when other workers change the same articles without end.
     """
     fresh = {record.id for record in records}
     touched = set(fresh)
@@ -56,7 +56,7 @@ async def settle(
         right = originals(members, new)
         wrong = [member for member in members if right[member.id] != member.duplicate_of]
         if not wrong:
-            return {id_: original for id_, original in right.items() if id_ in fresh}
+            return {id_: original for id_, original in right.items() if id_ in touched}
         touched |= {member.id for member in wrong}
         # From here on the order is the same for every worker. If two that store each other's
         # repetition both kept giving way, they could do so for ever.
@@ -114,4 +114,5 @@ def _change(member: Article, original: str | None) -> UpdateOne:
         "content_hash": member.content_hash,
         "duplicate_of": member.duplicate_of,
     }
-    return UpdateOne(guard, {"$set": {"duplicate_of": original}})
+    why = {"reason": "same words", "score": 1.0} if original else None
+    return UpdateOne(guard, {"$set": {"duplicate_of": original, "internal.repeats": why}})

@@ -23,6 +23,16 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="duplicates",
             partialFilterExpression={"duplicate_of": {"$gt": ""}},
         ),
+        IndexModel(
+            [("near_duplicate_of", ASCENDING)],
+            name="near_duplicates",
+            partialFilterExpression={"near_duplicate_of": {"$gt": ""}},
+        ),
+        IndexModel([("internal.bands", ASCENDING)], name="bands"),
+        IndexModel(
+            [("internal.traces", ASCENDING), ("internal.dated_at", ASCENDING)], name="traces"
+        ),
+        IndexModel([("internal.visit.due_at", ASCENDING)], name="due"),
         IndexModel([("published_at", DESCENDING)], name="published_at"),
         IndexModel(
             [("language", ASCENDING), ("sections.slug", ASCENDING), ("published_at", DESCENDING)],
@@ -34,6 +44,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("article_id", ASCENDING), ("revision", ASCENDING)], name="article", unique=True
         )
     ],
+    "views": [IndexModel([("article", ASCENDING), ("at", ASCENDING)], name="article_at")],
     "frontier": [
         # Which request comes next (`frontier.ORDER`), of each state apart.
         IndexModel(

@@ -1,0 +1,138 @@
+"""Which article a page is: another version of a stored one, a near-duplicate, or one of its own.
+
+An edited headline changes the address here, and nothing redirects (three of 113 articles in a
+week). So an article under an unknown address may be a stored one after an edit. What speaks for it
+is the text; what decides is the fate of the old address: an editor's change takes it away, while a
+story that was posted twice stands under both. A follow-up that quotes an earlier story has a text
+much like an edit's, too, and is told from one by nothing else.
+
+Every judgement has a reason and a score, which are stored with the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from caliber_crawler.dedupe import FEW_WORDS
+from caliber_crawler.items import Article
+from caliber_crawler.similarity import Likeness, Words, alike, compare, figures_differ
+
+Fate = Literal["gone", "moved", "alive", "unknown"]
+"""What became of an address: it is ``gone``, leads to the new one (``moved``), or is ``alive`` with
+an article of its own. ``unknown``: the site did not tell (an error, a check of visitors)."""
+
+NEAR_IN_TIME = timedelta(days=3)
+"""Two versions of one article are dated no further apart. Editors move dates by hours."""
+
+# Texts of fewer words are captions: their headline and media must speak for them.
+_A_TEXT = 8
+# An edited text keeps so much of the shorter version, and so much of the headline's words; one
+# that keeps nearly all may have another headline altogether.
+_KEPT, _TITLE, _NEARLY_ALL = 0.4, 0.3, 0.8
+# A story that stands under its old address as well is one that grew if it is so much longer.
+_GROWN, _SAME_TITLE = 1.5, 0.4
+# With one word in twenty changed, three of four shingles are the same; in short texts fewer.
+NEAR = 0.5
+_NEAR_SHORT = 0.6
+# Texts with less in common than this are about different things.
+_UNLIKE, _UNLIKE_TITLE = 0.2, 0.5
+# Captions of one article have headlines that are this much alike.
+_SAME_CAPTION = 0.6
+_ANOTHER_DAY = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """That an article is a version of a stored one; `score` 0 to 1, `likeness` what it rests on."""
+
+    score: float
+    likeness: Likeness
+
+
+def dated_at(article: Article) -> datetime | None:
+    """When an article was published, as far as known, else when it was fetched; UTC."""
+    if article.published_at is not None:
+        return article.published_at
+    return article.first_seen_at or (article.crawl["fetched_at"] if article.crawl else None)
+
+
+def suspect(seen: Article, stored: Article) -> Suspicion | None:
+    """Whether an article under an unknown address may be a later version of a stored one.
+
+    Both have the same edition, are near in time, and what the shorter says is for the most part in
+    the other. Figures that were replaced tell articles that recur.
+    """
+    when, before = dated_at(seen), dated_at(stored)
+    if seen.language != stored.language or when is None or before is None:
+        return None
+    if abs(when - before) > NEAR_IN_TIME:
+        return None
+    said, other = Words.of(seen), Words.of(stored)
+    if figures_differ(said, other, days_apart=_days_apart(seen, stored)):
+        return None
+    likeness = compare(said, other)
+    if min(len(said.body), len(other.body)) >= _A_TEXT:
+        score = _as_texts(likeness, said, other)
+    else:
+        score = _as_captions(likeness, said, other)
+    return Suspicion(round(score, 3), likeness) if score else None
+
+
+def is_edit(suspicion: Suspicion, fate: Fate, *, same_words: bool) -> bool:
+    """Whether the suspicion holds, given what became of the old address.
+
+    While the old one is alive, a text that repeats it is a duplicate; one that began with it and
+    grew is the same story told on.
+    """
+    if fate in ("gone", "moved"):
+        return True
+    like = suspicion.likeness
+    grew = like.grown >= _GROWN and like.opening and like.title >= _SAME_TITLE
+    return fate == "alive" and grew and not same_words
+
+
+def near_duplicates(one: Article, other: Article) -> float | None:
+    """How much two articles of different words have in common when it is nearly all; else None.
+
+    The score is the share of three-word shingles, 0.5 to 1. Captions must be of the same day.
+    """
+    if one.language != other.language or one.content_hash == other.content_hash:
+        return None
+    said, there = Words.of(one), Words.of(other)
+    apart = _days_apart(one, other)
+    short = min(one.word_count, other.word_count) < FEW_WORDS
+    score = alike(said, there)
+    if score < (_NEAR_SHORT if short else NEAR) or (short and apart):
+        return None
+    return None if figures_differ(said, there, days_apart=apart) else round(score, 3)
+
+
+def is_another_story(seen: Article, stored: Article) -> bool:
+    """Whether two texts have so little in common that one address cannot be right for both."""
+    like = compare(Words.of(seen), Words.of(stored))
+    if not seen.body or not stored.body:
+        return like.title < _UNLIKE_TITLE
+    shared = max(like.whole, like.kept, like.taken)
+    return shared < _UNLIKE and like.title < _UNLIKE_TITLE
+
+
+def _as_texts(like: Likeness, said: Words, other: Words) -> float:
+    kept = max(like.kept, like.taken)
+    long = min(len(said.body), len(other.body)) >= FEW_WORDS
+    if kept < _KEPT or (like.title < _TITLE and not (long and kept >= _NEARLY_ALL)):
+        return 0.0
+    return 0.7 * kept + 0.3 * like.title
+
+
+def _as_captions(like: Likeness, said: Words, other: Words) -> float:
+    """Too little text to go by: much the same headline, and the same pictures or videos."""
+    same_media = bool(said.media & other.media) or said.media == other.media
+    within = not other.body or not said.body or max(like.kept, like.taken) >= _NEARLY_ALL
+    return like.title if like.title >= _SAME_CAPTION and same_media and within else 0.0
+
+
+def _days_apart(one: Article, other: Article) -> bool:
+    first, second = dated_at(one), dated_at(other)
+    return first is None or second is None or abs(first - second) > _ANOTHER_DAY

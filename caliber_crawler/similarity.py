@@ -1,0 +1,190 @@
+"""How much two texts have in common, and the few numbers by which similar ones are found.
+
+A text is compared as words: letters folded as `text.fold` does, punctuation left out, figures kept
+whole ("1.7024"). Runs of three words are its shingles; the share of shingles that two texts have in
+common (Jaccard) says how near they are: with one word in twenty changed it is about 0.75.
+
+The numbers (`Fingerprint`) are kept with a record under an index:
+
+* `bands`: MinHash of the shingles of headline and body in groups of four. Texts that share half of
+  their shingles agree in a band or more, nearly always; unrelated ones do not.
+* `traces`: the smallest hashes within sliding windows over the body ("winnowing"; Schleimer,
+  Wilkerson, Aiken, SIGMOD 2003). Two bodies with `_RUN + _WINDOW - 1` words on end in common share
+  one for certain, however long either of them is: so an article is found that grew from a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from struct import pack
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from rensa import RMinHash
+
+from caliber_crawler.text import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from caliber_crawler.items import Article
+
+_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
+
+_SHINGLE = 3
+_BANDS, _ROWS = 20, 4
+_SEED = 1  # stored bands depend on it
+
+_RUN, _WINDOW = 4, 8
+_TRACED_WORDS = 300
+_TRACED_MEDIA = 3
+_INT32 = 1 << 31
+# A text opens with so many words; so much of the other one counts as its top.
+_OPENING, _TOP = 12, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """`bands` are signed 64-bit integers, `traces` signed 32-bit ones; both without repeats."""
+
+    bands: list[int]
+    traces: list[int]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of an article, ready to be compared. `media` are addresses of its media."""
+
+    title: tuple[str, ...]
+    body: tuple[str, ...]
+    media: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, article: Article) -> Words:
+        media = frozenset(entry["url"] for entry in (*article.images, *article.embeds))
+        return cls(words(article.title or ""), words(article.body), media)
+
+    @cached_property
+    def shingles(self) -> frozenset[str]:
+        """Of headline and body together."""
+        return frozenset(_runs((*self.title, *self.body), _SHINGLE))
+
+    @cached_property
+    def of_body(self) -> frozenset[str]:
+        """Shingles of the body alone."""
+        return frozenset(_runs(self.body, _SHINGLE))
+
+    @cached_property
+    def figures(self) -> Counter[str]:
+        return Counter(word for word in (*self.title, *self.body) if word[0].isdigit())
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What one text (the later one) has in common with another. All but the last two are 0 to 1.
+
+    `whole`: shingles of headline and body that are common to both, of those of either.
+    `title`: words common to both headlines, by Dice.
+    `kept`: share of the other's body that is in this one's; `taken`: the reverse.
+    `grown`: how many times as long the body is.
+    `opening`: whether the other's first words are near the top of this one.
+    """
+
+    whole: float
+    title: float
+    kept: float
+    taken: float
+    grown: float
+    opening: bool
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text in order, folded."""
+    return tuple(_WORD.findall(fold(text)))
+
+
+def fingerprint(said: Words, language: str | None) -> Fingerprint:
+    """The numbers by which similar texts of one edition are found."""
+    return Fingerprint(
+        _bands(said.shingles, language or ""), traces(said, language, most=_TRACED_WORDS)
+    )
+
+
+def compare(said: Words, other: Words) -> Likeness:
+    """What `said` has in common with `other`."""
+    common = len(said.of_body & other.of_body)
+    titles = (Counter(said.title) & Counter(other.title)).total()
+    both = len(said.title) + len(other.title)
+    opening = other.body[:_OPENING]
+    top = frozenset(_runs(said.body[:_TOP], _SHINGLE))
+    wanted = frozenset(_runs(opening, _SHINGLE))
+    return Likeness(
+        whole=alike(said, other),
+        title=2 * titles / both if both else 0.0,
+        kept=common / len(other.of_body) if other.of_body else 0.0,
+        taken=common / len(said.of_body) if said.of_body else 0.0,
+        grown=len(said.body) / len(other.body) if other.body else 0.0,
+        opening=bool(wanted) and 2 * len(wanted & top) >= len(wanted),
+    )
+
+
+def alike(said: Words, other: Words) -> float:
+    """Jaccard index of the shingles of two texts, headlines included; 0 to 1."""
+    either = len(said.shingles | other.shingles)
+    return len(said.shingles & other.shingles) / either if either else 0.0
+
+
+def figures_differ(said: Words, other: Words, *, days_apart: bool) -> bool:
+    """Whether the figures say that two texts of one build report different things.
+
+    Texts that recur (exchange rates, the weather) have the same words and other figures each time.
+    Two or more figures replaced, and more of them than kept, tell such texts; on different days one
+    is enough. A word that was changed by chance into another word replaces no figure.
+    """
+    gone = (other.figures - said.figures).total()
+    come = (said.figures - other.figures).total()
+    kept = (said.figures & other.figures).total()
+    replaced = min(gone, come)
+    return replaced > (0 if days_apart else 1) and (days_apart or replaced > kept)
+
+
+def _runs(said: Sequence[str], length: int) -> list[str]:
+    """All runs of so many words; a shorter text is one run."""
+    if len(said) <= length:
+        return [" ".join(said)] if said else []
+    return list(map(" ".join, zip(*(said[i:] for i in range(length)), strict=False)))
+
+
+def _bands(shingles: frozenset[str], language: str) -> list[int]:
+    if not shingles:
+        return []
+    sketch = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
+    sketch.update(shingles)
+    packed = pack(f"<{_BANDS * _ROWS}I", *sketch.digest())
+    size = 4 * _ROWS
+    # The edition is part of the key, so that only texts of one language meet.
+    key = language.encode()[:16]
+    found = (
+        blake2b(packed[i * size : (i + 1) * size], digest_size=8, key=key, salt=bytes([i]))
+        for i in range(_BANDS)
+    )
+    return [int.from_bytes(band.digest(), "little", signed=True) for band in found]
+
+
+def traces(said: Words, language: str | None, *, most: int = 5_000) -> list[int]:
+    """The traces of a body's first words.
+
+    Kept are few of them; looked for are many more, since the text of a note may be at the end of
+    what it grew to.
+    """
+    runs = _runs(said.body[:most], _RUN)
+    start = crc32((language or "").encode())
+    hashes = [crc32(run.encode(), start) for run in runs]
+    last = max(1, len(hashes) - _WINDOW + 1)
+    found = {min(hashes[i : i + _WINDOW]) for i in range(last)} if hashes else set()
+    found |= {crc32(url.encode(), start) for url in sorted(said.media)[:_TRACED_MEDIA]}
+    return sorted(number - _INT32 for number in found)

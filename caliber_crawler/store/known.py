@@ -1,0 +1,115 @@
+"""Finding the stored record of an article: by what it is known by, or by what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from caliber_crawler.identity import NEAR_IN_TIME, Fate, Suspicion, dated_at, suspect
+from caliber_crawler.items import Article
+from caliber_crawler.similarity import Words, traces
+from caliber_crawler.store.documents import Document, Stored
+
+# What this crawl itself saw of an address so short a time ago need not be asked for again.
+_FRESH = timedelta(hours=1)
+
+
+class Known:
+    """Stored records by what they are known by."""
+
+    def __init__(self, records: Sequence[Stored]) -> None:
+        self.by_id = {stored.article.id: stored for stored in records}
+        # An address belongs first to the record that has it for its canonical one.
+        self._by_alias = {a: stored for stored in records for a in stored.article.aliases}
+        self._by_url = {s.article.url: s for s in records if s.article.url}
+
+    @classmethod
+    async def read(
+        cls,
+        articles: AsyncCollection[Document],
+        addresses: Collection[str],
+        ids: Collection[str | None] = (),
+    ) -> Known:
+        """All records with any of these addresses or ids."""
+        found = articles.find(by_address(addresses, ids))
+        return cls([Stored.of(document) async for document in found])
+
+    def at(self, address: str | None) -> Stored | None:
+        """The record that an address leads to."""
+        return self._by_url.get(address or "") or self._by_alias.get(address or "")
+
+    def match(self, article: Article) -> Stored | None:
+        """The stored record of an article: canonical address first, then id, then aliases."""
+        found = self.at(article.url) or self.by_id.get(article.id)
+        aliases = (self.at(alias) for alias in article.aliases)
+        return found or next((stored for stored in aliases if stored), None)
+
+    def own(self, article: Article) -> Stored | None:
+        """The record that has the article's address for its canonical one, or its id."""
+        return self._by_url.get(article.url or "") or self.by_id.get(article.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A stored record of which an article may be another version, and how likely that is."""
+
+    stored: Stored
+    suspicion: Suspicion
+
+
+async def suspects(
+    articles: AsyncCollection[Document], unknown: Mapping[int, Article]
+) -> dict[int, list[Suspect]]:
+    """For each article the records that it may be a version of, the likeliest first.
+
+    One query for all of them: records near in time whose text has a run of words in common.
+    """
+    left = {
+        i: frozenset(traces(Words.of(article), article.language)) for i, article in unknown.items()
+    }
+    dates = [when for article in unknown.values() if (when := dated_at(article))]
+    every = sorted(frozenset().union(*left.values()))
+    if not every or not dates:
+        return {}
+    query = {
+        "internal.traces": {"$in": every},
+        "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
+    }
+    candidates = [Stored.of(document) async for document in articles.find(query)]
+    found: dict[int, list[Suspect]] = {}
+    for i, article in unknown.items():
+        likely = [
+            Suspect(stored, suspicion)
+            for stored in candidates
+            if not left[i].isdisjoint(stored.internal["traces"])
+            and (suspicion := suspect(article, stored.article))
+        ]
+        if likely:
+            found[i] = sorted(likely, key=lambda s: -s.suspicion.score)
+    return found
+
+
+def fate_of(stored: Stored, article: Article, fates: Mapping[str, Fate]) -> Fate | None:
+    """What became of a record's address, as far as it is known here; None when it must be asked."""
+    record, crawl, missing = stored.article, article.crawl, stored.internal["missing"]
+    if record.status == "gone":
+        return "gone"
+    if (asked := fates.get(record.url or "")) is not None:
+        return asked
+    if crawl is None or record.crawl is None:
+        return None
+    if missing is not None and missing["crawl_id"] == crawl["id"]:
+        return "gone"
+    fresh = abs(crawl["fetched_at"] - record.crawl["fetched_at"]) <= _FRESH
+    return "alive" if record.crawl["id"] == crawl["id"] and fresh else None
+
+
+def by_address(addresses: Collection[str], ids: Collection[str | None] = ()) -> dict[str, Any]:
+    """The query for all records with any of these addresses or ids."""
+    listed = list(addresses)
+    either: list[dict[str, Any]] = [{"url": {"$in": listed}}, {"aliases": {"$in": listed}}]
+    return {"$or": [{"_id": {"$in": list(ids)}}, *either] if ids else either}

@@ -1,0 +1,93 @@
+"""From older forms of the database to the present one, at the start of whoever opens it.
+
+The collection `meta` holds `{_id: "form", version}`. A database without it was written by the first
+version or is new. Each step may be cut off and done again, by several workers at once, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.errors import StoreError
+from caliber_crawler.items import Article
+from caliber_crawler.revisit import Pace
+from caliber_crawler.store.bulk import bulk_write
+from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.documents import VERSION, new_internal
+from caliber_crawler.store.indexes import ensure_indexes
+from caliber_crawler.store.schema import ensure_collections, ensure_validators
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 500
+
+
+async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = None) -> None:
+    """Bring a database up to date: collections, older records, indexes, checks of writes.
+
+    Cheap when all is there. Raises `StoreError` for a database that a newer version wrote, and when
+    stored data contradict an index; `StoreUnavailable` when it cannot be reached.
+    """
+    with driver_errors("looking at the form of the database"):
+        form = await database["meta"].find_one({"_id": "form"})
+        version = form["version"] if form else 1
+        if version > VERSION:
+            raise StoreError(
+                f"the database {database.name!r} was written by a newer version of this program "
+                f"(form {version}; this one knows {VERSION}); upgrade this one, or set "
+                "MONGODB_DATABASE to another name"
+            )
+    with driver_errors("bringing the database up to date"):
+        await ensure_collections(database)
+        if version < VERSION:
+            await _to_2(database, pace or Pace())
+    await ensure_indexes(database)
+    with driver_errors("setting what documents must look like"):
+        refused = await ensure_validators(database)
+        if refused:
+            logger.warning(
+                "MongoDB does not check what is written to %s: that needs the role dbAdmin on the "
+                "database %s once",
+                ", ".join(refused),
+                database.name,
+            )
+        if version < VERSION:
+            await database["meta"].update_one(
+                {"_id": "form"}, {"$max": {"version": VERSION}}, upsert=True
+            )
+
+
+async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
+    """Give records what similar ones are found by, and revisions what changed."""
+    articles, done = database["articles"], 0
+    operations: list[UpdateOne] = []
+    async for document in articles.find({"internal": {"$exists": False}}):
+        operations.append(_with_internal(document, pace))
+        if len(operations) == _BATCH:
+            await bulk_write(articles, operations)
+            done += len(operations)
+            logger.info("Bringing records up to date: %s so far", done)
+            operations = []
+    await bulk_write(articles, operations)
+    for name, value in (("changes", []), ("moved_to", None)):
+        await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
+
+
+def _with_internal(document: Mapping[str, Any], pace: Pace) -> UpdateOne:
+    """All fields of the present form, unless another worker was first or the text changed."""
+    record = Article.from_document(document)
+    seen = record.last_seen_at or record.first_seen_at
+    if seen is None:  # only a document that no version wrote lacks both
+        raise StoreError(
+            f"article {document['_id']} has no time when it was seen; repair or remove it"
+        )
+    guard = {"_id": document["_id"], "internal": {"$exists": False}}
+    if "content_hash" in document:
+        guard["content_hash"] = document["content_hash"]
+    fields = {name: value for name, value in record.document().items() if name not in document}
+    return UpdateOne(guard, {"$set": fields | {"internal": new_internal(record, seen, pace)}})

@@ -1,0 +1,167 @@
+"""Which stored articles nearly repeat another one: the field `near_duplicate_of`.
+
+Candidates are found by one query over the bands that records carry (`similarity`), so any worker
+finds what any other stored. Of two that nearly repeat each other the one that was first seen later
+names the other; one that names another is not named itself if that can be. Records are linked, and
+nothing else becomes of them.
+
+Nothing is locked, as in `duplicates`: whoever stores articles settles them afterwards in both
+directions, so of two workers the one that finishes last sees what the other left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from caliber_crawler.errors import StoreError
+from caliber_crawler.identity import near_duplicates
+from caliber_crawler.items import Article
+from caliber_crawler.store.bulk import bulk_write
+
+_ATTEMPTS = 50
+# Texts that recur every day agree with hundreds of others in some bands; what nearly repeats one of
+# them agrees with it in most.
+_COMPARED = 20
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_FIELDS = dict.fromkeys(
+    (
+        "id", "language", "title", "body", "images.url", "embeds.url", "content_hash", "word_count",
+        "published_at", "first_seen_at", "duplicate_of", "near_duplicate_of", "internal.bands",
+    ),
+    1,
+)  # fmt: skip
+
+
+class _Link(NamedTuple):
+    """Whom a record names, None for nobody, and how near the two are."""
+
+    original: str | None
+    score: float | None
+
+
+async def settle_near(
+    articles: AsyncCollection[dict[str, Any]], ids: Collection[str | None]
+) -> dict[str | None, str | None]:
+    """Set `near_duplicate_of` of records that are new or changed, and of all that this concerns.
+
+    Returns it for each of `ids`. May be repeated. Raises the driver's errors, and `StoreError` when
+    other workers change the same articles without end.
+    """
+    if not ids:
+        return {}
+    touched = set(ids)
+    for _ in range(_ATTEMPTS):
+        members = await _read(articles, touched)
+        links = members.links(touched)
+        wrong = {
+            id_: link
+            for id_, link in links.items()
+            if link.original != members.records[id_].near_duplicate_of
+        }
+        if not wrong:
+            return {id_: links[id_].original for id_ in ids if id_ in links}
+        touched |= wrong.keys()
+        await bulk_write(
+            articles, [_change(members.records[id_], link) for id_, link in wrong.items()]
+        )
+    raise StoreError(f"near-duplicates changed at each of {_ATTEMPTS} attempts to mark them")
+
+
+class _Members:
+    """Records that may be near one another."""
+
+    def __init__(self, documents: Iterable[dict[str, Any]]) -> None:
+        self.records: dict[str | None, Article] = {}
+        self._bands: dict[str | None, frozenset[int]] = {}
+        self._by_band: dict[int, list[str | None]] = defaultdict(list)
+        for document in documents:
+            article = Article.from_document(document)
+            self.records[article.id] = article
+            self._bands[article.id] = frozenset(document["internal"]["bands"])
+        for id_, bands in self._bands.items():
+            for band in bands:
+                self._by_band[band].append(id_)
+        self._scores: dict[frozenset[str | None], float | None] = {}
+
+    def links(self, touched: Collection[str | None]) -> dict[str | None, _Link]:
+        """What is right for each touched record, each that names one, and each that ought to."""
+        found: dict[str | None, _Link] = {}
+        ought: dict[str | None, _Link] = {}
+        for one in self.records.values():
+            if one.id not in touched and one.near_duplicate_of not in touched:
+                continue
+            earlier: list[tuple[Article, float]] = []
+            for other, score in self._near(one):
+                if _order(other) < _order(one):
+                    earlier.append((other, score))
+                elif other.near_duplicate_of is None:
+                    ought.setdefault(other.id, _Link(one.id, score))
+            found[one.id] = _best(one, earlier)
+        return ought | found
+
+    def _near(self, one: Article) -> Iterator[tuple[Article, float]]:
+        """The records that nearly repeat one, or that it nearly repeats, with the score."""
+        common = Counter(
+            other
+            for band in self._bands[one.id]
+            for other in self._by_band[band]
+            if other != one.id
+        )
+        for id_, _ in common.most_common(_COMPARED):
+            other = self.records[id_]
+            if one.duplicate_of or other.duplicate_of:
+                continue
+            pair = frozenset((one.id, id_))
+            if pair not in self._scores:
+                self._scores[pair] = near_duplicates(one, other)
+            score = self._scores[pair]
+            if score is not None:
+                yield other, score
+
+
+async def _read(articles: AsyncCollection[dict[str, Any]], ids: Collection[str | None]) -> _Members:
+    """The records with these ids, those that name them, and all that share a band with one."""
+    listed = list(ids)
+    about = {"$or": [{"_id": {"$in": listed}}, {"near_duplicate_of": {"$in": listed}}]}
+    first = {d["id"]: d async for d in articles.find(about, _FIELDS)}
+    bands = sorted({band for d in first.values() for band in d["internal"]["bands"]})
+    found = {d["id"]: d async for d in articles.find({"internal.bands": {"$in": bands}}, _FIELDS)}
+    return _Members((first | found).values())
+
+
+def _best(one: Article, earlier: Iterable[tuple[Article, float]]) -> _Link:
+    """Whom a record names: one that names none itself; the same as before if it can, else the
+    nearest."""
+
+    def rank(entry: tuple[Article, float]) -> tuple[Any, ...]:
+        other, score = entry
+        named = other.id == one.near_duplicate_of
+        return (other.near_duplicate_of is not None, not named, -score, _order(other))
+
+    best = min(earlier, key=rank, default=None)
+    return _Link(best[0].id, best[1]) if best else _Link(None, None)
+
+
+def _order(article: Article) -> tuple[datetime, str]:
+    return article.first_seen_at or _NEVER, article.id or ""
+
+
+def _change(member: Article, link: _Link) -> UpdateOne:
+    """An update that holds only while the article is as it was read."""
+    guard = {
+        "_id": member.id,
+        "content_hash": member.content_hash,
+        "near_duplicate_of": member.near_duplicate_of,
+        "duplicate_of": member.duplicate_of,
+    }
+    change: dict[str, Any] = {"near_duplicate_of": link.original}
+    if member.duplicate_of is None:
+        why = {"reason": "nearly the same words", "score": link.score}
+        change["internal.repeats"] = why if link.original else None
+    return UpdateOne(guard, {"$set": change})

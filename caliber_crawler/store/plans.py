@@ -1,0 +1,189 @@
+"""What is to be done with one article that was seen: which record it meets, and how.
+
+Nothing here reads or writes: `articles` does, and asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from caliber_crawler.identity import Fate, is_another_story, is_edit
+from caliber_crawler.items import Article, CrawlInfo
+from caliber_crawler.records import aside, changes, first_seen, meet
+from caliber_crawler.revisit import Pace
+from caliber_crawler.site import identity_of
+from caliber_crawler.store.documents import Move, Stored, new_internal, next_internal, with_move
+from caliber_crawler.store.known import Known, Suspect, fate_of
+
+# An update holds only while these are as they were read. `crawl` changes with every save.
+_GUARDS = (
+    "revision", "crawl", "sections", "aliases", "status", "duplicate_of", "near_duplicate_of",
+)  # fmt: skip
+
+# What was found out on the way, for counters.
+MOVED = "moved"
+RETURNED = "returned"
+OVERTAKEN = "overtaken"
+OLD_ADDRESS = "old_address"
+CANONICAL_IGNORED = "canonical_ignored"
+UNDECIDED = "undecided"
+
+
+@dataclass(slots=True)
+class Plan:
+    """One article on its way: the record it meets (None: nobody has stored it before), and what is
+    to be written. `is_aside`: its text says nothing of how the article is now.
+    """
+
+    seen: Article
+    old: Stored | None
+    notes: list[str] = field(default_factory=list)
+    move: Move | None = None
+    is_aside: bool = False
+    new: Stored | None = None
+    changes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, article: Article, known: Known) -> Plan:
+        """Match an article with the record that its addresses lead to."""
+        old = known.match(article)
+        plan = cls(article, old)
+        page = article.page
+        if old and page and page.url and page.url != article.url and old is known.at(article.url):
+            plan._doubt_canonical(page.url, known)
+        if plan.old and plan.old.article.crawl:
+            before = plan.old.article.crawl["fetched_at"]
+            if crawl_of(article)["fetched_at"] < before:
+                plan.is_aside = True
+                plan.notes.append(OVERTAKEN)
+        return plan
+
+    def _doubt_canonical(self, fetched: str, known: Known) -> None:
+        """Take the page's own address when another story stands under its canonical one."""
+        own, seen = identity_of(fetched), self.seen
+        if own is None or self.old is None or not is_another_story(seen, self.old.article):
+            return
+        aliases = [alias for alias in seen.aliases if alias not in (own.url, seen.url)]
+        self.seen = replace(
+            seen, id=own.id, url=own.url, language=own.language, slug=own.slug, aliases=aliases
+        )
+        self.old = known.own(self.seen)
+        self.notes.append(CANONICAL_IGNORED)
+
+    def judge(self, likely: Sequence[Suspect], fates: Mapping[str, Fate]) -> str | None:
+        """Decide of which suspect, if any, the article is another version.
+
+        Returns an address that must be asked for first.
+        """
+        for suspect in likely:
+            record = suspect.stored.article
+            if record.id == self.seen.id or record.url == self.seen.url:
+                self.old = suspect.stored  # another worker stored it a moment ago
+                return None
+            fate = fate_of(suspect.stored, self.seen, fates)
+            if fate is None:
+                return record.url
+            if fate == "unknown":
+                self.notes.append(UNDECIDED)
+            same = record.content_hash == self.seen.content_hash
+            if is_edit(suspect.suspicion, fate, same_words=same):
+                self.old, self.move = suspect.stored, _move(self.seen, suspect, fate)
+                self.notes.append(MOVED)
+                return None
+        return None
+
+    @property
+    def is_at_old_address(self) -> bool:
+        """Whether the article was seen at an address that it had before, with other words than now.
+
+        Nothing led from its present address there, and that one is not known to be gone.
+        """
+        if self.old is None or self.is_aside:
+            return False
+        seen, record = self.seen, self.old.article
+        elsewhere = seen.url != record.url and seen.url in record.aliases
+        holds = record.status == "live" and self.old.internal["missing"] is None
+        other = seen.content_hash != record.content_hash
+        return elsewhere and holds and other and record.url not in seen.aliases
+
+    def fill(self, pace: Pace) -> None:
+        """Make the document that is to be stored."""
+        seen, old = self.seen, self.old
+        at = crawl_of(seen)["fetched_at"]
+        if old is None:
+            record = first_seen(seen, at)
+            record.duplicate_of = record.near_duplicate_of = None
+            self.new = Stored(record, new_internal(record, at, pace))
+        elif self.is_aside:
+            self.new = Stored(aside(old.article, seen), old.internal)
+        else:
+            self._meet(old, pace)
+
+    def _meet(self, old: Stored, pace: Pace) -> None:
+        seen, moved = self.seen, self.move is not None
+        crawl, before = crawl_of(seen), old.internal["printed_at"]
+        at, lost = crawl["fetched_at"], old.internal["missing"] is not None
+        record = meet(old.article, seen, at, printed_at=before, moved=moved, lost=lost)
+        self.changes = changes(old.article, record, seen, printed_at=before, moved=moved)
+        if record.content_hash != old.article.content_hash:
+            record.duplicate_of = record.near_duplicate_of = None
+        if not self.changes and _is_same_fetch(crawl, old.article.crawl):
+            record.crawl = old.article.crawl
+        if old.article.status == "gone":
+            self.notes.append(RETURNED)
+        internal = next_internal(old, record, seen, at, pace)
+        self.new = Stored(record, with_move(internal, self.move) if self.move else internal)
+
+    @property
+    def guard(self) -> dict[str, Any]:
+        """What the stored document must be like for the update that was made from it."""
+        if self.old is None:
+            raise RuntimeError("a new article has no document before it")
+        fields = {name: getattr(self.old.article, name) for name in _GUARDS}
+        missing = self.old.internal["missing"]
+        return {"_id": self.old.article.id, **fields, "internal.missing": missing}
+
+    @property
+    def result(self) -> Article:
+        """The record for the caller; the outcome of a reading that was set aside is its own."""
+        if self.new is None:
+            raise RuntimeError(f"nothing was planned for {self.seen.id}")
+        record = self.new.article
+        if self.is_aside and record.crawl is not None:
+            return replace(record, crawl={**record.crawl, "outcome": "unchanged"})
+        return record
+
+
+def addresses_of(article: Article) -> list[str]:
+    """All addresses that an article is known by."""
+    return [address for address in (article.url, *article.aliases) if address]
+
+
+def crawl_of(article: Article) -> CrawlInfo:
+    """The article's crawl data, which everything that is to be stored has."""
+    if article.crawl is None:
+        raise ValueError(f"article {article.id} has no crawl data")
+    return article.crawl
+
+
+def _move(seen: Article, suspect: Suspect, fate: Fate) -> Move:
+    crawl, like = crawl_of(seen), suspect.suspicion.likeness
+    return {
+        "url": seen.url or "",
+        "from_url": suspect.stored.article.url or "",
+        "reason": fate,
+        "score": suspect.suspicion.score,
+        "kept": round(max(like.kept, like.taken), 3),
+        "title": round(like.title, 3),
+        "at": crawl["fetched_at"],
+        "crawl_id": crawl["id"],
+    }
+
+
+def _is_same_fetch(crawl: CrawlInfo, other: CrawlInfo | None) -> bool:
+    """Whether a save met what an earlier save of the same page left, before it was cut off."""
+    if other is None:
+        return False
+    return {**crawl, "outcome": ""} == {**other, "outcome": ""}

@@ -1,0 +1,172 @@
+"""Visits to stored articles: which are due, and those that brought no text.
+
+An article is ``gone`` once two crawls in turn did not find it. Its text is kept, and when it is
+seen again it is ``live`` again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pymongo import ASCENDING
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.errors import StoreError
+from caliber_crawler.items import PageInfo, Revisit
+from caliber_crawler.revisit import Pace, age_of
+from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
+from caliber_crawler.store.known import Known
+from caliber_crawler.store.views import ViewStore
+
+_ATTEMPTS = 50
+_PAGE = 5_000
+MOST_DUE = 100_000
+"""Articles that one crawl visits at most: more than a day's work at one request a second."""
+
+Noted = Literal["unknown", "unchanged", "returned", "missing", "gone"]
+"""What a visit without text means: nothing is stored under the address (``unknown``), the article
+is as it was (``unchanged``) and back (``returned``), was not found for the first time or is gone
+already (``missing``), or was not found by a second crawl (``gone``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An article to be visited: its canonical address, and the site's validators of it."""
+
+    url: str
+    published_at: datetime | None
+    etag: str | None
+    last_modified: str | None
+
+
+class VisitStore:
+    """Plans and notes visits. One instance for each worker."""
+
+    def __init__(self, database: AsyncDatabase[Document], pace: Pace | None = None) -> None:
+        self._articles = database["articles"]
+        self._views = ViewStore(database)
+        self._pace = pace or Pace()
+
+    async def due(
+        self, at: datetime, *, newer_than: datetime | None = None, limit: int | None = None
+    ) -> list[Due]:
+        """Articles to be visited at an instant, those first that are due for the longest time.
+
+        With `newer_than` all that are dated since then, due or not. Never more than `MOST_DUE`.
+        Raises `StoreUnavailable` when the database cannot be reached.
+        """
+        which: dict[str, Any] = (
+            {"internal.visit.due_at": {"$lte": at}}
+            if newer_than is None
+            else {"internal.dated_at": {"$gte": newer_than}}
+        )
+        fields = {"url": 1, "published_at": 1, "internal.visit": 1}
+        with driver_errors("looking for articles to visit"):
+            found = self._articles.find(which, fields, batch_size=_PAGE)
+            found = found.sort("internal.visit.due_at", ASCENDING)
+            return [_due(d) async for d in found.limit(min(limit or MOST_DUE, MOST_DUE))]
+
+    async def note(self, revisits: Sequence[Revisit]) -> list[Noted]:
+        """Note visits; tells for each what it means. Saved again, the same visit means the same.
+
+        Raises `StoreError` as all of `store` does.
+        """
+        results: dict[int, Noted] = {}
+        waiting = dict(enumerate(revisits))
+        with driver_errors("noting visits"):
+            for _ in range(_ATTEMPTS):
+                waiting = await self._round(waiting, results)
+                if not waiting:
+                    return [results[i] for i in range(len(revisits))]
+        raise StoreError(f"changed by others at each of {_ATTEMPTS} attempts to note visits")
+
+    async def _round(
+        self, waiting: Mapping[int, Revisit], results: dict[int, Noted]
+    ) -> dict[int, Revisit]:
+        """One attempt; returns what lost a race or concerns a record that another one concerns."""
+        known = await Known.read(self._articles, {revisit.url for revisit in waiting.values()})
+        later: dict[int, Revisit] = {}
+        taken: set[str | None] = set()
+        points = []
+        for i, revisit in waiting.items():
+            old = known.at(revisit.url)
+            # Of an address that is not the article's any more nothing follows.
+            if old is None or old.article.url != revisit.url:
+                results[i] = "unknown"
+                continue
+            if old.article.id in taken:
+                later[i] = revisit
+                continue
+            taken.add(old.article.id)
+            results[i], changes = self._change(old, revisit)
+            if not await self._set(old, changes):
+                later[i] = revisit
+            elif revisit.found == "not_modified":  # so the counter shows what it showed
+                points.append((old.article.id, replace(old.article, crawl=revisit.crawl)))
+        await self._views.add(points)
+        return later
+
+    async def _set(self, old: Stored, changes: Mapping[str, Any]) -> bool:
+        """Change a document if it is still as it was read."""
+        if not changes:
+            return True
+        guard = {
+            "_id": old.article.id,
+            "crawl": old.article.crawl,
+            "status": old.article.status,
+            "internal.missing": old.internal["missing"],
+        }
+        result = await self._articles.update_one(guard, {"$set": changes})
+        return bool(result.matched_count)
+
+    def _change(self, old: Stored, revisit: Revisit) -> tuple[Noted, dict[str, Any]]:
+        """What a visit means for a record, and what is to be set in its document."""
+        at = revisit.crawl["fetched_at"]
+        if old.article.crawl and at < old.article.crawl["fetched_at"]:
+            return "unchanged", {}
+        if revisit.found == "not_modified":
+            back = old.article.status == "gone"
+            return "returned" if back else "unchanged", {
+                "status": "live",
+                "last_seen_at": at,
+                "crawl": {**revisit.crawl, "outcome": "unchanged"},
+                "internal.missing": None,
+                "internal.visit": self._visit(old, at, keep=True),
+            }
+        first = old.internal["missing"]
+        crawl_id = revisit.crawl["id"]
+        if first is None:
+            missing: Missing = {
+                "crawl_id": crawl_id,
+                "at": at,
+                "reason": revisit.reason,
+                "gone_in": None,
+            }
+            # Looked at again soon: it may be an accident of the site.
+            soon = visit(at, self._pace.least, None)
+            return "missing", {"internal.missing": missing, "internal.visit": soon}
+        if first["crawl_id"] == crawl_id:
+            return "missing", {}
+        later = {"internal.visit": self._visit(old, at, keep=False)}
+        if old.article.status == "gone":
+            return ("gone", {}) if first["gone_in"] == crawl_id else ("missing", later)
+        return "gone", {**later, "status": "gone", "internal.missing.gone_in": crawl_id}
+
+    def _visit(self, old: Stored, at: datetime, *, keep: bool) -> Any:
+        plan: Internal = old.internal
+        wait = self._pace.next(
+            timedelta(seconds=plan["visit"]["seconds"]),
+            age_of(old.article.published_at, at),
+            changed=False,
+        )
+        page = PageInfo(None, plan["visit"]["etag"], plan["visit"]["last_modified"])
+        return visit(at, wait, page if keep else None)
+
+
+def _due(document: Mapping[str, Any]) -> Due:
+    plan = document["internal"]["visit"]
+    return Due(document["url"], document["published_at"], plan["etag"], plan["last_modified"])

@@ -1,0 +1,80 @@
+"""What commands have in common that look into the database and ask nothing of the site."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from caliber_crawler.config import Config
+from caliber_crawler.debugging import usage_error
+from caliber_crawler.errors import CaliberError, ConfigError
+from caliber_crawler.store import Store
+from caliber_crawler.verdict import COULD_NOT_START
+
+
+class StoreCommand(ScrapyCommand):
+    """Base of such commands: checks the usage, opens the store, asks, closes it, prints.
+
+    Exit code 2 for wrong usage, 1 when the database cannot be had, each with one line that says
+    why.
+    """
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - as Scrapy declares it
+
+    def check(self, args: list[str], opts: argparse.Namespace) -> str:
+        """Raise `UsageError` for wrong usage. Returns the id of the crawl that this is about, or
+        ""."""
+        raise NotImplementedError
+
+    async def ask(self, store: Store, args: list[str], opts: argparse.Namespace) -> Any:
+        """What is to be shown, as plain data. Raises `CaliberError`."""
+        raise NotImplementedError
+
+    def show(self, told: Any, opts: argparse.Namespace) -> str:
+        """The same for people."""
+        raise NotImplementedError
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        crawl_id = self.check(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        try:
+            config = Config.from_settings(self.settings)
+            if config.store_is_off:
+                raise UsageError("MONGODB_URI=off: there is no database", print_help=False)
+            told = asyncio.run(self._told(config, crawl_id, args, opts))
+        except ConfigError as error:
+            raise usage_error(error) from None
+        except CaliberError as error:
+            print(f"caliber-crawler: {error}", file=sys.stderr)
+            self.exitcode = COULD_NOT_START
+            return
+        print(json.dumps(told, default=plain) if opts.json else self.show(told, opts))
+
+    async def _told(
+        self, config: Config, crawl_id: str, args: list[str], opts: argparse.Namespace
+    ) -> Any:
+        store = await Store.open(
+            config.mongodb_uri, config.mongodb_database, config.mongodb_data_dir, crawl_id
+        )
+        try:
+            return await self.ask(store, args, opts)
+        finally:
+            await store.close()
+
+
+def plain(value: object) -> str:
+    """A value that JSON does not know, as text; times as ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)

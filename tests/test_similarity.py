@@ -1,0 +1,126 @@
+"""What texts have in common, and the numbers by which similar ones are found."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caliber_crawler.identity import is_edit, suspect
+from caliber_crawler.similarity import (
+    Words,
+    alike,
+    compare,
+    figures_differ,
+    fingerprint,
+    traces,
+    words,
+)
+from tests.stories import prose, story
+from tests.stories import words as made_words
+
+
+def text(body: str, title: str = "") -> Words:
+    return Words(words(title), words(body))
+
+
+def test_words_are_folded_and_figures_kept_whole() -> None:
+    assert words("The RATE: 1.7024, 12:30 — İlham's e-mail") == (
+        "the", "rate", "1.7024", "12:30", "ilham", "s", "e", "mail",
+    )  # fmt: skip
+
+
+def test_stored_numbers_stay_what_they_are() -> None:
+    """They are kept in databases: a library that counts otherwise would find nothing there."""
+    marks = fingerprint(text("one two three four five six seven", "a title"), "en")
+    assert marks.bands[:3] == GOLDEN_BANDS
+    assert marks.traces == GOLDEN_TRACES
+    assert len(marks.bands) == 20
+
+
+GOLDEN_BANDS = [-8341965916742547701, -4534309964052136832, -3715595849031234328]
+GOLDEN_TRACES = [-1542656111]
+
+
+@pytest.mark.parametrize("share", [1, 2, 5])
+def test_few_changed_words_leave_a_band(share: int) -> None:
+    """With a hundred texts of each kind; the full measure is made by the benchmark."""
+    dice = random.Random(share)
+    found = 0
+    for seed in range(100):
+        said = made_words(100, f"{share}/{seed}")
+        changed = list(said)
+        for place in dice.sample(range(100), share):
+            changed[place] = "another"
+        one, other = text(" ".join(said)), text(" ".join(changed))
+        shared = set(fingerprint(one, "en").bands) & set(fingerprint(other, "en").bands)
+        found += bool(shared) and alike(one, other) >= 0.5
+    assert found >= 99
+
+
+def test_editions_share_nothing() -> None:
+    one = text(prose(100, "a"))
+    en, ru = fingerprint(one, "en"), fingerprint(one, "ru")
+    assert not set(en.bands) & set(ru.bands)
+    assert not set(en.traces) & set(ru.traces)
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 10**6))
+def test_a_common_run_of_eleven_words_leaves_a_trace(before: int, after: int, seed: int) -> None:
+    run = made_words(11, f"run {seed}")
+    around = [*made_words(before, f"b{seed}"), *run, *made_words(after, f"a{seed}")]
+    short, long = Words((), tuple(run)), Words((), tuple(around))
+    assert set(fingerprint(short, "en").traces) & set(traces(long, "en"))
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_any_texts_can_be_compared(one: str, title: str, other: str, second: str) -> None:
+    first, then = text(one, title), text(other, second)
+    like = compare(first, then)
+    for share in (like.whole, like.title, like.kept, like.taken):
+        assert 0 <= share <= 1
+    assert like.grown >= 0
+    assert alike(first, then) == alike(then, first)
+    assert alike(first, first) == (1.0 if first.shingles else 0.0)
+    marks = fingerprint(first, "en")
+    assert all(-(2**63) <= band < 2**63 for band in marks.bands)
+    assert all(-(2**31) <= trace < 2**31 for trace in marks.traces)
+    figures_differ(first, then, days_apart=True)
+
+
+def test_figures_of_texts_that_recur() -> None:
+    monday = text("The dollar is 1.7000, the euro 1.9784 and the pound 2.2911 today.")
+    tuesday = text("The dollar is 1.7000, the euro 1.9811 and the pound 2.2870 today.")
+    assert figures_differ(tuesday, monday, days_apart=True)
+    assert figures_differ(tuesday, monday, days_apart=False)
+
+
+def test_a_word_in_place_of_a_figure_replaces_none() -> None:
+    one = text("Three ships and 12 boats with 40 people came on day 3 of the month.")
+    other = text("Three ships and some boats with many people came on day 3 of the month.")
+    assert not figures_differ(other, one, days_apart=True)
+
+
+def test_one_corrected_figure_of_the_same_day_is_a_correction() -> None:
+    one = text("Three ships with 40 people came to the harbour on day 3 of the month.")
+    other = text("Three ships with 45 people came to the harbour on day 3 of the month.")
+    assert not figures_differ(other, one, days_apart=False)
+    assert figures_differ(other, one, days_apart=True)
+
+
+def test_every_fate_of_an_address() -> None:
+    note = prose(30, "note")
+    old = story("a", title="Harbour opens a pier", body=note)
+    new = story("b", title="Harbour opens a second pier", body=f"{note}\n\n{prose(90, 'more')}")
+    same = story("c", title="Harbour opens a pier", body=note)
+    grew, repeated = suspect(new, old), suspect(same, old)
+    assert grew is not None
+    assert repeated is not None
+    for fate in ("gone", "moved"):
+        assert is_edit(grew, fate, same_words=False)  # type: ignore[arg-type]
+        assert is_edit(repeated, fate, same_words=True)  # type: ignore[arg-type]
+    assert is_edit(grew, "alive", same_words=False)
+    assert not is_edit(repeated, "alive", same_words=True)
+    assert not is_edit(grew, "unknown", same_words=False)

@@ -1,0 +1,185 @@
+"""Visits to stored articles: what is due, what was not modified, what is gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from caliber_crawler.items import PageInfo
+from caliber_crawler.store.articles import ArticleStore
+from caliber_crawler.store.migrations import prepare
+from caliber_crawler.store.visits import VisitStore
+from tests.stories import DAY, HOUR, START, revisit, story, url
+
+Documents = Database[dict[str, Any]]
+
+
+@pytest.fixture
+async def store(async_database: AsyncDatabase[dict[str, Any]]) -> ArticleStore:
+    await prepare(async_database)
+    return ArticleStore(async_database)
+
+
+@pytest.fixture
+def visits(store: ArticleStore, async_database: AsyncDatabase[dict[str, Any]]) -> VisitStore:
+    return VisitStore(async_database)
+
+
+def only(database: Documents) -> dict[str, Any]:
+    [record] = database.articles.find()
+    return record
+
+
+class TestDue:
+    async def test_young_ones_are_due_at_once_and_then_less_and_less_often(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        await store.save([story("a")])
+        seen, waits = 0.0, []
+        for number in range(2, 8):
+            hours = seen
+            while not await visits.due(START + hours * HOUR):
+                hours += 0.5
+            waits.append(hours - seen)
+            seen = hours
+            await store.save([story("a", crawl_id=f"c{number}", hours=hours)])
+        assert waits == [0, 1, 2, 4, 8, 16]
+
+    async def test_a_change_makes_visits_more_frequent(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a")])
+        for number in range(2, 7):
+            await store.save([story("a", crawl_id=f"c{number}", hours=number)])
+        assert only(database)["internal"]["visit"]["seconds"] == 16 * 3600
+        await store.save([story("a", crawl_id="c8", hours=8, title="Another")])
+        assert only(database)["internal"]["visit"]["seconds"] == 4 * 3600
+
+    async def test_old_ones_are_not_due_soon(self, store: ArticleStore, visits: VisitStore) -> None:
+        await store.save([story("a", published_at=START - 360 * DAY)])
+        assert await visits.due(START + 29 * DAY) == []
+        assert len(await visits.due(START + 30 * DAY)) == 1
+
+    async def test_longest_due_first_up_to_a_limit(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        for hours, slug in enumerate("cab"):
+            await store.save([story(slug, hours=hours)])
+        due = await visits.due(START + DAY, limit=2)
+        assert [one.url for one in due] == [url("c"), url("a")]
+
+    async def test_newer_than_takes_all_that_were_published_since(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        for days in (1, 40, 400):
+            await store.save([story(f"s{days}", published_at=START - days * DAY)])
+        for days, slugs in ((2, ["s1"]), (50, ["s1", "s40"]), (500, ["s1", "s40", "s400"])):
+            due = await visits.due(START, newer_than=START - days * DAY)
+            assert {one.url for one in due} == {url(slug) for slug in slugs}
+
+    async def test_validators_are_told(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        page = PageInfo(url("a"), '"abc"', "Mon, 04 May 2026 08:00:00 GMT")
+        await store.save([story("a", page=page), story("b", page=PageInfo(url("b"), "x" * 9_999))])
+        due = {one.url: one for one in await visits.due(START)}
+        assert (due[url("a")].etag, due[url("a")].last_modified) == (page.etag, page.last_modified)
+        assert due[url("b")].etag is None
+
+    async def test_a_pace_of_ones_own(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        from caliber_crawler.revisit import Pace
+
+        await prepare(async_database)
+        slow = ArticleStore(async_database, Pace(timedelta(hours=5), timedelta(hours=6)))
+        for number in range(4):
+            await slow.save([story("a", crawl_id=f"c{number}", hours=number)])
+        assert only(database)["internal"]["visit"]["seconds"] == 6 * 3600
+
+
+class TestNotModified:
+    async def test_the_article_is_as_it_was(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        page = PageInfo(url("a"), '"abc"')
+        await store.save([story("a", views=12, page=page)])
+        before = only(database)
+        visit = revisit("a", "not_modified", "c2", 5, status=304)
+        assert await visits.note([visit]) == ["unchanged"]
+        assert await visits.note([visit]) == ["unchanged"]
+        after = only(database)
+        moved = {name for name in after if after[name] != before[name]}
+        assert moved == {"last_seen_at", "crawl", "internal"}
+        assert after["last_seen_at"] == START + 5 * HOUR
+        assert after["crawl"]["http_status"] == 304
+        assert after["crawl"]["outcome"] == "unchanged"
+        assert after["internal"]["visit"]["etag"] == '"abc"'
+        points = list(database["views"].find().sort("at"))
+        assert [(p["article"], p["views"]) for p in points] == [("en/a", 12)] * 2
+
+
+class TestRemoval:
+    async def test_gone_after_two_crawls_did_not_find_it(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a")])
+        text = only(database)["body"]
+        assert await visits.note([revisit("a", "missing", "c2", 1)]) == ["missing"]
+        assert await visits.note([revisit("a", "missing", "c2", 2)]) == ["missing"]
+        assert only(database)["status"] == "live"
+        assert await visits.note([revisit("a", "missing", "c3", 3)]) == ["gone"]
+        assert await visits.note([revisit("a", "missing", "c3", 3)]) == ["gone"]
+        record = only(database)
+        assert (record["status"], record["body"], record["revision"]) == ("gone", text, 1)
+        assert record["internal"]["missing"]["reason"] == "http_404"
+        assert await visits.note([revisit("a", "missing", "c4", 30)]) == ["missing"]
+
+    async def test_a_visit_in_between_that_finds_it(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a")])
+        await visits.note([revisit("a", "missing", "c2", 1)])
+        await store.save([story("a", crawl_id="c3", hours=2)])
+        assert await visits.note([revisit("a", "missing", "c4", 3)]) == ["missing"]
+        assert only(database)["status"] == "live"
+
+    @pytest.mark.parametrize("how", ["page", "not_modified"])
+    async def test_it_comes_back(
+        self, store: ArticleStore, visits: VisitStore, database: Documents, how: str
+    ) -> None:
+        await store.save([story("a")])
+        for number in (2, 3):
+            await visits.note([revisit("a", "missing", f"c{number}", number)])
+        assert only(database)["status"] == "gone"
+        if how == "page":
+            [saved] = await store.save([story("a", crawl_id="c4", hours=4)])
+            assert saved.notes == ("returned",)
+        else:
+            assert await visits.note([revisit("a", "not_modified", "c4", 4)]) == ["returned"]
+        record = only(database)
+        assert (record["status"], record["revision"]) == ("live", 1)
+        assert record["internal"]["missing"] is None
+
+    async def test_unknown_addresses_and_old_ones_mean_nothing(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a", aliases=[url("old")])])
+        noted = await visits.note(
+            [revisit(slug, "missing", "c2", 1) for slug in ("old", "a", "never", "a")]
+        )
+        assert noted == ["unknown", "missing", "unknown", "missing"]
+
+    async def test_a_visit_from_before_the_last_fetch_means_nothing(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a", hours=5)])
+        assert await visits.note([revisit("a", "missing", "c0", 1)]) == ["unchanged"]
+        assert only(database)["internal"]["missing"] is None
+
+    async def test_nothing_to_note(self, visits: VisitStore) -> None:
+        assert await visits.note([]) == []
