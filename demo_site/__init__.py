@@ -14,18 +14,20 @@ Which file answers which question:
 
     config     what a site is built from            knobs      what tests change while it runs
     words*     vocabulary of each language          catalogue  the world as the knobs leave it
-    editions   addresses, labels, printed times     cards      the cards of lists
-    plan       which story is in which list         lists      how lists ask for more
-    slugs      headline and index to slug and back  scripts    the JavaScript that asks
-    blocks     HTML and truth of a body, in step    more       what it is answered
-    compose    what a body consists of              render     HTML of whole pages
-    world      every article, computed on demand    site       routes: request to answer
-    pictures   bytes of the one picture there is    server     sockets, threads, processes
-    messages   requests and answers                 __main__   `python -m demo_site`
+    editions   addresses, labels, printed times     lineup     a list without and with some articles
+    plan       which story is in which list         cards      the cards of lists
+    slugs      headline and index to slug and back  lists      how lists ask for more
+    blocks     HTML and truth of a body, in step    scripts    the JavaScript that asks
+    compose    what a body consists of              more       what it is answered
+    world      every article, computed on demand    render     HTML of whole pages
+    posted     articles posted meanwhile            site       routes: request to answer
+    edits      pages after an editor's change       server     sockets, threads, processes
+    validators ETag, Last-Modified, 304             messages   requests and answers
+    pictures   bytes of the one picture there is    __main__   `python -m demo_site`
 """
 
 from demo_site.config import SiteConfig
-from demo_site.knobs import Charset, Cut, Edit, Knobs
+from demo_site.knobs import Charset, Cut, Edit, Knobs, Post
 from demo_site.server import Hit, ServedSite, serve, serve_process
 from demo_site.world import Truth, World
 
@@ -35,6 +37,7 @@ __all__ = [
     "Edit",
     "Hit",
     "Knobs",
+    "Post",
     "ServedSite",
     "SiteConfig",
     "Truth",

@@ -10,7 +10,8 @@ class Request:
     """A request as far as the site looks at it.
 
     base: `http://host:port` as the visitor named it. path: decoded. Of parameters in `query` and
-    `form` that come twice, one is kept; `form` is the body read as one, whatever it is.
+    `form` that come twice, one is kept; `form` is the body read as one, whatever it is. headers:
+    by their names in the usual spelling, `If-None-Match`.
     """
 
     method: str
@@ -20,6 +21,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:

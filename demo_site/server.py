@@ -83,6 +83,7 @@ async def _read(request: web.BaseRequest) -> Request:
         query=dict(parse_qsl(query, keep_blank_values=True)),
         form=dict(parse_qsl(body, keep_blank_values=True)),
         body=body,
+        headers=request.headers,
     )
 
 

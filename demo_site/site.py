@@ -11,6 +11,7 @@ from demo_site.messages import Answer, Request, redirect_answer, text_answer
 from demo_site.more import MoreCards
 from demo_site.pictures import PNG, WEBP
 from demo_site.scripts import list_growth
+from demo_site.validators import Versions
 from demo_site.world import Page, Truth, World
 
 _FEED_LANGUAGE = "en"
@@ -31,6 +32,7 @@ class Site:
         self._config = config
         self._catalogue = Catalogue(config, self.world, self.knobs)
         self._visits: dict[tuple[str, int], int] = {}
+        self._versions = Versions()
         self._more = MoreCards(self._catalogue, self.knobs, config.cards)
 
     def truth(self, language: str, slug: str) -> Truth:
@@ -106,7 +108,7 @@ class Site:
             case [] | [""]:
                 return self._home(edition, request.base)
             case ["post", slug]:
-                return self._article(edition, request.base, slug)
+                return self._article(edition, request, slug)
             case ["category", slug] if slug in dict(edition.sections):
                 return self._section(edition, request.base, slug)
             case ["search", *words]:
@@ -127,9 +129,9 @@ class Site:
         layout = self.knobs.layout_of.get(slug, self.knobs.layout)
         return render.rename_classes(html) if layout == "renamed" else html
 
-    def _not_found(self, edition: Edition, base: str) -> Answer:
+    def _not_found(self, edition: Edition, base: str, status: int = 404) -> Answer:
         content = render.message_page(edition.not_found)
-        return self._framed(404, edition, base, content, title=edition.not_found)
+        return self._framed(status, edition, base, content, title=edition.not_found)
 
     def _home(self, edition: Edition, base: str) -> Answer:
         content = render.list_page("Caliber.Az", self._growing(Listing(edition.language), base))
@@ -148,16 +150,52 @@ class Site:
             content = render.list_page(words, growing)
         return self._framed(200, edition, base, content, title=words)
 
-    def _article(self, edition: Edition, base: str, slug: str) -> Answer:
-        language = edition.language
-        if slug in self.knobs.renamed and self.knobs.renamed_redirects:
+    def _article(self, edition: Edition, request: Request, slug: str) -> Answer:
+        language, base = edition.language, request.base
+        if self.knobs.redirects(slug):
             return redirect_answer(301, base + edition.post_path(self.knobs.renamed[slug]))
-        index = self._catalogue.index(language, slug)
+        old = self._catalogue.old_index(language, slug)
+        index = self._catalogue.index(language, slug) if old is None else old
         if index is None:
-            return self._not_found(edition, base)
-        page = self._catalogue.page(language, index)
+            return self._gone(edition, base, slug)
+        get_page = self._catalogue.page if old is None else self._catalogue.old_page
+        page = get_page(language, index)
+        headers: dict[str, str] = {}
+        if self.knobs.validators:
+            says = repr((page, self.knobs.body_html.get(slug), self.knobs.layout_of.get(slug)))
+            version = self._versions.of((language, slug), says, page.truth.published)
+            headers = version.headers()
+            if version.is_had(request.headers):
+                return Answer(304, b"", headers)
         visits = self._visits.get((language, index), 0)
-        self._visits[language, index] = visits + 1
+        if not self.knobs.views_still:
+            self._visits[language, index] = visits + 1
+        return self._article_answer(edition, base, page, index, visits, headers)
+
+    def _gone(self, edition: Edition, base: str, slug: str) -> Answer:
+        """What an address without an article answers."""
+        if not self._catalogue.was_removed(edition.language, slug):
+            return self._not_found(edition, base)
+        match self.knobs.removed_as_of.get(slug, self.knobs.removed_as):
+            case "home":
+                return redirect_answer(302, base + edition.home)
+            case "page":
+                return self._not_found(edition, base, 200)
+            case "410":
+                return self._not_found(edition, base, 410)
+        return self._not_found(edition, base)
+
+    def _article_answer(
+        self,
+        edition: Edition,
+        base: str,
+        page: Page,
+        index: int,
+        visits: int,
+        headers: dict[str, str],
+    ) -> Answer:
+        """The page as bytes, and what the knobs do to them."""
+        slug = page.truth.slug
         charset = self.knobs.charset.get(slug, Charset())
         html = self._article_html(edition, base, page, index, visits, charset.meta)
         text = ("\ufeff" if charset.bom else "") + self._laid_out(html, slug)
@@ -167,7 +205,7 @@ class Site:
         return Answer(
             200,
             body if cut is None else body[: cut.keep],
-            {"Content-Type": content_type},
+            {"Content-Type": content_type, **headers},
             promised=None if cut is None or cut.honest else len(body),
         )
 

@@ -1,10 +1,12 @@
 """The shape of a language's vocabulary, and drawing texts from it.
 
-A template is a format string such as ``{Org} opened {thing} in {place}.``: each name in braces is
-one draw from the pool of that name, with a capital when the name has one.
+A template is a format string such as ``{Org} [opened|closed] {thing} in {place}.``: each name in
+braces is one draw from the pool of that name, with a capital when the name has one; of what stands
+in square brackets one part is drawn.
 """
 
 import random
+import re
 from dataclasses import dataclass
 
 
@@ -37,6 +39,9 @@ class Words:
     joiner: str
 
 
+_CHOICE = re.compile(r"\[([^\[\]]+)\]")
+
+
 class Draw:
     """Fills templates: `draw(template)` is a text, each of its names drawn anew."""
 
@@ -46,7 +51,8 @@ class Draw:
         self._section = section
 
     def __call__(self, template: str) -> str:
-        return template.format_map(self)
+        chosen = _CHOICE.sub(lambda match: self._rng.choice(match[1].split("|")), template)
+        return chosen.format_map(self)
 
     def __getitem__(self, name: str) -> str:
         phrase = self._phrase(name.lower())

@@ -28,36 +28,214 @@ ENGLISH = Words(
     recurring=("Oil price falls", "Weather for tomorrow", "Manat rate announced"),
     tags=("VIDEO", "PHOTO", "UPDATED"),
     sentences=(
-        "{Org} said on {weekday} that {thing} would cost {number} million manats.",
-        "The first part of the work in {place} took {number} days, {percent} fewer than planned.",
-        "{Person}, who leads the team, expects the {facility} to open before {month}.",
-        "Around {number} people came to the {facility} in {place} on {weekday}.",
-        "A similar {facility} has been running in {place2} for more than {percent} years.",
-        "According to {org}, {percent} per cent of the budget goes to {thing}.",
-        "Engineers from {place} and {place2} checked {number} details of the drawings.",
-        "Nobody expected {thing} to draw so much attention in {month}.",
-        "The talks lasted {percent} hours and ended late on {weekday} evening in {place2}.",
-        "{Org} will publish the full list of {number} addresses after the review.",
-        "Last {month}, {person} handed over a report of {number} pages about {thing}.",
-        "Residents of {place} had asked for {thing} in {number} letters.",
-        "The road between {place} and {place2} stays open, but {number} lorries must wait.",
-        "Prices in {place} rose by {percent} per cent, while wages grew more slowly.",
-        "The {facility} will need {number} workers, most of them from {place}.",
-        "In the words of {person}, {thing} has become easier to understand.",
-        "Two schools near {place} join in, and {number} pupils will visit the {facility}.",
-        "{Org} had put the matter off since {month} because of the costs.",
-        "Observers from {place2} counted {number} votes and found no mistakes.",
-        "Critics such as {person} doubt that {number} metres of pipe are enough for {place}.",
-        "A ferry with {number} passengers reached {place2} on {weekday} despite the wind.",
-        "Half of the rooms are ready; the other {percent} follow in {month}.",
-        "For the first time {org} showed how {thing} is paid for.",
-        "The jury, chaired by {person}, looked at {number} entries from {place2}.",
-        "Those who live near the {facility} will pay {percent} manats less a year.",
-        "{Place} has prepared {number} seats and a separate entrance for guests from {place2}.",
-        "It is still open who will look after {thing} once {org} leaves.",
-        "On {weekday} the {facility} was closed for {percent} hours while cables were replaced.",
-        "Work starts again in {month}, when the river near {place} is low.",
-        "A map of all {number} stops hangs at the entrance of the {facility} in {place}.",
+        (
+            "{Org} [said|announced|confirmed|let it be known] on {weekday} that {thing} "
+            "[would cost|is to cost|comes at] {number} million manats."
+        ),
+        (
+            "The [first|opening|second|last] [part|stage|section] of the work in {place} "
+            "[took|lasted|needed] {number} days, {percent} fewer than [planned|feared|agreed]."
+        ),
+        (
+            "{Person}, who [leads|heads|advises] the [team|group|committee], "
+            "[expects|wants|hopes for] the {facility} to open [before|by the end of|early in] "
+            "{month}."
+        ),
+        (
+            "[Around|Almost|More than|Fewer than] {number} [people|visitors|guests|families] "
+            "[came to|gathered at|walked round] the {facility} in {place} on {weekday}."
+        ),
+        (
+            "A [similar|smaller|larger|cheaper] {facility} has been [running|in use|under repair] "
+            "in {place2} for [more than|nearly|some] {percent} years."
+        ),
+        (
+            "[According to|As counted by|In a letter from] {org}, {percent} per cent of the "
+            "[budget|money|staff] [goes to|is set aside for|serves] {thing}."
+        ),
+        (
+            "[Engineers|Surveyors|Students|Teachers] from {place} and {place2} "
+            "[checked|compared|corrected] {number} [details|pages|copies] of the "
+            "[drawings|maps|minutes]."
+        ),
+        (
+            "[Nobody|Hardly anyone|No expert] [expected|had foreseen|believed] {thing} to "
+            "[draw so much attention|become so popular|cause such debate] in {month}."
+        ),
+        (
+            "The [talks|hearings|tests] [lasted|went on for|were cut to] {percent} hours and "
+            "[ended|were adjourned|broke off] [late on|early on] {weekday} [evening|morning] in "
+            "{place2}."
+        ),
+        (
+            "{Org} [will publish|is going to print|keeps back|has to show] the "
+            "[full|shorter|corrected] list of {number} [addresses|names|suppliers] after the "
+            "[review|holidays|vote]."
+        ),
+        (
+            "[Last|This|Every] {month}, {person} [handed over|read out|signed|turned down] a "
+            "[report|draft|petition] of {number} pages about {thing}."
+        ),
+        (
+            "[Residents|Shopkeepers|Parents|Fishermen] of {place} had "
+            "[asked for|objected to|voted on] {thing} in {number} [letters|calls|meetings]."
+        ),
+        (
+            "The [road|railway|pipeline] between {place} and {place2} "
+            "[stays open|reopens|is under guard], but {number} [lorries|wagons|crews] must "
+            "[wait|turn back|take a detour]."
+        ),
+        (
+            "[Prices|Rents|Fares|Fees] in {place} [rose|fell|changed] by {percent} per cent, while "
+            "[wages|pensions|taxes] [grew more slowly|stood still|followed in part]."
+        ),
+        (
+            "The {facility} [will need|is looking for|has hired] {number} "
+            "[workers|guides|apprentices], [most|half|few] of them from {place}."
+        ),
+        (
+            "[In the words of|To quote|If one asks] {person}, {thing} "
+            "[has become easier to understand|is a matter of patience|was never in danger]."
+        ),
+        (
+            "[Two|Three|Several] [schools|clubs|villages] near {place} join in, and {number} "
+            "[pupils|members|children] will [visit|paint|measure] the {facility}."
+        ),
+        (
+            "{Org} had [put the matter off|kept silent|sought partners] since {month} because of "
+            "the [costs|weather|court case]."
+        ),
+        (
+            "[Observers|Auditors|Volunteers] from {place2} counted {number} "
+            "[votes|crates|signatures] and "
+            "[found no mistakes|asked for another count|left without a word]."
+        ),
+        (
+            "[Critics|Neighbours|Scholars] such as {person} [doubt|deny|fear] that {number} metres "
+            "of [pipe|fence|cable] are enough for {place}."
+        ),
+        (
+            "A [ferry|bus|train|convoy] with {number} [passengers|cases of medicine|tourists] "
+            "reached {place2} on {weekday} despite the [wind|snow|strike]."
+        ),
+        (
+            "[Half|A third|Most] of the [rooms|seats|workshops] are ready; the other {percent} "
+            "[follow|open|are due] in {month}."
+        ),
+        (
+            "For the [first|second] time {org} [showed|explained|admitted] how {thing} is "
+            "[paid for|run|insured]."
+        ),
+        (
+            "The [jury|panel|board], [chaired|advised] by {person}, [looked at|rejected|praised] "
+            "{number} [entries|designs|offers] from {place2}."
+        ),
+        (
+            "Those who [live near|work in|drive past] the {facility} will [pay|save|receive] "
+            "{percent} manats [less|more] a year."
+        ),
+        (
+            "{Place} has [prepared|rented|reserved] {number} [seats|beds|tents] and a separate "
+            "[entrance|kitchen|car park] for [guests|crews|delegates] from {place2}."
+        ),
+        (
+            "It is [still open|not yet clear|a matter of dispute] who will "
+            "[look after|pay for|inherit] {thing} once {org} [leaves|runs out of funds|moves]."
+        ),
+        (
+            "On {weekday} the {facility} was closed for {percent} hours while "
+            "[cables|windows|locks|pumps] were [replaced|tested|cleaned]."
+        ),
+        (
+            "Work [starts again|comes to an end|is to pause] in {month}, when the river near "
+            "{place} is [low|frozen|full of boats]."
+        ),
+        (
+            "A [map|model|photograph] of all {number} [stops|bridges|wells] "
+            "[hangs at|was stolen from|decorates] the entrance of the {facility} in {place}."
+        ),
+        (
+            "[Insurers|Bankers|Merchants] in {place2} [put|see|estimate] the [loss|gain|risk] at "
+            "{number} million manats, [twice|half] the figure of {month}."
+        ),
+        (
+            "{Person} [left|joined|criticised] {org} [over|because of|shortly before] {thing} and "
+            "[now teaches|plans to settle|opens a bakery] in {place2}."
+        ),
+        (
+            "[Heavy|Light|Unusual] [rain|fog|heat] [slowed|spoiled|speeded up] "
+            "[deliveries|harvests|rehearsals] round {place}, where {number} "
+            "[houses|orchards|boats] stood empty."
+        ),
+        (
+            "[Archives|Old letters|Church books] [show|suggest|hide] that the {facility} of "
+            "{place2} was [built|burnt down|sold] {percent} years ago."
+        ),
+        (
+            "[Children|Pensioners|Musicians] get in [free|at half price] on {weekday}; everyone "
+            "else [buys|borrows|prints] a ticket for {percent} manats."
+        ),
+        (
+            "[Three|Four|Five] [lawyers|doctors|architects] from {place2} "
+            "[examine|question|defend] the [contract|verdict|design] that {person} "
+            "[signed|drafted] in {month}."
+        ),
+        (
+            "[If|Once] {org} [agrees|loses interest|finds a sponsor], {thing} "
+            "[moves|returns|spreads] to {place} within {number} days."
+        ),
+        (
+            "[Bread|Milk|Diesel|Cement] was [short|cheap|rationed] in {place} on {weekday}, {org} "
+            "[reported|complained|noted]."
+        ),
+        (
+            "[Satellite images|Tickets sold|Phone records] [point to|speak against|confirm] a "
+            "[crowd|queue|gathering] of {number} near the {facility}."
+        ),
+        (
+            "[Quietly|After a pause|To general surprise], {person} [withdrew|repeated|signed] the "
+            "[complaint|offer|promise] about {thing}."
+        ),
+        (
+            "The [mayor|governor|harbour master] of {place2} [thanked|scolded|visited] {number} "
+            "[firefighters|nurses|drivers] in person."
+        ),
+        (
+            "[Experts|Guests|Bidders] [praised|mocked|tasted|weighed] {number} kinds of "
+            "[cheese|tea|marble|wool] at the {facility}."
+        ),
+        (
+            "[Spare parts|Timber|Textbooks] worth {number} thousand manats "
+            "[arrived|went missing|were auctioned] between {weekday} and [noon|dawn|nightfall]."
+        ),
+        (
+            "[Under|Against|Despite] the [new|old|amended] rules, {org} may [fine|license|inspect] "
+            "{percent} [shops|ships|farms] a day."
+        ),
+        (
+            "[Volcanic soil|A sunken barge|Rare birds] [delayed|enriched|inspired] {thing}, "
+            "[diggers|divers|poets] from {place} [said|joked|wrote]."
+        ),
+        (
+            "[Cameras|Microphones|Lanterns] will [watch|record|light] the {facility} until "
+            "{month}, [much to|not to] the [delight|regret] of {person}."
+        ),
+        (
+            "[Once|Unless] the [loan|permit|audit] is [granted|refused|published], {number} "
+            "[jobs|plots|berths] in {place2} [are safe|change hands|vanish]."
+        ),
+        (
+            "[Twins|Rivals|Cousins] from {place} [founded|bankrupted|repainted] the {facility} "
+            "with {number} manats and [a loan|a prayer|one ladder]."
+        ),
+        (
+            "[Nothing|Little|Enough] [is known|was said|has been written] about the "
+            "[price|route|author], [remarked|sighed|insisted] {person}."
+        ),
+        (
+            "[Donors|Investors|Readers] [sent|withheld|pledged] {number} [books|shares|blankets], "
+            "[enough|too few] for {thing} in {place2}."
+        ),
     ),
     quotes=(
         '"We counted {number} boxes twice and the number was right," said {person}.',

@@ -80,5 +80,32 @@ def kill_and_crawl_again(
         assert document["first_seen_at"] <= document["last_seen_at"]
 
 
+def crawl_a_site_at_rest(
+    scrapy: Scrapy, database: Documents, *, articles: int, crawls: int
+) -> None:
+    """Nothing changes but counters: each crawl adds a view point an article, and nothing else."""
+    with serve(SiteConfig(articles=articles, seed=8, cards=200)) as site:
+        wanted = {f"en/{site.world.article('en', i).slug}" for i in range(articles)}
+        for _ in range(crawls):
+            run = scrapy(
+                "crawl", "sections", "-a", "mode=full", "-a", "render=http",
+                CALIBER_BASE_URL=site.url,
+            )  # fmt: skip
+            assert run.code == 0, run.err
+    assert {d["_id"] for d in database.articles.find()} == wanted
+    still = {"revision": 1, "status": "live", "changed_at": None, "aliases": [],
+             "duplicate_of": None, "near_duplicate_of": None}  # fmt: skip
+    assert database.articles.count_documents(still) == articles
+    assert database.revisions.count_documents({}) == 0
+    points: dict[str, list[int]] = {id_: [] for id_ in wanted}
+    for point in database.views.find().sort("at"):
+        points.setdefault(point["article"], []).append(point["views"])
+    for truth in (site.world.article("en", i) for i in range(articles)):
+        expected = [truth.initial_views + visit for visit in range(crawls)]
+        found = points.pop(f"en/{truth.slug}")
+        assert found == expected, f"view points of {truth.slug}: {found}, should be {expected}"
+    assert not points, f"view points of no article: {points}"
+
+
 def _id(lines: list[str]) -> str | None:
     return json.loads(lines[0])["crawl"]["id"] if lines else None

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from html import unescape
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -203,6 +203,20 @@ def test_articles_vary_as_those_of_the_real_site() -> None:
     recurring = [truth for truth in truths if truth.title == "Oil price falls"]
     assert len(recurring) > 2
     assert len({tuple(truth.paragraphs) for truth in recurring}) == len(recurring)
+
+
+@pytest.mark.parametrize(("language", "most"), [("en", 0.25), ("ru", 0.2), ("arm", 0.3)])
+def test_unrelated_articles_share_few_phrases(language: str, most: float) -> None:
+    world = World(SiteConfig(articles=500, seed=4))
+    phrases = []
+    for truth in (world.article(language, i) for i in range(world.count(language))):
+        words = " ".join([truth.title, *truth.paragraphs]).lower().split()
+        if len(words) >= 20:
+            phrases.append(set(zip(words, words[1:], words[2:], strict=False)))
+    assert len(phrases) > 120
+    shares = [len(a & b) / len(a | b) for a, b in combinations(phrases[:250], 2)]
+    assert max(shares) < most
+    assert sorted(shares)[len(shares) // 2] < 0.03
 
 
 def test_reposts_repeat_a_story_under_a_second_address_a_minute_later() -> None:
