@@ -138,18 +138,19 @@ def alike(said: Words, other: Words) -> float:
     return len(said.shingles & other.shingles) / either if either else 0.0
 
 
-def figures_differ(said: Words, other: Words, *, days_apart: bool) -> bool:
+def figures_differ(said: Words, other: Words, *, strict: bool) -> bool:
     """Whether the figures say that two texts of one build report different things.
 
     Texts that recur (exchange rates, the weather) have the same words and other figures each time.
-    Two or more figures replaced, and more of them than kept, tell such texts; on different days one
-    is enough. A word that was changed by chance into another word replaces no figure.
+    Two or more figures replaced, and more of them than kept, tell such texts; if `strict`, as for
+    texts of different days, one is enough. A word that was changed into another word replaces no
+    figure.
     """
     gone = (other.figures - said.figures).total()
     come = (said.figures - other.figures).total()
     kept = (said.figures & other.figures).total()
     replaced = min(gone, come)
-    return replaced > (0 if days_apart else 1) and (days_apart or replaced > kept)
+    return replaced > 0 if strict else replaced > max(1, kept)
 
 
 def _runs(said: Sequence[str], length: int) -> list[str]:

@@ -119,8 +119,8 @@ class TestNotModified:
         assert after["crawl"]["http_status"] == 304
         assert after["crawl"]["outcome"] == "unchanged"
         assert after["internal"]["visit"]["etag"] == '"abc"'
-        points = list(database["views"].find().sort("at"))
-        assert [(p["article"], p["views"]) for p in points] == [("en/a", 12)] * 2
+        assert after["views_at"] == START
+        assert database["views"].count_documents({}) == 1  # validators may leave the counter out
 
 
 class TestRemoval:

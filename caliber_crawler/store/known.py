@@ -105,7 +105,7 @@ def fate_of(stored: Stored, article: Article, fates: Mapping[str, Fate]) -> Fate
     if missing is not None and missing["crawl_id"] == crawl["id"]:
         return "gone"
     fresh = abs(crawl["fetched_at"] - record.crawl["fetched_at"]) <= _FRESH
-    return "alive" if record.crawl["id"] == crawl["id"] and fresh else None
+    return "present" if record.crawl["id"] == crawl["id"] and fresh else None
 
 
 def by_address(addresses: Collection[str], ids: Collection[str | None] = ()) -> dict[str, Any]:

@@ -122,7 +122,8 @@ class Plan:
             self._meet(old, pace)
 
     def _meet(self, old: Stored, pace: Pace) -> None:
-        seen, moved = self.seen, self.move is not None
+        # An old address that leads to the new one is a redirect like any other: nothing to be seen.
+        seen, moved = self.seen, self.move is not None and self.move["reason"] != "moved"
         crawl, before = crawl_of(seen), old.internal["printed_at"]
         at, lost = crawl["fetched_at"], old.internal["missing"] is not None
         record = meet(old.article, seen, at, printed_at=before, moved=moved, lost=lost)

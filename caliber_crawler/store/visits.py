@@ -7,7 +7,7 @@ seen again it is ``live`` again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from caliber_crawler.revisit import Pace, age_of
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
 from caliber_crawler.store.known import Known
-from caliber_crawler.store.views import ViewStore
 
 _ATTEMPTS = 50
 _PAGE = 5_000
@@ -48,7 +47,6 @@ class VisitStore:
 
     def __init__(self, database: AsyncDatabase[Document], pace: Pace | None = None) -> None:
         self._articles = database["articles"]
-        self._views = ViewStore(database)
         self._pace = pace or Pace()
 
     async def due(
@@ -91,7 +89,6 @@ class VisitStore:
         known = await Known.read(self._articles, {revisit.url for revisit in waiting.values()})
         later: dict[int, Revisit] = {}
         taken: set[str | None] = set()
-        points = []
         for i, revisit in waiting.items():
             old = known.at(revisit.url)
             # Of an address that is not the article's any more nothing follows.
@@ -105,9 +102,6 @@ class VisitStore:
             results[i], changes = self._change(old, revisit)
             if not await self._set(old, changes):
                 later[i] = revisit
-            elif revisit.found == "not_modified":  # so the counter shows what it showed
-                points.append((old.article.id, replace(old.article, crawl=revisit.crawl)))
-        await self._views.add(points)
         return later
 
     async def _set(self, old: Stored, changes: Mapping[str, Any]) -> bool:
