@@ -10,6 +10,7 @@ Which file answers which question, in the order in which data flow:
 * Is it another version of a stored one, or nearly?     `identity`, `similarity`, with `fates`
 * When is it to be visited again?                       `revisit`
 * Where and how is it stored?                           `store/`
+* How does it become a file, and never half of one?     `export/`, `feeds`, `files`
 * Which browser is started, and when?                   `browser/`, `handlers`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`

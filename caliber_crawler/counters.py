@@ -76,6 +76,11 @@ POLITENESS_LATE = "politeness/late"
 STORE_RETRIES = "store/retries"
 STORE_LOST = "store/lost"
 ITEM_ERRORS = "items/errors"
+FEEDS_TORN = "feeds/torn"
+FEEDS_ENDED = "feeds/ended"
+FEEDS_UNFINISHED = "feeds/unfinished"
+FEEDS_BESIDE = "feeds/beside"
+FEEDS_LOST = "feeds/lost"
 
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
@@ -146,6 +151,11 @@ MEANING: dict[str, str] = {
     POLITENESS_LATE: "turns given up because this worker came too late to them",
     STORE_RETRIES: "batches written again because the database did not answer",
     ITEM_ERRORS: "records lost to an error in a pipeline",
+    FEEDS_TORN: "records that a killed writer left half written at a feed's end; cut off (-o)",
+    FEEDS_ENDED: "last lines of feeds that lacked their line end and got it (-o)",
+    FEEDS_UNFINISHED: "feeds of killed crawls that were kept as NAME.unfinished (-O)",
+    FEEDS_BESIDE: "feeds written beside their file, because another process was writing that",
+    FEEDS_LOST: "writes to feeds that failed; in JSON lines, records",
     STORE_LOST: "records that could not be written because the database was gone",
 }
 

@@ -43,5 +43,9 @@ class StoreUnavailable(StoreError):
     """MongoDB cannot be reached or started. The message says what to install, start or set."""
 
 
+class FileTaken(CaliberError):
+    """Another process is writing the file. The message names it."""
+
+
 class Unserialisable(CaliberError):
     """A request holds what cannot be queued; the message names its address and the part."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
 from scrapy.exceptions import CloseSpider
+from scrapy.extensions.feedexport import FeedExporter
 
 from caliber_crawler import __version__, counters
 from caliber_crawler.addon import CaliberAddon
@@ -55,6 +56,7 @@ class CrawlRecord:
         self._addon = addon
         self._entered = False
         self._progress: asyncio.Task[None] | None = None
+        self._feeds_closed = asyncio.Event()
         self._silence = timedelta(seconds=max(addon.config.lease_seconds, 3 * _PROGRESS_SECONDS))
 
     @classmethod
@@ -63,6 +65,7 @@ class CrawlRecord:
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         crawler.signals.connect(extension.item_error, signals.item_error)
+        crawler.signals.connect(extension.feeds_closed, signals.feed_exporter_closed)
         return extension
 
     async def spider_opened(self, spider: Spider) -> None:
@@ -86,6 +89,8 @@ class CrawlRecord:
         self._progress = asyncio.create_task(self._keep_up_to_date(spider.name))
 
     async def spider_closed(self, spider: Spider, reason: str) -> None:
+        if self._crawler.get_extension(FeedExporter) is not None:
+            await self._feeds_closed.wait()  # whether they could be written is part of the verdict
         if self._progress is not None:
             self._progress.cancel()
         stats = self._crawler.stats.get_stats()
@@ -96,6 +101,9 @@ class CrawlRecord:
             self._addon.verdict = verdict
             await self._addon.close_store()
         _log_summary(self._counts())
+
+    def feeds_closed(self) -> None:
+        self._feeds_closed.set()
 
     def item_error(self) -> None:
         self._addon.count(counters.ITEM_ERRORS)

@@ -100,6 +100,12 @@ FEED_EXPORTERS = {
     "jsonl": "caliber_crawler.exporters.RecordLinesExporter",
     "jl": "caliber_crawler.exporters.RecordLinesExporter",
 }
+FEED_STORAGES = {
+    "": "caliber_crawler.feeds.FeedStorage",
+    "file": "caliber_crawler.feeds.FeedStorage",
+}
+# A crawl that finds nothing leaves the feed of the last one as it is.
+FEED_STORE_EMPTY = False
 
 LOG_LEVEL = _from_environment("LOG_LEVEL", "INFO")
 # Two lists scroll at a time at most; each has a page of its own in one browser.

@@ -174,6 +174,7 @@ class Scrapy:
     def crawl(self, spider: str, *arguments: str, **settings: str) -> Run:
         """`scrapy crawl SPIDER -O out.jsonl`, each argument as ``name=value``."""
         options = [part for argument in arguments for part in ("-a", argument)]
+        self.feed.unlink(missing_ok=True)  # a crawl that finds nothing would leave it
         return self("crawl", spider, "-O", str(self.feed), *options, **settings)
 
 

@@ -27,8 +27,9 @@ class Rename:
     """A new address for a story of so many words.
 
     old: what the old address answers. title: whether the headline is edited; another: whether it
-    may become another one altogether. share: of words that are changed. grows: how many times as long the text becomes; above: update paragraphs are put
-    on top of it, too. moved: the date moves, by minutes to hours.
+    may become another one altogether. share: of words that are changed. grows: how many times as
+    long the text becomes; above: update paragraphs are put on top of it, too. moved: the date
+    moves, by minutes to hours.
     """
 
     kind: str

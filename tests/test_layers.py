@@ -24,7 +24,7 @@ RULES = {
     "identity",
     "revisit",
 }
-SERVICES = {"store", "browser"}
+SERVICES = {"store", "browser", "files", "export"}
 
 LAYER = dict.fromkeys(DATA, 0) | dict.fromkeys(RULES, 1) | dict.fromkeys(SERVICES, 2)
 GLUE = 3
@@ -76,6 +76,8 @@ def test_each_driver_has_its_place(path: Path) -> None:
         assert not _uses(path, "scrapy", "twisted"), "scrapy and twisted belong to the glue"
     if name != "store":
         assert not _uses(path, "pymongo", "bson", "gridfs"), "MongoDB lives in store/"
+    if name != "export":
+        assert not _uses(path, "pyarrow"), "formats of exports live in export/"
     if name != "browser" and _layer(name) < GLUE:
         assert not _uses(path, "playwright", "scrapy_playwright")
     if name != "pages":

@@ -24,6 +24,8 @@ LEAST_LETTERS = 3
 _SPAN = re.compile(r"([0-9]{1,7})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 _LONGEST = 200 * 366 * 24
+STATUSES = ("all", "live", "gone")
+DUPLICATES = ("keep", "drop")
 RENDERS = ("auto", "http", "browser")
 
 
@@ -139,15 +141,54 @@ class RefreshArguments(Arguments):
         return cls(_span("newer_than", given), _positive("limit", given))
 
 
+@dataclass(frozen=True)
+class ExportArguments(Arguments):
+    """Options of `scrapy export` that say which records; as `SectionsArguments`. `language` and
+    `section` are empty for all; `status` may be all, live or gone, `duplicates` keep or drop."""
+
+    language: tuple[str, ...]
+    section: tuple[str, ...]
+    since: date | None
+    until: date | None
+    status: str
+    duplicates: str
+
+    @classmethod
+    def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        since, until = _day("since", given), _day("until", given)
+        if since and until and since > until:
+            raise ArgumentError(f"since={since} is after until={until}")
+        return cls(
+            language=_names("language", given, "", allowed=config.languages),
+            section=_names("section", given, ""),
+            since=since,
+            until=until,
+            status=_choice("status", given, STATUSES),
+            duplicates=_choice("duplicates", given, DUPLICATES),
+        )
+
+
+def bounds(
+    since: date | None, until: date | None, config: Config
+) -> tuple[datetime | None, datetime | None]:
+    """The first instant within some whole days of the site's zone, and the first one after them."""
+    zone = config.site.zone
+    # The first and the last day that a date can name bound nothing, and have none before or after.
+    return (
+        None if since in (None, date.min) else datetime.combine(since, time(), zone),
+        None
+        if until in (None, date.max)
+        else datetime.combine(until + timedelta(days=1), time(), zone),
+    )
+
+
 def _within(
     published_at: datetime | None, since: date | None, until: date | None, config: Config
 ) -> bool:
     if published_at is None:
         return True
-    zone = config.site.zone
-    after = since is None or published_at >= datetime.combine(since, time(), zone)
-    end = None if until is None else until + timedelta(days=1)
-    return after and (end is None or published_at < datetime.combine(end, time(), zone))
+    first, end = bounds(since, until, config)
+    return (first is None or published_at >= first) and (end is None or published_at < end)
 
 
 def _names(

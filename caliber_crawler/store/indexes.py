@@ -9,6 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
 
+READING_INDEX = "published_id"
+
 INDEXES: dict[str, list[IndexModel]] = {
     "articles": [
         IndexModel([("url", ASCENDING)], name="url", unique=True),
@@ -33,7 +35,8 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("internal.traces", ASCENDING), ("internal.dated_at", ASCENDING)], name="traces"
         ),
         IndexModel([("internal.visit.due_at", ASCENDING)], name="due"),
-        IndexModel([("published_at", DESCENDING)], name="published_at"),
+        # Either way through all articles by time, with an order among those of one minute.
+        IndexModel([("published_at", ASCENDING), ("_id", ASCENDING)], name=READING_INDEX),
         IndexModel(
             [("language", ASCENDING), ("sections.slug", ASCENDING), ("published_at", DESCENDING)],
             name="language_section_published",

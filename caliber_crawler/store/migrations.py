@@ -74,6 +74,8 @@ async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
             logger.info("Bringing records up to date: %s so far", done)
             operations = []
     await bulk_write(articles, operations)
+    if "published_at" in await articles.index_information():
+        await articles.drop_index("published_at")  # `published_id` does what it did
     for name, value in (("changes", []), ("moved_to", None)):
         await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
 

@@ -1,0 +1,225 @@
+"""Feeds in files (-o, -O): whole records only, one writer for each file, nothing lost unseen.
+
+-O writes beside the file and takes its place when the crawl closes the feed. -o adds to the file,
+in JSON lines after mending the end that a killed writer left. While another process writes the
+same file, a feed goes beside it, under the name of its worker.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from w3lib.url import file_uri_to_path
+
+from caliber_crawler import counters
+from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.errors import FileTaken
+from caliber_crawler.files import Claim, beside, is_special, mend_lines, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from scrapy import Spider
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+LINES = frozenset({"jsonlines", "jsonl", "jl"})
+UNFINISHED = "unfinished"
+_BUFFER = 64 * 1024
+
+
+class FeedFile(io.RawIOBase):
+    """What an exporter writes into. It never raises: `lost` is called for each write that failed,
+    with the error, or None where nothing can be written any more.
+
+    In JSON lines a write is one record: one that failed is taken back, so that none stands there
+    in part, and the next one is tried. In other formats nothing is written after a failure.
+    """
+
+    def __init__(
+        self, file: io.FileIO | None, lost: Callable[[OSError | None], None], *, lines: bool
+    ) -> None:
+        self._file = file
+        self._lost = lost
+        self._lines = lines
+        self._size = 0 if file is None or not file.seekable() else file.seek(0, io.SEEK_END)
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        if self._file is None:
+            self._lost(None)
+            return len(view)
+        try:
+            write_all(self._file, view)
+        except OSError as error:
+            self._lost(error)
+            self._take_back()
+        else:
+            self._size += len(view)
+        return len(view)
+
+    def _take_back(self) -> None:
+        file = self._file
+        if file is None or not file.seekable():
+            return
+        file.truncate(self._size)
+        file.seek(self._size)
+        if not self._lines:
+            self._file = None
+
+
+class FeedStorage:
+    """Scrapy's storage for paths and ``file:`` addresses. One instance for each file.
+
+    A feed that could not be written as a whole makes `store` raise, which Scrapy counts under
+    ``feedexport/failed_count`` and the verdict names; what there is of it is kept.
+    """
+
+    def __init__(
+        self, addon: CaliberAddon, uri: str, *, feed_options: dict[str, Any] | None = None
+    ) -> None:
+        options = feed_options or {}
+        self._addon = addon
+        self._path = Path(file_uri_to_path(uri) if uri.startswith("file:") else uri)
+        self._overwrite = bool(options.get("overwrite", False))
+        self._compressed = "postprocessing" in options
+        self._lines = options.get("format") in LINES and not self._compressed
+        self._claim: Claim | None = None
+        self._file: io.FileIO | None = None
+        self._error: OSError | None = None
+
+    @classmethod
+    def from_crawler(
+        cls, crawler: Crawler, uri: str, *, feed_options: dict[str, Any] | None = None
+    ) -> Self:
+        return cls(CaliberAddon.of(crawler), uri, feed_options=feed_options)
+
+    @property
+    def _replaces(self) -> bool:
+        """Whether the file is written anew and takes the place of the old one.
+
+        A compressed feed cannot be mended, so it is added to in a copy.
+        """
+        return self._claim is not None and (self._overwrite or self._compressed)
+
+    def open(self, spider: Spider) -> IO[bytes]:
+        """The file for the exporter; a failure is told now and raised by `store`."""
+        try:
+            self._file = self._opened()
+        except OSError as error:
+            self._failed(error)
+        feed = FeedFile(self._file, self._lost, lines=self._lines)
+        if self._lines:
+            return cast("IO[bytes]", feed)
+        return io.BufferedWriter(feed, _BUFFER)
+
+    def store(self, file: IO[bytes]) -> None:
+        """Close the feed and put it in its place. Raises OSError when it is not whole."""
+        file.flush()
+        try:
+            if self._error is None and self._replaces and self._claim is not None:
+                self._claim.commit()
+        except OSError as error:
+            self._failed(error)
+        if self._error is not None:
+            if self._replaces and self._claim is not None:
+                self._keep(self._claim)
+            self._close()
+            raise self._error
+        self._close()
+
+    def _close(self) -> None:
+        if self._claim is not None:
+            self._claim.discard()
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> io.FileIO:
+        if is_special(self._path):
+            return io.FileIO(self._path, "w" if self._overwrite else "a")
+        self._claim = claim = self._claimed()
+        if not self._replaces:
+            return self._to_add_to(claim.target)
+        if not self._overwrite and claim.target.exists():
+            with claim.target.open("rb") as old:
+                copyfileobj(old, claim.file)
+        return claim.file
+
+    def _claimed(self) -> Claim:
+        """The right to write the path or one beside it. Raises OSError when there is none."""
+        try:
+            claim = Claim.take(self._path)
+        except FileTaken as error:
+            worker = self._addon.worker.id.replace(":", "-")
+            other = beside(self._path, worker)
+            logger.warning("%s; this one writes %s", error, other)
+            self._addon.count(counters.FEEDS_BESIDE)
+            self._path = other
+            return self._surely(other)
+        if not claim.leftover:
+            return claim
+        self._keep(claim)
+        self._addon.count(counters.FEEDS_UNFINISHED)
+        return self._surely(self._path)
+
+    @staticmethod
+    def _surely(path: Path) -> Claim:
+        try:
+            return Claim.take(path)
+        except FileTaken as error:
+            raise OSError(str(error)) from None
+
+    def _keep(self, claim: Claim) -> None:
+        """Keep an unfinished feed, without a record cut in two, as the only one of its file."""
+        if self._lines:
+            try:
+                mend_lines(claim.file)
+            except ValueError as error:
+                logger.warning("%s: %s", claim.part, error)
+        other = beside(claim.target, UNFINISHED)
+        claim.set_aside(other)
+        logger.warning("%s is unfinished; what there is of it is in %s", claim.target, other)
+
+    def _to_add_to(self, target: Path) -> io.FileIO:
+        if self._lines and target.exists():
+            with io.FileIO(target, "r+") as file:
+                self._mend(file, target)
+        return io.FileIO(target, "a")
+
+    def _mend(self, file: io.FileIO, target: Path) -> None:
+        try:
+            mended = mend_lines(file)
+        except ValueError as error:
+            raise OSError(f"{target} is no file of JSON lines: {error}") from None
+        if mended.cut:
+            logger.warning(
+                "%s ended in a record that was cut off; its %s bytes from byte %s on are gone",
+                target, mended.cut, mended.at,
+            )  # fmt: skip
+            self._addon.count(counters.FEEDS_TORN)
+        if mended.ended:
+            logger.warning("%s lacked its last line end; it is there now", target)
+            self._addon.count(counters.FEEDS_ENDED)
+
+    def _lost(self, error: OSError | None) -> None:
+        self._addon.count(counters.FEEDS_LOST)
+        if error is not None:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        """The first error is told and is that of the feed."""
+        if self._error is None:
+            self._error = error
+            logger.error("The feed %s cannot be written: %s", self._path, error)
