@@ -8,7 +8,7 @@ import platform
 import statistics
 from pathlib import Path
 
-from benchmarks import frontier, lists, pages, workers
+from benchmarks import duplicates, frontier, lists, pages, workers
 from benchmarks.crawl import compare
 
 
@@ -47,12 +47,16 @@ def main() -> None:
     print("\nWorkers, two requests at a time each, a site that answers in 100 ms:")
     many = workers.compare(150 if options.quick else 800, (1, 8))
     print(workers.table(many))
+    print("\nNear-duplicates:")
+    near = duplicates.compare(*((300, 20) if options.quick else (2_000, 150)))
+    print(duplicates.table(near))
     if options.json:
         figures = {
             "pages": pages.figures(one_page),
             "whole_crawl": [comparison.figures() for comparison in (main_run, small_run)],
             "lists": lists.figures(list_runs),
             "frontier": frontier.figures(alone, crawled),
+            "duplicates": duplicates.figures(near),
             "workers": [vars(found) for found in many],
         }
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -34,6 +34,8 @@ _A_TEXT = 8
 # unrelated articles of the stand-in, near in time, nine in a million pass (docs/record.md).
 _KEPT = ((0.8, 0.0), (0.6, 0.3), (0.5, 0.5))
 _NEARLY_ALL = 0.8
+# Headline and text together.
+_A_CAPTION = 12
 # Of short texts, where a set phrase or two is all there is.
 _KEPT_SHORT = ((0.8, 0.5),)
 # A story that stands under its old address as well is one that grew if it is so much longer.
@@ -107,9 +109,9 @@ def near_duplicates(one: Article, other: Article) -> float | None:
         return None
     said, there = Words.of(one), Words.of(other)
     apart = _days_apart(one, other)
-    short = min(one.word_count, other.word_count) < FEW_WORDS
+    caption = min(one.word_count, other.word_count) < _A_CAPTION
     score = alike(said, there)
-    if score < NEAR or (short and apart):
+    if score < NEAR or (caption and apart):
         return None
     return None if figures_differ(said, there, strict=apart) else round(score, 3)
 

@@ -12,7 +12,7 @@ under addresses that share neither canonical address nor id, make two records of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -24,7 +24,15 @@ from caliber_crawler.records import add_sections
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
-from caliber_crawler.store.documents import Document, Revision, Stored, as_stored, in_bson, revision
+from caliber_crawler.store.documents import (
+    Document,
+    Internal,
+    Revision,
+    Stored,
+    as_stored,
+    in_bson,
+    revision,
+)
 from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
@@ -48,6 +56,7 @@ class Saved:
     refused: str | None = None
     asks: str | None = None
     notes: tuple[str, ...] = ()
+    internal: Internal | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_stored(self) -> bool:
@@ -96,7 +105,7 @@ class ArticleStore:
                 if not attempts:
                     raise StoreError(_never_still(article.id for article in lost.values()))
             done = {i: saved for i, saved in results.items() if saved.is_stored}
-            await self._link([saved.article for saved in done.values()])
+            await self._link([Stored(s.article, s.internal) for s in done.values() if s.internal])
             await self._views.add((saved.article.id, points[i]) for i, saved in done.items())
         return [
             results[i] if results[i].is_stored else replace(results[i], article=article)
@@ -183,7 +192,7 @@ class ArticleStore:
             if isinstance(encoded, str):
                 results[i] = Saved(record, refused=encoded)
                 continue
-            results[i] = Saved(plan.result, notes=tuple(plan.notes))
+            results[i] = Saved(plan.result, notes=tuple(plan.notes), internal=plan.new.internal)
             if old is None:
                 operations[i] = InsertOne(encoded)
                 continue
@@ -218,16 +227,21 @@ class ArticleStore:
         operations = [UpdateOne({"_id": said["_id"]}, {"$set": said}) for said in history]
         await bulk_write(self._revisions, operations)
 
-    async def _link(self, records: Sequence[Article]) -> None:
-        """Find out which records repeat others, now that they are there for all to see."""
-        if not records:
+    async def _link(self, stored: Sequence[Stored]) -> None:
+        """Find out which records repeat others, now that they are there for all to see.
+
+        Sets it in the records that are given, too.
+        """
+        if not stored:
             return
+        records = [one.article for one in stored]
         originals = await settle(self._articles, records)
-        fresh = {record.id for record in records if crawl_of(record)["outcome"] != "unchanged"}
-        others = originals.keys() - {record.id for record in records}
-        near = await settle_near(self._articles, fresh | others)
         for record in records:
             record.duplicate_of = originals.get(record.id)
+        fresh = [one for one in stored if crawl_of(one.article)["outcome"] != "unchanged"]
+        others = originals.keys() - {record.id for record in records}
+        near = await settle_near(self._articles, fresh, others)
+        for record in records:
             record.near_duplicate_of = near.get(record.id, record.near_duplicate_of)
 
     async def stored_in(self, crawl_id: str, addresses: Sequence[str]) -> set[str]:
@@ -237,10 +251,11 @@ class ArticleStore:
         """
         with driver_errors("looking for articles"):
             query = {**by_address(addresses), "crawl.id": crawl_id}
-            found = [Stored.of(d).article async for d in self._articles.find(query)]
+            found = [Stored.of(d) async for d in self._articles.find(query)]
             await self._link(found)
-            await self._views.add((record.id, record) for record in found)
-        return {a for record in found for a in addresses_of(record)}.intersection(addresses)
+            await self._views.add((stored.article.id, stored.article) for stored in found)
+        known = {a for stored in found for a in addresses_of(stored.article)}
+        return known.intersection(addresses)
 
     async def sight(self, sightings: Sequence[Sighting]) -> list[bool]:
         """Add sections and aliases to stored articles; tells for each whether it is stored there.

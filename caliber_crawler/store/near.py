@@ -12,7 +12,7 @@ directions, so of two workers the one that finishes last sees what the other lef
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from caliber_crawler.errors import StoreError
 from caliber_crawler.identity import near_duplicates
 from caliber_crawler.items import Article
 from caliber_crawler.store.bulk import bulk_write
+from caliber_crawler.store.documents import Stored
 
 _ATTEMPTS = 50
 # Texts that recur every day agree with hundreds of others in some bands; what nearly repeats one of
@@ -46,18 +47,26 @@ class _Link(NamedTuple):
 
 
 async def settle_near(
-    articles: AsyncCollection[dict[str, Any]], ids: Collection[str | None]
+    articles: AsyncCollection[dict[str, Any]],
+    fresh: Collection[Stored],
+    others: Collection[str | None] = (),
 ) -> dict[str | None, str | None]:
     """Set `near_duplicate_of` of records that are new or changed, and of all that this concerns.
 
-    Returns it for each of `ids`. May be repeated. Raises the driver's errors, and `StoreError` when
-    other workers change the same articles without end.
+    `fresh` are the records as they were just stored; `others` are ids of records that ceased to be
+    exact duplicates, or became such. Returns it for each of both. May be repeated. Raises the
+    driver's errors, and `StoreError` when other workers change the same articles without end.
     """
+    ids = {stored.article.id for stored in fresh} | set(others)
     if not ids:
         return {}
+    # What is new has nobody that names it, so all that is to be read is what it is like.
+    is_all_new = not others and all(stored.article.revision == 1 for stored in fresh)
+    first = {s.article.id: _Member.of(s) for s in fresh} if is_all_new else None
     touched = set(ids)
     for _ in range(_ATTEMPTS):
-        members = await _read(articles, touched)
+        members = await _read(articles, touched, first)
+        first = None
         links = members.links(touched)
         wrong = {
             id_: link
@@ -73,20 +82,33 @@ async def settle_near(
     raise StoreError(f"near-duplicates changed at each of {_ATTEMPTS} attempts to mark them")
 
 
+class _Member(NamedTuple):
+    """A record, and the bands that it is found by."""
+
+    article: Article
+    bands: frozenset[int]
+
+    @classmethod
+    def of(cls, stored: Stored) -> _Member:
+        return cls(stored.article, frozenset(stored.internal["bands"]))
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> _Member:
+        return cls(Article.from_document(document), frozenset(document["internal"]["bands"]))
+
+
 class _Members:
     """Records that may be near one another."""
 
-    def __init__(self, documents: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, members: Iterable[_Member]) -> None:
         self.records: dict[str | None, Article] = {}
         self._bands: dict[str | None, frozenset[int]] = {}
         self._by_band: dict[int, list[str | None]] = defaultdict(list)
-        for document in documents:
-            article = Article.from_document(document)
+        for article, bands in members:
             self.records[article.id] = article
-            self._bands[article.id] = frozenset(document["internal"]["bands"])
-        for id_, bands in self._bands.items():
+            self._bands[article.id] = bands
             for band in bands:
-                self._by_band[band].append(id_)
+                self._by_band[band].append(article.id)
         self._scores: dict[frozenset[str | None], float | None] = {}
 
     def links(self, touched: Collection[str | None]) -> dict[str | None, _Link]:
@@ -125,14 +147,23 @@ class _Members:
                 yield other, score
 
 
-async def _read(articles: AsyncCollection[dict[str, Any]], ids: Collection[str | None]) -> _Members:
-    """The records with these ids, those that name them, and all that share a band with one."""
-    listed = list(ids)
-    about = {"$or": [{"_id": {"$in": listed}}, {"near_duplicate_of": {"$in": listed}}]}
-    first = {d["id"]: d async for d in articles.find(about, _FIELDS)}
-    bands = sorted({band for d in first.values() for band in d["internal"]["bands"]})
-    found = {d["id"]: d async for d in articles.find({"internal.bands": {"$in": bands}}, _FIELDS)}
-    return _Members((first | found).values())
+async def _read(
+    articles: AsyncCollection[dict[str, Any]],
+    ids: Collection[str | None],
+    known: dict[str | None, _Member] | None,
+) -> _Members:
+    """The records with these ids, those that name them, and all that share a band with one.
+
+    With `known` the former need not be read.
+    """
+    if known is None:
+        listed = list(ids)
+        about = {"$or": [{"_id": {"$in": listed}}, {"near_duplicate_of": {"$in": listed}}]}
+        known = {d["id"]: _Member.read(d) async for d in articles.find(about, _FIELDS)}
+    bands = sorted({band for member in known.values() for band in member.bands})
+    alike = {"internal.bands": {"$in": bands}, "_id": {"$nin": list(known)}}
+    found = [_Member.read(d) async for d in articles.find(alike, _FIELDS)]
+    return _Members([*known.values(), *found])
 
 
 def _best(one: Article, earlier: Iterable[tuple[Article, float]]) -> _Link:
