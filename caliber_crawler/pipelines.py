@@ -17,7 +17,7 @@ from scrapy.exceptions import CloseSpider, DropItem, NotConfigured
 from caliber_crawler import counters, records
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.dedupe import Story, repeats
-from caliber_crawler.errors import CaliberError, StoreUnavailable
+from caliber_crawler.errors import CaliberError, StoreError, StoreUnavailable
 from caliber_crawler.fates import Fates
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article, Reject, Revisit, Sighting
@@ -162,6 +162,9 @@ class MongoPipeline:
             url = saved.asks
             enough = len(fates) >= _MOST_ASKED
             fates[url] = "unknown" if enough else await self._fates.of(url, article.url)
+            if fates[url] == "unknown" and self._addon.stopping:
+                # Judged now it would stay apart for good; so its request is given back instead.
+                raise StoreError(f"{article.url}: the crawl ended before it was known what it is")
 
     def _patiently(
         self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
