@@ -102,7 +102,8 @@ class World:
         self._seed = config.seed
         self._plan = Plan(config.seed, config.articles, config.reposts)
         # Caches per instance, so that a world that is let go takes them along.
-        self.head: Callable[[str, int], Head] = lru_cache(maxsize=4096)(self._head)
+        # So many heads that a list of 5,000 walked again costs no more than sending it.
+        self.head: Callable[[str, int], Head] = lru_cache(maxsize=16_384)(self._head)
         self.page: Callable[[str, int], Page] = lru_cache(maxsize=256)(self._page)
 
     def count(self, language: str) -> int:

@@ -302,6 +302,20 @@ class TestAddresses:
         [record] = database.articles.find()
         assert (record["title"], record["url"], record["revision"]) == (OLD_TITLE, url("a"), 3)
         assert record["aliases"] == [url("b")]
+        assert [m["reason"] for m in record["internal"]["moves"]] == ["gone", "known"]
+
+    @pytest.mark.parametrize("reason", ["redirect", "canonical"])
+    async def test_addresses_alone_tell(
+        self, store: ArticleStore, database: Documents, reason: str
+    ) -> None:
+        await save(store, story("a"))
+        by_link = "a" if reason == "canonical" else None
+        values = {"title": story("a").title, "body": prose(100, "a"), "aliases": [url("a")]}
+        await save(store, story("b", fetched_at=by_link, crawl_id="c2", hours=1, **values))
+        [record] = database.articles.find()
+        assert (record["_id"], record["url"], record["revision"]) == ("en/a", url("b"), 1)
+        [move] = record["internal"]["moves"]
+        assert (move["reason"], move["score"], move["kept"]) == (reason, 1.0, None)
 
     async def test_two_addresses_with_one_text_do_not_alternate(
         self, store: ArticleStore, database: Documents

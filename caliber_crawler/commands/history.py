@@ -122,7 +122,10 @@ def _repeats(record: Mapping[str, Any], repeated_by: Sequence[str]) -> list[str]
     return rows + [f"  repeated by {id_}" for id_ in repeated_by]
 
 
-_FATES = {
+_REASONS = {
+    "redirect": "the old address leads there",
+    "canonical": "the page names it as canonical",
+    "known": "an address that it had before",
     "gone": "the old address was gone",
     "moved": "the old address leads there",
     "alive": "the old address stays, and the text grew",
@@ -130,11 +133,12 @@ _FATES = {
 
 
 def _move(move: Mapping[str, Any]) -> str:
-    return (
-        f"  moved {_when(move['at'])} from {move['from_url']} to {move['url']}: "
-        f"{_FATES[move['reason']]}; score {move['score']} "
-        f"(text kept {move['kept']}, headline {move['title']})"
-    )
+    where = f"  moved {_when(move['at'])} from {move['from_url']} to {move['url']}"
+    why = _REASONS[move["reason"]]
+    if move["kept"] is None:
+        return f"{where}: {why}"
+    likeness = f"(text kept {move['kept']}, headline {move['title']})"
+    return f"{where}: {why}; score {move['score']} {likeness}"
 
 
 def _when(instant: Any) -> str:

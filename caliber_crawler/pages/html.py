@@ -39,6 +39,10 @@ _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
 
 
+_WITH_STEM = etree.XPath("//*[contains(@class, $stem)]")
+_WITH_CLASS = etree.XPath("//*[contains(concat(' ', normalize-space(@class), ' '), $name)]")
+
+
 @dataclass(frozen=True)
 class Page:
     """A fetched page: its final address, raw bytes and the Content-Type header ("" if none)."""
@@ -100,8 +104,7 @@ class Page:
         classes, and passing them by in C is what makes this quick.
         """
         index: dict[str, list[Element]] = {}
-        found = self.root.xpath("//*[contains(@class, $stem)]", stem=stem)
-        for element in cast("list[Element]", found):
+        for element in cast("list[Element]", _WITH_STEM(self.root, stem=stem)):
             for name in attribute(element, "class").split():
                 if stem in name:
                     index.setdefault(name, []).append(element)
@@ -109,10 +112,7 @@ class Page:
 
     def with_class(self, name: str) -> list[Element]:
         """The elements that carry a class, in page order."""
-        found = self.root.xpath(
-            "//*[contains(concat(' ', normalize-space(@class), ' '), $name)]", name=f" {name} "
-        )
-        return cast("list[Element]", found)
+        return cast("list[Element]", _WITH_CLASS(self.root, name=f" {name} "))
 
     @cached_property
     def links(self) -> list[Element]:

@@ -7,8 +7,8 @@ in no export:
     bands, traces by which similar texts are found (`similarity.Fingerprint`)
     dated_at      when it was published, else first seen: what "near in time" is told by
     printed_at    the date as the page prints it now; `published_at` stays what it first was
-    moves         [{url, from, reason, score, kept, title, at, crawl_id}]: why an address that was
-                  not known before is held for this article's
+    moves         [{url, from_url, reason, score, kept, title, at, crawl_id}]: why another address
+                  than before is held for this article's
     repeats       {reason, score} of `duplicate_of` or `near_duplicate_of`, None when both are
     missing       {crawl_id, at, reason, gone_in} of the first crawl that did not find it; None when
                   it is there
@@ -53,16 +53,18 @@ _REVISION_FIELDS = (
 class Move(TypedDict):
     """That an article is now under `url`, and what it was told by.
 
-    `reason`: the old address is ``gone``, leads to the new one (``moved``), or is ``alive`` while
-    the text grew. `score`, `kept` and `title` are 0 to 1 (`identity.Suspicion`, `Likeness`).
+    `reason`, where the text told: the old address is ``gone``, leads to the new one (``moved``), or
+    is ``alive`` while the text grew; `score`, `kept` and `title` are 0 to 1 then
+    (`identity.Suspicion`, `Likeness`). Where addresses told, the score is 1 and the others None:
+    ``redirect``, ``canonical`` (the page's own link), ``known`` (an address that it had before).
     """
 
     url: str
     from_url: str
     reason: str
     score: float
-    kept: float
-    title: float
+    kept: float | None
+    title: float | None
     at: datetime
     crawl_id: str
 

@@ -135,6 +135,8 @@ class Plan:
         if old.article.status == "gone":
             self.notes.append(RETURNED)
         internal = next_internal(old, record, seen, at, pace)
+        if self.move is None and record.url != old.article.url:
+            self.move = _led(seen, old.article)
         self.new = Stored(record, with_move(internal, self.move) if self.move else internal)
 
     @property
@@ -178,6 +180,23 @@ def _move(seen: Article, suspect: Suspect, fate: Fate) -> Move:
         "score": suspect.suspicion.score,
         "kept": round(max(like.kept, like.taken), 3),
         "title": round(like.title, 3),
+        "at": crawl["fetched_at"],
+        "crawl_id": crawl["id"],
+    }
+
+
+def _led(seen: Article, record: Article) -> Move:
+    """The move of an article whose new address is known for its own by addresses alone."""
+    by_link = seen.page is not None and seen.page.url not in (None, seen.url)
+    known = seen.url in record.aliases
+    crawl = crawl_of(seen)
+    return {
+        "url": seen.url or "",
+        "from_url": record.url or "",
+        "reason": "known" if known else "canonical" if by_link else "redirect",
+        "score": 1.0,
+        "kept": None,
+        "title": None,
         "at": crawl["fetched_at"],
         "crawl_id": crawl["id"],
     }
