@@ -136,9 +136,10 @@ class RefreshArguments(Arguments):
 
     @classmethod
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
+        found = cls(_span("newer_than", given), _positive("limit", given))
         if config.store_is_off:
             raise ArgumentError("refresh visits stored articles, and MONGODB_URI=off stores none")
-        return cls(_span("newer_than", given), _positive("limit", given))
+        return found
 
 
 @dataclass(frozen=True)

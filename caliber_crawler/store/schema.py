@@ -6,6 +6,7 @@ field, no missing one, no value of another kind.
 
 from __future__ import annotations
 
+import asyncio
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -17,12 +18,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from caliber_crawler.items import ARTICLE_FIELDS, Article, Reject
+from caliber_crawler.store.client import UNAUTHORIZED
 from caliber_crawler.store.documents import Internal, Revision
 from caliber_crawler.store.views import OPTIONS as VIEWS
 
 Schema = dict[str, Any]
 
 _NAMESPACE_EXISTS = 48
+_BUSY = {12586, 12587}  # an operation in the background keeps the collection or the database
+_ATTEMPTS, _PAUSE = 100, 0.1
 _PLAIN: dict[Any, list[str]] = {
     str: ["string"],
     bool: ["bool"],
@@ -148,16 +152,26 @@ async def ensure_validators(database: AsyncDatabase[dict[str, Any]]) -> list[str
             continue
         if name not in now and await _create(database, name, {"validator": validator}):
             continue
-        try:
-            await database.command("collMod", name, validator=validator, validationLevel="strict")
-        except OperationFailure as error:
-            if error.code != _UNAUTHORIZED:
-                raise
+        if not await _change(database, name, validator):
             refused.append(name)
     return refused
 
 
-_UNAUTHORIZED = 13
+async def _change(database: AsyncDatabase[dict[str, Any]], name: str, validator: Schema) -> bool:
+    """Set the check of a collection that is there; False when the user may not."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            await database.command("collMod", name, validator=validator, validationLevel="strict")
+        except OperationFailure as error:
+            if error.code == UNAUTHORIZED:
+                return False
+            # Another worker, which started at the same moment, makes an index there.
+            if error.code not in _BUSY or attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            return True
+    return False
 
 
 async def _create(
