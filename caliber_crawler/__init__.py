@@ -11,6 +11,7 @@ Which file answers which question, in the order in which data flow:
 * When is it to be visited again?                       `revisit`
 * Where and how is it stored?                           `store/`
 * How does it become a file, and never half of one?     `export/`, `feeds`, `files`
+* What does the page with charts look like?            `report/`, with `store/report`
 * Which browser is started, and when?                   `browser/`, `handlers`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`

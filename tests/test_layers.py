@@ -23,6 +23,7 @@ RULES = {
     "similarity",
     "identity",
     "revisit",
+    "report",
 }
 SERVICES = {"store", "browser", "files", "export"}
 
@@ -78,6 +79,8 @@ def test_each_driver_has_its_place(path: Path) -> None:
         assert not _uses(path, "pymongo", "bson", "gridfs"), "MongoDB lives in store/"
     if name != "export":
         assert not _uses(path, "pyarrow"), "formats of exports live in export/"
+    if name != "report":
+        assert not _uses(path, "jinja2", "markupsafe"), "pages for people are made in report/"
     if name != "browser" and _layer(name) < GLUE:
         assert not _uses(path, "playwright", "scrapy_playwright")
     if name != "pages":

@@ -45,7 +45,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     "revisions": [
         IndexModel(
             [("article_id", ASCENDING), ("revision", ASCENDING)], name="article", unique=True
-        )
+        ),
+        # Edits over time, for reports.
+        IndexModel([("replaced_at", ASCENDING)], name="replaced_at"),
     ],
     "views": [IndexModel([("article", ASCENDING), ("at", ASCENDING)], name="article_at")],
     "frontier": [
