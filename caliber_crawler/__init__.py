@@ -20,7 +20,8 @@ Which file answers which question, in the order in which data flow:
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
   `store_command`, `fixtures`
-* What is counted, and when is a crawl healthy?         `counters`, `verdict`
+* What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
+  `alerts`
 * What can go wrong?                                    `errors`
 
 A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.

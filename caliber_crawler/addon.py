@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
+    from caliber_crawler.alerts import Alert
     from caliber_crawler.verdict import Verdict
 
 
@@ -50,7 +51,8 @@ class CaliberAddon:
     `delay` is the least number of seconds between two requests, `failure` the message of what kept
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
     `lost` whether the database is gone for good, `only_the_rest` that the crawl was finished once
-    and only what was queued again since is to be done, `verdict` what `scrapy crawl` exits with.
+    and only what was queued again since is to be done, `verdict` what `scrapy crawl` exits with,
+    `alert` what is to be told of the crawl as a whole, if it is for this process to tell.
     `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
     of them a browser may make, `outcomes` are notes on the requests on lease.
     """
@@ -71,6 +73,7 @@ class CaliberAddon:
         self.lost = False
         self.only_the_rest = False
         self.verdict: Verdict | None = None
+        self.alert: Alert | None = None
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)
         self.blocker = Blocker(config.site.host, self.turns.take_in_browser, self._blocked)

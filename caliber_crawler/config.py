@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """From how many past crawls is learned what is usual (0: from none), and none before `since`;
+    after how many times the longest pause the lack of new articles is told (0: never)."""
+
+    crawls: int
+    since: datetime | None
+    pauses: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Config:
     backoff_first: float
     backoff_most: float
     pace: Pace
+    health: Learning
 
     @property
     def store_is_off(self) -> bool:
@@ -80,7 +91,25 @@ class Config:
             backoff_first=_seconds(settings, "BACKOFF_FIRST_SECONDS"),
             backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
             pace=_pace(settings),
+            health=_learning(settings, site),
         )
+
+
+def _learning(settings: BaseSettings, site: Site) -> Learning:
+    given, since = str(settings["HEALTH_SINCE"] or "").strip(), None
+    try:
+        if given:
+            since = datetime.fromisoformat(given)
+    except ValueError:
+        raise ConfigError(
+            f"HEALTH_SINCE={given!r}: give a day, 2026-06-25, or an instant, 2026-06-25T18:00+04:00"
+        ) from None
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=site.zone)
+    crawls = (
+        0 if str(settings["HEALTH_CRAWLS"]).strip() == "0" else _whole(settings, "HEALTH_CRAWLS")
+    )
+    return Learning(crawls, since, _number(settings, "HEALTH_PAUSES", "how many times"))
 
 
 def _seconds(settings: BaseSettings, name: str, least: float = 0) -> float:

@@ -49,6 +49,7 @@ FEED_UNDATED = "feed/undated"
 ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
 ARTICLES_FALLBACK = "articles/fallback"
 ARTICLES_PARTIAL = "articles/partial"
+ARTICLES_HOLLOW = "articles/hollow"
 ARTICLES_GARBLED = "articles/garbled"
 ARTICLES_KEPT = "articles/text_kept"
 PAGES_CUT_OFF = "pages/cut_off"
@@ -58,6 +59,8 @@ TIMES_UNKNOWN = "times/unknown"
 TIMES_WITHOUT_CLOCK = "times/without_clock"
 VIEWS_UNKNOWN = "views/unknown"
 TEASERS_LEFT_OUT = "teasers/left_out"
+KEPT = "kept"  # one counter for each field below it
+SECTIONS = "sections"  # below it what is counted, then the section (`health.in_section`)
 MISSING = "missing"  # one counter for each field below it
 ARTICLES_READ = "articles/read"
 SIGHTINGS_ADDED = "sightings/added"
@@ -90,6 +93,7 @@ MEANING: dict[str, str] = {
     ARTICLES_EXPORTED: "records handed to the feeds (-o, -O)",
     ARTICLES_FALLBACK: "article pages that no known layout fits, read by what they show",
     ARTICLES_PARTIAL: "article pages that were cut off at every attempt",
+    ARTICLES_HOLLOW: "article pages with nothing in their body: no text, no picture, no embed",
     ARTICLES_GARBLED: "article pages with lost letters, which could not be put right",
     ARTICLES_KEPT: "stored texts that stand, because the page seen now was read less surely",
     PAGES_CUT_OFF: "pages asked for again because their end was missing",
@@ -136,6 +140,8 @@ MEANING: dict[str, str] = {
     VIEWS_UNKNOWN: "view counters that were not understood (kept as unknown)",
     TEASERS_LEFT_OUT: "paragraphs of bodies that only pointed to other articles",
     MISSING: "records without a field, by field",
+    KEPT: "stored fields that stand, because the page seen now does not show them, by field",
+    SECTIONS: "what was seen of each section; in `sections` of the crawl (docs/health.md)",
     SIGHTINGS_ADDED: "later lists or addresses added to records stored before",
     SIGHTINGS_LOST: "later lists or addresses whose article was not stored",
     FRONTIER_ADDED: "requests added to the frontier",

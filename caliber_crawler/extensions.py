@@ -15,12 +15,16 @@ from scrapy.extensions.feedexport import FeedExporter
 
 from caliber_crawler import __version__, counters
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.alerts import Alert
+from caliber_crawler.checkup import examine, unhealthy_before
 from caliber_crawler.errors import StoreError
+from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
 from caliber_crawler.store.crawls import sums
 from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
+    LOOKS_WRONG,
     PARTLY_FAILED,
     WRONG_CRAWL,
     Verdict,
@@ -29,10 +33,13 @@ from caliber_crawler.verdict import (
 from caliber_crawler.workers import is_dead, take_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from scrapy import Request, Spider
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.python.failure import Failure
 
     from caliber_crawler.store import Store
 
@@ -54,6 +61,7 @@ class CrawlRecord:
     def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
         self._crawler = crawler
         self._addon = addon
+        self._opened = False
         self._entered = False
         self._progress: asyncio.Task[None] | None = None
         self._feeds_closed = asyncio.Event()
@@ -64,11 +72,13 @@ class CrawlRecord:
         extension = cls(crawler, CaliberAddon.of(crawler))
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
+        crawler.signals.connect(extension.spider_error, signals.spider_error)
         crawler.signals.connect(extension.item_error, signals.item_error)
         crawler.signals.connect(extension.feeds_closed, signals.feed_exporter_closed)
         return extension
 
     async def spider_opened(self, spider: Spider) -> None:
+        self._opened = True
         store = self._addon.store
         if store is None:
             return
@@ -94,13 +104,27 @@ class CrawlRecord:
         if self._progress is not None:
             self._progress.cancel()
         stats = self._crawler.stats.get_stats()
-        verdict = judge(reason, stats, failure=self._addon.failure, signal=self._addon.signal)
+        verdict = self._judge(reason, stats)
         try:
             verdict = await self._finish(spider, reason, verdict)
+            if not self._entered or verdict.code == DATABASE_LOST:  # there is nobody else to tell
+                self._tell(spider, verdict)
         finally:
             self._addon.verdict = verdict
             await self._addon.close_store()
         _log_summary(self._counts())
+
+    def _judge(
+        self, reason: str, stats: Mapping[str, object], findings: Sequence[Finding] = ()
+    ) -> Verdict:
+        return judge(
+            reason, stats, failure=self._addon.failure, signal=self._addon.signal,
+            opened=self._opened, findings=findings,
+        )  # fmt: skip
+
+    def spider_error(self, failure: Failure, response: Response | None) -> None:
+        if response is None:  # raised by the spider's `start`
+            self._addon.failure = f"{type(failure.value).__name__}: {failure.value}"
 
     def feeds_closed(self) -> None:
         self._feeds_closed.set()
@@ -150,8 +174,10 @@ class CrawlRecord:
             workers = await self._workers_if_last(store, wait=reason == "finished")
             if workers is None:
                 return verdict
-            counts = sums(workers)
-            whole = _naming(failures, self._of_the_crawl(reason, counts, verdict))
+            total = sums(workers)
+            findings = await examine(self._addon, spider, reason, total)
+            whole = _naming(failures, self._of_the_crawl(reason, total, findings, verdict))
+            counts, sections = split(total)
             at = self._addon.server_now()
             closed = await store.crawls.close(
                 counts,
@@ -159,6 +185,9 @@ class CrawlRecord:
                 status=whole.status,
                 reason=reason,
                 exit_code=whole.code,
+                verdict=whole.line,
+                sections=sections,
+                findings=[finding.document() for finding in findings],
                 silent_since=at - self._silence,
                 dead=_dead(workers),
                 at=at,
@@ -168,10 +197,20 @@ class CrawlRecord:
             if whole.status == "finished":
                 await store.frontier.clear()
             await store.locks.give_back(spider.name)
+            self._tell(spider, whole, await unhealthy_before(self._addon, spider))
+            if len(workers) == 1 or whole.code == LOOKS_WRONG:
+                return whole  # what the crawl as a whole looks like, somebody must say
         except StoreError as error:
             logger.error("%s", error)
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
         return verdict
+
+    def _tell(
+        self, spider: Spider, verdict: Verdict, before: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note what is to be told of the whole crawl, by this process and no other one."""
+        again = before if verdict.code == HEALTHY else None
+        self._addon.alert = Alert(spider.name, self._addon.crawl_id, verdict, again)
 
     async def _workers_if_last(self, store: Store, *, wait: bool) -> list[dict[str, Any]] | None:
         """All workers once none is at it any more; None when this is not the one to close it.
@@ -192,11 +231,17 @@ class CrawlRecord:
                 return None
             await asyncio.sleep(_LEAVING_POLL_SECONDS)
 
-    def _of_the_crawl(self, reason: str, counts: dict[str, int], verdict: Verdict) -> Verdict:
+    def _of_the_crawl(
+        self,
+        reason: str,
+        counts: dict[str, int],
+        findings: Sequence[Finding],
+        verdict: Verdict,
+    ) -> Verdict:
         """The verdict on the crawl as a whole, when several workers were at it."""
         stats = {counters.stat(name): number for name, number in counts.items()}
         own = self._crawler.stats.get_stats()
-        whole = judge(reason, own | stats, failure=self._addon.failure, signal=self._addon.signal)
+        whole = self._judge(reason, own | stats, findings)
         return whole if whole.code or not verdict.code else verdict
 
     async def _keep_up_to_date(self, spider: str) -> None:
@@ -273,5 +318,5 @@ def _versions() -> dict[str, str]:
 
 def _log_summary(counts: dict[str, int]) -> None:
     width = max(map(len, counts), default=0)
-    lines = (f"  {name:<{width}}  {number}" for name, number in counts.items())
+    lines = (f"  {name:<{width}}  {number}" for name, number in split(counts)[0].items())
     logger.info("Summary of the crawl:\n%s", "\n".join(lines))

@@ -19,8 +19,10 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.errors import CaliberError, StoreError, StoreUnavailable
 from caliber_crawler.fates import Fates
+from caliber_crawler.health import in_section
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article, Reject, Revisit, Sighting
+from caliber_crawler.responses import section_of
 from caliber_crawler.store import Batcher, Noted, Saved, Store, plans
 from caliber_crawler.verdict import STORE_UNAVAILABLE
 
@@ -137,6 +139,8 @@ class MongoPipeline:
         if saved.refused is None:
             for note in saved.notes:
                 self._addon.count(_NOTES[note])
+            for name in records.kept(article, saved.article):
+                self._addon.count(counters.KEPT, name)
             if not saved.notes and saved.article.extraction != article.extraction:
                 self._addon.count(counters.ARTICLES_KEPT)
             return saved.article
@@ -221,6 +225,9 @@ class DuplicatesPipeline:
             self._without_store(article)
         outcome = article.crawl["outcome"] if article.crawl else "new"
         self._addon.count(f"articles/{outcome}")
+        detail = in_section("new", article.language, section_of(article))
+        if outcome == "new" and detail:
+            self._addon.count(counters.SECTIONS, detail)
         if article.duplicate_of is not None:
             self._addon.count(counters.DUPLICATES_CONTENT)
             raise DropItem(f"repeats {article.duplicate_of}", log_level="INFO")

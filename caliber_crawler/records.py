@@ -136,6 +136,12 @@ def meet(
     return record
 
 
+def kept(seen: Article, record: Article) -> list[str]:
+    """The fields that a page did not show and that `record` has from before."""
+    missing = seen.extraction["missing"] if seen.extraction else []
+    return [name for name in missing if getattr(record, name)]
+
+
 def changes(
     stored: Article,
     record: Article,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy.http import Response
 
 from caliber_crawler import counters, records
+from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, CrawlInfo, PageInfo, Reject, SectionRef
 from caliber_crawler.pages.article import Notes, parse_article
 from caliber_crawler.pages.html import Page
@@ -109,6 +110,31 @@ def count_notes(article: Article, notes: Notes, count: Count) -> None:
         count(counters.ARTICLES_FALLBACK, number=int(how["method"] == "fallback"))
         for name in how["missing"]:
             count(counters.MISSING, name)
+    count(counters.ARTICLES_HOLLOW, number=int(_is_hollow(article)))
+    _count_in_section(article, count)
+
+
+def _count_in_section(article: Article, count: Count) -> None:
+    how = article.extraction
+    seen = ["read", *["hollow"] * _is_hollow(article)]
+    if how is not None:
+        seen += ["fallback"] * (how["method"] == "fallback")
+        seen += [f"no_{name}" for name in how["missing"]]
+    for what in seen:
+        if detail := in_section(what, article.language, section_of(article)):
+            count(counters.SECTIONS, detail)
+
+
+def _is_hollow(article: Article) -> bool:
+    """Whether the body shows nothing at all. Some articles are a video or pictures alone."""
+    pictures = any(image["role"] == "body" for image in article.images)
+    return not (article.body or article.embeds or pictures)
+
+
+def section_of(article: Article) -> str | None:
+    """The section by which an article is counted: the list that named it, else its own first."""
+    listed = article.crawl["section"] if article.crawl else None
+    return listed or (article.sections[0]["slug"] if article.sections else None)
 
 
 def means_missing(response: Response, error: NotAnArticle, site: Site) -> bool:

@@ -39,6 +39,25 @@ SCROLL_QUIET_SECONDS = _from_environment("SCROLL_QUIET_SECONDS", "5")
 BROWSER_PATIENCE_SECONDS = _from_environment("BROWSER_PATIENCE_SECONDS", "30")
 LIST_MAX_BATCHES = _from_environment("LIST_MAX_BATCHES", "10000")
 CHROMIUM_EXECUTABLE = _from_environment("CHROMIUM_EXECUTABLE", "")
+HEALTH_CRAWLS = _from_environment("HEALTH_CRAWLS", "700")
+HEALTH_SINCE = _from_environment("HEALTH_SINCE", "")
+HEALTH_PAUSES = _from_environment("HEALTH_PAUSES", "3")
+ALERT_CODES = _from_environment("ALERT_CODES", "1,2,3,4,5")
+ALERT_SLACK_API = _from_environment("ALERT_SLACK_API", "https://slack.com/api/")
+ALERT_TELEGRAM_API = _from_environment("ALERT_TELEGRAM_API", "https://api.telegram.org")
+SPIDERMON_SLACK_SENDER_TOKEN = _from_environment("SPIDERMON_SLACK_SENDER_TOKEN", "")
+SPIDERMON_SLACK_SENDER_NAME = _from_environment("SPIDERMON_SLACK_SENDER_NAME", "caliber-crawler")
+SPIDERMON_SLACK_RECIPIENTS = _from_environment("SPIDERMON_SLACK_RECIPIENTS", "")
+SPIDERMON_TELEGRAM_SENDER_TOKEN = _from_environment("SPIDERMON_TELEGRAM_SENDER_TOKEN", "")
+SPIDERMON_TELEGRAM_RECIPIENTS = _from_environment("SPIDERMON_TELEGRAM_RECIPIENTS", "")
+SPIDERMON_EMAIL_SENDER = _from_environment("SPIDERMON_EMAIL_SENDER", "")
+SPIDERMON_EMAIL_TO = _from_environment("SPIDERMON_EMAIL_TO", "")
+SPIDERMON_SMTP_HOST = _from_environment("SPIDERMON_SMTP_HOST", "")
+SPIDERMON_SMTP_PORT = _from_environment("SPIDERMON_SMTP_PORT", "")
+SPIDERMON_SMTP_USER = _from_environment("SPIDERMON_SMTP_USER", "")
+SPIDERMON_SMTP_PASSWORD = _from_environment("SPIDERMON_SMTP_PASSWORD", "")
+SPIDERMON_SMTP_ENFORCE_TLS = _from_environment("SPIDERMON_SMTP_ENFORCE_TLS", "0")
+SPIDERMON_SMTP_ENFORCE_SSL = _from_environment("SPIDERMON_SMTP_ENFORCE_SSL", "0")
 CRAWLER_CONTACT = _from_environment("CRAWLER_CONTACT", "")
 
 # --- of Scrapy
@@ -61,6 +80,8 @@ ITEM_PIPELINES = {
 }
 DOWNLOADER_MIDDLEWARES = {
     "caliber_crawler.middlewares.OutcomeMiddleware": 10,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "caliber_crawler.middlewares.RobotsMiddleware": 100,
     "caliber_crawler.middlewares.CutOffMiddleware": 560,  # between Scrapy's retries and compression
 }
 REQUEST_FINGERPRINTER_CLASS = "caliber_crawler.requests.CanonicalFingerprinter"

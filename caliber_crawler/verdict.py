@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from caliber_crawler import counters
+from caliber_crawler.health import Finding, at_once, split
+from caliber_crawler.health.figures import FALLBACK
+from caliber_crawler.health.findings import some
 
 HEALTHY = 0
 COULD_NOT_START = 1
@@ -22,6 +25,9 @@ UNKNOWN_SECTION = "unknown_section"
 OTHER_CRAWL_RUNS = "other_crawl_runs"
 WRONG_CRAWL = "wrong_crawl"
 BROKEN_OFF = "broken_off"
+# Scrapy's own: the spider's `start` raised; the crawl ended while its components were opened.
+START_ERROR = "start_error"
+SHUTDOWN = "shutdown"
 # So many pages that no layout fits are no accident, when they are half of all.
 _FEW = 3
 
@@ -51,15 +57,20 @@ def judge(
     *,
     failure: str | None = None,
     signal: int | None = None,
+    opened: bool = True,
+    findings: Sequence[Finding] = (),
 ) -> Verdict:
     """Judge a crawl by its closing reason and Scrapy's stats.
 
-    `failure` is what a component noted as the cause, `signal` the signal that stopped the crawl.
+    `failure` is what a component noted as the cause, `signal` the signal that stopped the crawl,
+    `opened` whether all components were opened before it ended, `findings` what differs from past
+    crawls.
     """
     taken = sum(_count(stats, name) for name in _TAKEN)
     if signal is not None:
         return Verdict(128 + signal, f"stopped by signal {signal}; {taken} articles kept")
-    if reason in (STORE_UNAVAILABLE, "start_error"):
+    unstarted = reason == START_ERROR and not taken
+    if reason == STORE_UNAVAILABLE or unstarted or (reason == SHUTDOWN and not opened):
         return Verdict(COULD_NOT_START, f"could not start: {failure or reason}")
     if reason == STORE_LOST:
         return Verdict(DATABASE_LOST, f"database lost: {failure or reason}")
@@ -69,10 +80,10 @@ def judge(
         return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
     troubles = _troubles(stats)
     if reason != "finished":
-        why = f"{reason}: {failure}" if reason == BROKEN_OFF else reason
+        why = f"{reason}: {failure}" if reason in (BROKEN_OFF, START_ERROR) else reason
         troubles.append(f"closed early ({why})")
     failed = "; ".join(troubles)
-    suspicions = _suspicions(stats)
+    suspicions = _suspicions(stats, findings)
     if suspicions:
         return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *troubles]))
     if failed and not taken:
@@ -85,20 +96,37 @@ def judge(
 _TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UNCHANGED)
 
 
-def _suspicions(stats: Mapping[str, object]) -> list[str]:
+def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> list[str]:
     """What looks wrong although it went well."""
     found = []
+    counts = _counts(stats)
     if empty := _count(stats, counters.LISTS_WITHOUT_CARDS):
-        found.append(f"{empty} list pages without cards: has the layout changed?")
+        sections = split(counts)[1].items()
+        names = [name for name, seen in sections if seen.get("lists") and not seen.get("cards")]
+        which = f" ({some(names)})" if names else ""
+        found.append(f"{empty} list pages without cards{which}: has the layout changed?")
     read, guessed = (_count(stats, n) for n in (counters.ARTICLES_READ, counters.ARTICLES_FALLBACK))
-    if guessed >= _FEW and 2 * guessed >= read:
+    half_guessed = guessed >= _FEW and 2 * guessed >= read
+    if half_guessed:
         found.append(f"{guessed} of {read} article pages fit no layout: has it changed?")
     due, gone = _count(stats, counters.VISITS_DUE), _missing(stats)
     if gone >= _FEW and 2 * gone >= due > 0:
         found.append(f"{gone} of {due} stored articles visited were not found: is the site well?")
     if _count(stats, counters.FEED_DEAD):
         found.append("the feed is dead or names no article")
-    return found
+    told = {(finding.rule, finding.field) for finding in findings}
+    own = [finding for finding in at_once(counts) if (finding.rule, finding.field) not in told]
+    said = [f for f in (*findings, *own) if f.rule != FALLBACK or not half_guessed]
+    return found + [finding.line for finding in said]
+
+
+def _counts(stats: Mapping[str, object]) -> dict[str, int]:
+    """The counters of this project in Scrapy's stats, without their prefix."""
+    return {
+        key.removeprefix(counters.PREFIX): value
+        for key, value in stats.items()
+        if key.startswith(counters.PREFIX) and isinstance(value, int)
+    }
 
 
 def _troubles(stats: Mapping[str, object]) -> list[str]:

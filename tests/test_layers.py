@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "caliber_crawler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-DATA = {"items", "site", "errors"}
+DATA = {"items", "site", "errors", "counters"}
 RULES = {
     "pages",
     "text",
@@ -24,6 +24,7 @@ RULES = {
     "identity",
     "revisit",
     "report",
+    "health",
 }
 SERVICES = {"store", "browser", "files", "export"}
 

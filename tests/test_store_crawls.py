@@ -55,6 +55,9 @@ async def finish(
             status=status,
             reason=reason,
             exit_code=exit_code,
+            verdict="healthy: so it is",
+            sections={"en/world": {"cards": 20}},
+            findings=[{"rule": "missing", "field": "body"}],
             silent_since=silent,
             at=at,
         )
@@ -79,7 +82,8 @@ async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
     crawl: dict[str, Any] = {
         "_id": "crawl-1", "spider": "sections", "arguments": {"language": "en,ru"},
         "status": "running", "reason": None, "exit_code": None, "started_at": START,
-        "updated_at": START, "finished_at": None, "counts": {}, "coverage": {},
+        "updated_at": START, "finished_at": None, "counts": {}, "coverage": {}, "sections": {},
+        "verdict": None, "findings": [],
         "workers": [entry], "versions": {"scrapy": "2.19"},
     }  # fmt: skip
     assert document(database) == crawl
@@ -96,7 +100,8 @@ async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
     crawl |= {
         "status": "failed", "reason": "database_lost", "exit_code": 5, "counts": counts,
         "updated_at": START + 2 * MINUTE, "finished_at": START + 2 * MINUTE,
-        "coverage": {"title": 1.0, "views": 0.5},
+        "coverage": {"title": 1.0, "views": 0.5}, "sections": {"en/world": {"cards": 20}},
+        "verdict": "healthy: so it is", "findings": [{"rule": "missing", "field": "body"}],
     }  # fmt: skip
     assert document(database) == crawl
 
@@ -201,8 +206,8 @@ async def test_whoever_joins_at_the_last_moment_closes_the_crawl(
     await store.leave(ANN, {"a": 1}, reason="finished", at=START)
     await start(store, BOB)
     assert not await store.close(
-        {"a": 1}, {}, status="finished", reason="finished", exit_code=0,
-        silent_since=START, at=START,
+        {"a": 1}, {}, status="finished", reason="finished", exit_code=0, verdict="healthy",
+        sections={}, findings=[], silent_since=START, at=START,
     )  # fmt: skip
     assert document(database)["status"] == "running"
     await finish(store, BOB, {"a": 2})
@@ -234,3 +239,34 @@ async def test_counters_with_odd_names(store: CrawlStore, database: Documents) -
     await store.progress(ANN, counts, START)
     await finish(store, ANN, counts)
     assert document(database)["counts"] == counts
+
+
+async def test_past_crawls_with_the_same_arguments(
+    async_database: AsyncDocuments, database: Documents
+) -> None:
+    """A scheduler's own arguments do not count, and neither does the crawl that asks."""
+    for number, arguments in enumerate(
+        ({"language": "en"}, {"language": "en", "_job": "7"}, {"language": "ru"}, {})
+    ):
+        store = CrawlStore(async_database, f"crawl-{number}")
+        at = START + number * MINUTE
+        await store.start(ANN, spider="sections", arguments=arguments, versions={}, at=at)
+        await finish(store, ANN, {"articles/new": 1 - number % 2}, number)
+    await start(CrawlStore(async_database, "other"), ANN)
+    asking = CrawlStore(async_database, "crawl-9")
+    await asking.start(ANN, spider="sections", arguments={}, versions={}, at=START)
+    # As the first version wrote them.
+    names = ("sections", "verdict", "findings")
+    database.crawls.update_one({"_id": "crawl-0"}, {"$unset": dict.fromkeys(names, "")})
+
+    english = {"language": "en", "_job": "8"}
+    past = await asking.past("sections", english, since=None, limit=9)
+    assert [crawl["_id"] for crawl in past] == ["crawl-1", "crawl-0"]
+    assert past[0]["sections"] == {"en/world": {"cards": 20}}
+    past = await asking.past("sections", english, since=START + MINUTE, limit=9)
+    assert [crawl["_id"] for crawl in past] == ["crawl-1"]
+    assert len(await asking.past("sections", english, since=None, limit=1)) == 1
+    assert [c["_id"] for c in await asking.past("sections", {}, since=None, limit=9)] == ["crawl-3"]
+    assert await asking.past("feed", english, since=None, limit=9) == []
+    assert await asking.news("sections", english, since=START) == [START]
+    assert await asking.news("sections", english, since=START + MINUTE) == []

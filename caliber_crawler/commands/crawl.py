@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from types import FrameType
@@ -15,12 +16,16 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.spiders.base import CaliberSpider
-from caliber_crawler.verdict import COULD_NOT_START
+from caliber_crawler.text import line as in_one_line
+from caliber_crawler.verdict import COULD_NOT_START, Verdict
+
+logger = logging.getLogger(__name__)
 
 
 class Command(crawl.Command):
@@ -40,15 +45,16 @@ class Command(crawl.Command):
         self._check(loader.load(args[0]), opts.spargs)
         crawler = self._create_crawler(args[0])
         crawler.signals.connect(self._watch_signals, signals.engine_started)
-        self.crawler_process.crawl(crawler, **opts.spargs)
+        started = self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
-        self.exitcode = self._conclude(crawler)
+        self.exitcode = self._conclude(crawler, _error_of(started))
 
     def _check(self, spidercls: type[Any], arguments: dict[str, str]) -> None:
         """Refuse impossible settings and arguments before anything is started."""
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         try:
             config = Config.from_settings(self.settings)
+            check(self.settings)
             launch_options(config.chromium, config.browser_patience, config.site.host)
             if issubclass(spidercls, CaliberSpider):
                 spidercls.arguments_class.parse(arguments, config).check_complete()
@@ -70,11 +76,27 @@ class Command(crawl.Command):
 
             signal.signal(number, note)
 
-    def _conclude(self, crawler: Crawler) -> int:
+    def _conclude(self, crawler: Crawler, error: BaseException | None) -> int:
+        """Say how it went; `error` is what a component raised while the crawl was set up."""
         addon = crawler.get_addon(CaliberAddon)
         verdict = addon.verdict if addon else None
-        if verdict is None:
-            print("caliber-crawler: could not start; the log says why", file=sys.stderr)
-            return COULD_NOT_START
-        print(f"caliber-crawler: {verdict.line}", file=sys.stderr)
+        crawl_id = addon.crawl_id if addon else "without a number"
+        if error is not None:
+            logger.error("The crawl could not be set up", exc_info=error)
+        if verdict is None or (verdict.code == COULD_NOT_START and error is not None):
+            cause = f"{type(error).__name__}: {error}" if error else "the log says why"
+            verdict = Verdict(COULD_NOT_START, f"could not start: {cause}")
+            alert: Alert | None = Alert(crawler.spidercls.name, crawl_id, verdict)
+        else:
+            alert = addon.alert if addon else None
+        if alert is not None:
+            send(alert, crawler)  # after all that the crawl had to do, so that nothing waits for it
+        print(f"caliber-crawler: {in_one_line(verdict.line)}", file=sys.stderr)
         return verdict.code
+
+
+def _error_of(started: object) -> BaseException | None:
+    """What a crawl's task raised. Unless it is asked, asyncio logs it, after all other lines."""
+    if isinstance(started, asyncio.Task) and started.done() and not started.cancelled():
+        return started.exception()
+    return None

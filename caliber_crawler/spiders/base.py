@@ -14,6 +14,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
+from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
 from caliber_crawler.outcomes import is_certain
 from caliber_crawler.requests import MERGE, NEWEST
@@ -108,6 +109,7 @@ class CaliberSpider(scrapy.Spider):
                 response, self.config.site, fetch, sections=sections, addresses=addresses
             )
         except NotAnArticle as error:
+            self._count_rejected(response, sections)
             yield from self.not_an_article(response, error)
             return
         count_notes(article, notes, self.count)
@@ -119,6 +121,12 @@ class CaliberSpider(scrapy.Spider):
             yield article
         else:
             self.count(counters.ARTICLES_OUT_OF_RANGE)
+
+    def _count_rejected(self, response: Response, sections: Sequence[SectionRef]) -> None:
+        address = self.config.site.address(response.url)
+        slug = sections[0]["slug"] if sections else None
+        if detail := in_section("rejected", address.language if address else None, slug):
+            self.count(counters.SECTIONS, detail)
 
     def not_an_article(self, response: Response, error: NotAnArticle) -> Iterator[Reject | Revisit]:
         """What becomes of a page that shows no article: a reject.

@@ -14,6 +14,7 @@ from scrapy.http import Request, Response
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.health import in_section
 from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
 from caliber_crawler.listing.rule import ListRule, Step
@@ -135,6 +136,7 @@ class CardSpider(CaliberSpider):
     async def _take(self, task: ListTask, cards: Sequence[Card]) -> list[Any]:
         """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests."""
         self.count(counters.CARDS_SEEN, number=len(cards))
+        self._count_in_section(task, cards=len(cards))
         known = await self._known(cards)
         chosen = task.walk.take(cards, known, lambda card: self._admits_card(card, task.language))
         found: list[Any] = []
@@ -156,6 +158,23 @@ class CardSpider(CaliberSpider):
         if len(self.articles) > _HELD_ARTICLES:
             found += self._article_requests()
         return found
+
+    def _count_first(self, task: ListTask, cards: Sequence[Card], broken: int) -> None:
+        """Count what the first page of a section's list shows."""
+        self._count_in_section(
+            task,
+            lists=1,
+            cards_first=len(cards),
+            cards_broken=broken,
+            cards_no_time=sum(card.published_at is None for card in cards),
+            cards_no_title=sum(not card.title for card in cards),
+        )
+
+    def _count_in_section(self, task: ListTask, **numbers: int) -> None:
+        slug = task.section["slug"] if task.section else None
+        for what, number in numbers.items():
+            if detail := in_section(what, task.language, slug):
+                self.count(counters.SECTIONS, detail, number)
 
     def _admits_card(self, card: Card, language: str) -> bool:
         address = self.config.site.address(card.url)

@@ -69,6 +69,7 @@ class ListWalkingSpider(ScrollingSpider):
         for request in self.follow(page, task.language):
             yield request
         reading = read_page(page_of(response), self.config.site)
+        self._count_first(task, reading.cards, page.broken_cards)
         if reading.cards:
             task.first = frozenset(card.url for card in reading.cards)
             for found in await self._take(task, reading.cards):

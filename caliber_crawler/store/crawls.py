@@ -4,6 +4,8 @@
      status: running | finished | stopped | failed, reason, exit_code,
      started_at, updated_at, finished_at, counts: {counter: number},
      coverage: {field: share of the articles that had it, 0 to 1},
+     sections: {"edition/slug": {what: number}}, as in `health.figures`,
+     verdict: one line, findings: [{rule, line, expected, seen, sections, field}],
      workers: [{id, host, pid, started_at, seen_at, ended_at, reason, counts}],
      versions: {package: text}}
 
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pymongo import DESCENDING
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
@@ -29,6 +32,8 @@ from caliber_crawler.store.client import driver_errors
 Document = dict[str, Any]
 
 LOST = "lost"
+# Crawls of a spider that are looked through for those with the same arguments.
+_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,13 @@ class CrawlStore:
                         "started_at": at,
                         "counts": {},
                         "coverage": {},
+                        "sections": {},
+                        "findings": [],
                         "versions": dict(versions),
                         "workers": [],
                     },
                     "$set": {
-                        "status": "running", "reason": None, "exit_code": None,
+                        "status": "running", "reason": None, "exit_code": None, "verdict": None,
                         "updated_at": at, "finished_at": None,
                     },
                 },
@@ -138,6 +145,9 @@ class CrawlStore:
         status: str,
         reason: str,
         exit_code: int,
+        verdict: str,
+        sections: Mapping[str, Mapping[str, int]],
+        findings: Sequence[Mapping[str, Any]],
         silent_since: datetime,
         dead: Collection[str] = (),
         at: datetime,
@@ -157,6 +167,9 @@ class CrawlStore:
                         "status": status,
                         "reason": reason,
                         "exit_code": exit_code,
+                        "verdict": verdict,
+                        "sections": {name: dict(seen) for name, seen in sections.items()},
+                        "findings": [dict(finding) for finding in findings],
                         "updated_at": at,
                         "finished_at": at,
                         "counts": dict(counts),
@@ -168,6 +181,55 @@ class CrawlStore:
                 array_filters=[{"silent.ended_at": None}],
             )
         return bool(result.matched_count)
+
+    async def past(
+        self, spider: str, arguments: Mapping[str, str], *, since: datetime | None, limit: int
+    ) -> list[Document]:
+        """The last crawls of a spider with these arguments before this one, newest first.
+
+        Those that began before `since` are left out. Of each: status, exit code, verdict,
+        `started_at`, `updated_at`, counts and sections; older documents lack some of them.
+        """
+        shown = dict.fromkeys(("status", "exit_code", "verdict", "arguments", "started_at",
+                               "updated_at", "counts", "sections"), 1)  # fmt: skip
+        which: Document = {"spider": spider, "_id": {"$ne": self._id}}
+        return await self._alike(which, arguments, since=since, shown=shown, limit=limit)
+
+    async def news(
+        self, spider: str, arguments: Mapping[str, str], *, since: datetime, limit: int = 2_000
+    ) -> list[datetime]:
+        """When crawls of a spider with these arguments began that found new articles, oldest
+        first: the last ones since an instant."""
+        which = {"spider": spider, "counts.articles/new": {"$gt": 0}}
+        shown = {"arguments": 1, "started_at": 1}
+        found = await self._alike(which, arguments, since=since, shown=shown, limit=limit)
+        return [crawl["started_at"] for crawl in reversed(found)]
+
+    async def _alike(
+        self,
+        which: Document,
+        arguments: Mapping[str, str],
+        *,
+        since: datetime | None,
+        shown: Mapping[str, int],
+        limit: int,
+    ) -> list[Document]:
+        if since is not None:
+            which["started_at"] = {"$gte": since}
+        found: list[Document] = []
+        with driver_errors("looking at past crawls"):
+            cursor = self._crawls.find(which, shown).sort("started_at", DESCENDING)
+            async for crawl in cursor.limit(_LOOKED_AT):
+                if _meant(crawl["arguments"]) == _meant(arguments):
+                    found.append(crawl)
+                if len(found) >= limit:
+                    break
+        return found
+
+
+def _meant(arguments: Mapping[str, str]) -> dict[str, str]:
+    """The arguments without those that are a scheduler's own."""
+    return {name: value for name, value in arguments.items() if not name.startswith("_")}
 
 
 def sums(workers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
