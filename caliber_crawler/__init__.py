@@ -22,6 +22,8 @@ Which file answers which question, in the order in which data flow:
   `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
   `alerts`
+* How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,
+  `crawl_texts`, `metrics`, `prometheus`, with `store/overview`
 * What can go wrong?                                    `errors`
 
 A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.

@@ -52,7 +52,8 @@ class CaliberAddon:
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
     `lost` whether the database is gone for good, `only_the_rest` that the crawl was finished once
     and only what was queued again since is to be done, `verdict` what `scrapy crawl` exits with,
-    `alert` what is to be told of the crawl as a whole, if it is for this process to tell.
+    `alert` what is to be told of the crawl as a whole, if it is for this process to tell,
+    `last_words` writes the summary, which stands right above the verdict on a terminal.
     `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
     of them a browser may make, `outcomes` are notes on the requests on lease.
     """
@@ -74,6 +75,7 @@ class CaliberAddon:
         self.only_the_rest = False
         self.verdict: Verdict | None = None
         self.alert: Alert | None = None
+        self.last_words: Callable[[], None] | None = None
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)
         self.blocker = Blocker(config.site.host, self.turns.take_in_browser, self._blocked)

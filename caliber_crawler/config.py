@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OFF = "off"
 OVERLAPS = ("refuse", "allow")
+PROGRESS = ("auto", "lines", "off")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
@@ -36,7 +37,8 @@ class Learning:
 
 @dataclass(frozen=True)
 class Config:
-    """Values of the settings in docs/settings.md. `crawl_id` is "" when the run shall make one."""
+    """Values of the settings in docs/settings.md. `crawl_id` is "" when the run shall make one,
+    `prometheus_port` 0 when no metrics shall be served."""
 
     site: Site
     languages: tuple[str, ...]
@@ -59,6 +61,11 @@ class Config:
     backoff_most: float
     pace: Pace
     health: Learning
+    progress: str
+    progress_line_seconds: float
+    prometheus_host: str
+    prometheus_port: int
+    prometheus_textfile: Path | None
 
     @property
     def store_is_off(self) -> bool:
@@ -92,6 +99,11 @@ class Config:
             backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
             pace=_pace(settings),
             health=_learning(settings, site),
+            progress=_choice(settings, "PROGRESS", PROGRESS),
+            progress_line_seconds=_seconds(settings, "PROGRESS_LINE_SECONDS", least=0.1),
+            prometheus_host=str(settings["PROMETHEUS_HOST"] or "").strip() or "127.0.0.1",
+            prometheus_port=_port(settings, "PROMETHEUS_PORT"),
+            prometheus_textfile=_path(settings, "PROMETHEUS_TEXTFILE"),
         )
 
 
@@ -143,6 +155,18 @@ def _whole(settings: BaseSettings, name: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ConfigError(f"{name}={settings[name]!r}: give a whole number of 1 or more")
     return int(text)
+
+
+def _port(settings: BaseSettings, name: str) -> int:
+    text = str(settings[name] or "0").strip()
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise ConfigError(f"{name}={settings[name]!r}: give a port, 1 to 65535; empty or 0: none")
+    return int(text)
+
+
+def _path(settings: BaseSettings, name: str) -> Path | None:
+    text = str(settings[name] or "").strip()
+    return Path(text).expanduser() if text else None
 
 
 def _choice(settings: BaseSettings, name: str, allowed: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ ARTICLES_NEW = "articles/new"
 ARTICLES_CHANGED = "articles/changed"
 ARTICLES_UNCHANGED = "articles/unchanged"
 ARTICLES_EXPORTED = "articles/exported"
+TAKEN = "taken"  # one counter for each section and outcome below it: en/world/new
 DUPLICATES_ADDRESS = "duplicates/address"
 DUPLICATES_CONTENT = "duplicates/content"
 DUPLICATES_NEAR = "duplicates/near"
@@ -91,6 +92,7 @@ MEANING: dict[str, str] = {
     ARTICLES_CHANGED: "records whose headline or body changed since they were stored",
     ARTICLES_UNCHANGED: "records that say what was stored already",
     ARTICLES_EXPORTED: "records handed to the feeds (-o, -O)",
+    TAKEN: "records taken, by edition, section of the page, and outcome",
     ARTICLES_FALLBACK: "article pages that no known layout fits, read by what they show",
     ARTICLES_PARTIAL: "article pages that were cut off at every attempt",
     ARTICLES_HOLLOW: "article pages with nothing in their body: no text, no picture, no embed",
@@ -164,6 +166,10 @@ MEANING: dict[str, str] = {
     FEEDS_LOST: "writes to feeds that failed; in JSON lines, records",
     STORE_LOST: "records that could not be written because the database was gone",
 }
+
+
+REQUESTS = "requests"
+"""Scrapy's number of requests sent, robots.txt included; stands among our counters in `crawls`."""
 
 
 def stat(name: str, detail: str = "") -> str:

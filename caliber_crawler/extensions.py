@@ -21,6 +21,7 @@ from caliber_crawler.errors import StoreError
 from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
 from caliber_crawler.store.crawls import sums
+from caliber_crawler.tally import counts_of
 from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
@@ -48,6 +49,12 @@ logger = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 5.0
 _LEAVING_POLL_SECONDS = 0.5
 _NAMED = 3
+JUDGED = object()
+"""Signal: the crawl is over for this process, its verdict is there, nothing is stored any more.
+
+Sent with `counts` and `workers` (their number): those of the whole crawl when `whole`, which is so
+for the last worker that leaves, else this worker's. Handlers may be async; they are waited for.
+"""
 _PACKAGES = ("scrapy", "scrapy-playwright", "pymongo", "lxml", "parsel", "w3lib", "babel")
 
 
@@ -63,6 +70,7 @@ class CrawlRecord:
         self._addon = addon
         self._opened = False
         self._entered = False
+        self._whole: list[dict[str, Any]] = []  # all workers, once this one closed the crawl
         self._progress: asyncio.Task[None] | None = None
         self._feeds_closed = asyncio.Event()
         self._silence = timedelta(seconds=max(addon.config.lease_seconds, 3 * _PROGRESS_SECONDS))
@@ -112,7 +120,12 @@ class CrawlRecord:
         finally:
             self._addon.verdict = verdict
             await self._addon.close_store()
-        _log_summary(self._counts())
+        await self._crawler.signals.send_catch_log_async(
+            JUDGED,
+            counts=sums(self._whole) if self._whole else self._counts(),
+            workers=len(self._whole) or 1,
+            whole=bool(self._whole) or self._addon.config.store_is_off,
+        )
 
     def _judge(
         self, reason: str, stats: Mapping[str, object], findings: Sequence[Finding] = ()
@@ -194,6 +207,7 @@ class CrawlRecord:
             )
             if not closed:
                 return verdict
+            self._whole = workers
             if whole.status == "finished":
                 await store.frontier.clear()
             await store.locks.give_back(spider.name)
@@ -257,15 +271,7 @@ class CrawlRecord:
                 logger.warning("%s", error)
 
     def _counts(self) -> dict[str, int]:
-        """All counters of `counters` without their prefix, and Scrapy's number of requests."""
-        stats = self._crawler.stats.get_stats()
-        counts = {
-            key.removeprefix(counters.PREFIX): value
-            for key, value in stats.items()
-            if key.startswith(counters.PREFIX) and isinstance(value, int)
-        }
-        counts["requests"] = stats.get("downloader/request_count", 0)
-        return dict(sorted(counts.items()))
+        return counts_of(self._crawler.stats.get_stats())
 
 
 class RobotsDelay:
@@ -314,9 +320,3 @@ def _dead(workers: list[dict[str, Any]]) -> list[str]:
 def _versions() -> dict[str, str]:
     versions = {"caliber-crawler": __version__, "python": platform.python_version()}
     return versions | {name: version(name) for name in _PACKAGES}
-
-
-def _log_summary(counts: dict[str, int]) -> None:
-    width = max(map(len, counts), default=0)
-    lines = (f"  {name:<{width}}  {number}" for name, number in split(counts)[0].items())
-    logger.info("Summary of the crawl:\n%s", "\n".join(lines))

@@ -38,6 +38,7 @@ R = TypeVar("R")
 
 # An article may be like several stored ones, which are asked for one after the other.
 _MOST_ASKED = 5
+_MOST_SECTIONS = 200
 _NOTES = {
     plans.MOVED: counters.ARTICLES_MOVED,
     plans.RETURNED: counters.ARTICLES_RETURNED,
@@ -203,6 +204,7 @@ class DuplicatesPipeline:
         self._addon = addon
         self._ids: set[str] = set()
         self._originals: dict[str, Story] = {}
+        self._sections: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -228,6 +230,7 @@ class DuplicatesPipeline:
         detail = in_section("new", article.language, section_of(article))
         if outcome == "new" and detail:
             self._addon.count(counters.SECTIONS, detail)
+        self._addon.count(counters.TAKEN, f"{self._section(article)}/{outcome}")
         if article.duplicate_of is not None:
             self._addon.count(counters.DUPLICATES_CONTENT)
             raise DropItem(f"repeats {article.duplicate_of}", log_level="INFO")
@@ -235,6 +238,15 @@ class DuplicatesPipeline:
             self._addon.count(counters.DUPLICATES_NEAR)
         self._addon.count(counters.ARTICLES_EXPORTED)
         return article
+
+    def _section(self, article: Article) -> str:
+        """Edition and section of an article, for its counter; of a site gone wild only so many."""
+        first = article.sections[0] if article.sections else None
+        name = f"{article.language}/{(first and (first['slug'] or first['name'])) or 'none'}"
+        if len(self._sections) >= _MOST_SECTIONS and name not in self._sections:
+            return "other/other"
+        self._sections.add(name)
+        return name
 
     def _without_store(self, article: Article) -> None:
         if article.crawl is not None:

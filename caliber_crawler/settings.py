@@ -59,6 +59,11 @@ SPIDERMON_SMTP_PASSWORD = _from_environment("SPIDERMON_SMTP_PASSWORD", "")
 SPIDERMON_SMTP_ENFORCE_TLS = _from_environment("SPIDERMON_SMTP_ENFORCE_TLS", "0")
 SPIDERMON_SMTP_ENFORCE_SSL = _from_environment("SPIDERMON_SMTP_ENFORCE_SSL", "0")
 CRAWLER_CONTACT = _from_environment("CRAWLER_CONTACT", "")
+PROGRESS = _from_environment("PROGRESS", "auto")
+PROGRESS_LINE_SECONDS = _from_environment("PROGRESS_LINE_SECONDS", "60")
+PROMETHEUS_HOST = _from_environment("PROMETHEUS_HOST", "127.0.0.1")
+PROMETHEUS_PORT = _from_environment("PROMETHEUS_PORT", "")
+PROMETHEUS_TEXTFILE = _from_environment("PROMETHEUS_TEXTFILE", "")
 
 # --- of Scrapy
 
@@ -71,6 +76,9 @@ ADDONS = {"caliber_crawler.addon.CaliberAddon": 0}
 EXTENSIONS = {
     "caliber_crawler.extensions.CrawlRecord": 0,
     "caliber_crawler.extensions.RobotsDelay": 0,
+    "caliber_crawler.progress.Progress": 0,
+    "caliber_crawler.prometheus.Prometheus": 0,
+    "scrapy.extensions.logstats.LogStats": None,  # our lines say more
 }
 ITEM_PIPELINES = {
     "caliber_crawler.pipelines.CleanPipeline": 100,

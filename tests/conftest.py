@@ -116,11 +116,10 @@ class Scrapy:
     def feed(self) -> Path:
         return self.folder / "out.jsonl"
 
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start without waiting. Settings go through the environment, as in production."""
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of a process. Settings go through it, as in production."""
         names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-        environment = {name: os.environ[name] for name in names if name in os.environ}
-        environment |= {
+        return {name: os.environ[name] for name in names if name in os.environ} | {
             "PYTHONPATH": str(ROOT),
             "SCRAPY_SETTINGS_MODULE": "caliber_crawler.settings",
             "PYTHONUNBUFFERED": "1",
@@ -128,6 +127,10 @@ class Scrapy:
             **self.settings,
             **settings,
         }
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start without waiting."""
+        environment = self.environment(**settings)
         process = subprocess.Popen(
             [*SCRAPY, *arguments],
             cwd=self.folder,

@@ -85,7 +85,7 @@ def untidy(crawler: Scrapy) -> list[Path]:
 
 def counter(run: Run, name: str) -> int:
     """A counter in the summary."""
-    found = re.search(rf"^  {re.escape(name)} +(\d+)$", run.err, re.MULTILINE)
+    found = re.search(rf"^  {re.escape(name)} +(\d+)  ", run.err, re.MULTILINE)
     return int(found[1]) if found else 0
 
 

@@ -36,7 +36,7 @@ def site() -> Iterator[ServedSite]:
 
 def counted(run: Run) -> Counter[str]:
     """The summary's counters."""
-    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)$", run.err, re.MULTILINE)
+    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)  ", run.err, re.MULTILINE)
     return Counter({name: int(number) for name, number in lines})
 
 

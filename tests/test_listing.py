@@ -461,13 +461,18 @@ def test_since_needs_a_whole_older_batch() -> None:
     assert walk.ended == "since"
 
 
-def test_known_needs_a_whole_known_batch_and_the_wish() -> None:
+def test_known_needs_half_a_batch_in_a_row_and_the_wish() -> None:
     known = [card.url for card in cards(0, 10)]
     walk = Walk(stop_at_known=True)
     walk.take([*cards(0, 4), cards(20, 21)[0]], known)
     assert walk.ended is None
     walk.take(cards(5, 10), known)
     assert walk.ended == "known"
+    half = Walk(stop_at_known=True)
+    half.take([*cards(20, 23), *cards(0, 2)], known)
+    assert half.ended is None, "three cards at least"
+    half.take([*cards(23, 26), *cards(2, 5)], known)
+    assert half.ended == "known"
     other = Walk()
     other.take(cards(0, 5), known)
     assert other.ended is None

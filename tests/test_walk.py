@@ -24,7 +24,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 def counted(run: Run) -> Counter[str]:
     """The summary's counters."""
-    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)$", run.err, re.MULTILINE)
+    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)  ", run.err, re.MULTILINE)
     return Counter({name: int(number) for name, number in lines})
 
 
@@ -43,7 +43,7 @@ def assert_took(run: Run, truths: list[Truth], database: Documents | None = None
 
 def assert_without_browser(run: Run) -> None:
     assert "[scrapy-playwright]" not in run.err
-    assert "lists/scrolled" not in run.err
+    assert not counted(run)["lists/scrolled"]
 
 
 def crawl(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) -> Run:

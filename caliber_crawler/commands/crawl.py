@@ -80,6 +80,8 @@ class Command(crawl.Command):
         """Say how it went; `error` is what a component raised while the crawl was set up."""
         addon = crawler.get_addon(CaliberAddon)
         verdict = addon.verdict if addon else None
+        if addon and addon.last_words:
+            addon.last_words()
         crawl_id = addon.crawl_id if addon else "without a number"
         if error is not None:
             logger.error("The crawl could not be set up", exc_info=error)

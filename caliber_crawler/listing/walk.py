@@ -15,6 +15,7 @@ End = Literal["end", "limit", "since", "known", "ceiling", "first_page"]
 # A list that has ended may repeat its last batch for ever, and a batch may by chance hold only what
 # was seen, since articles are posted while one walks.
 BATCHES_WITHOUT_NEW = 3
+_LEAST_KNOWN = 3
 
 
 @dataclass
@@ -22,7 +23,8 @@ class Walk:
     """One list's walk. Feed it every batch with `take`; it tells what is new and when to stop.
 
     `limit` bounds the articles taken, `since` is an instant in UTC, `ceiling` bounds the batches.
-    With `stop_at_known` a whole batch of known and unchanged articles ends the walk.
+    With `stop_at_known` the walk ends where the known begins: after a batch whose second half,
+    three cards at least, are known and unchanged articles.
     """
 
     limit: int | None = None
@@ -102,7 +104,10 @@ class Walk:
             return "limit"
         if self._without_new >= BATCHES_WITHOUT_NEW:
             return "end"
-        if cards and self.stop_at_known and all(card.url in known for card in cards):
+        # Half a batch in a row bears times typed by hand, and leads to no further batch whenever a
+        # few articles are new.
+        last = cards[-max(_LEAST_KNOWN, (len(cards) + 1) // 2) :]
+        if last and self.stop_at_known and all(card.url in known for card in last):
             return "known"
         # Times are typed by hand, so a batch may be out of order: only a whole older batch counts,
         # and one of which no time is understood tells nothing.

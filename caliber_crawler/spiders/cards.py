@@ -54,6 +54,7 @@ class ListTask:
     named_next: bool = False
     relearned: bool = False
     attempts: int = 0
+    given_up: bool = False
 
     @property
     def position(self) -> list[int]:
@@ -275,8 +276,9 @@ class CardSpider(CaliberSpider):
         self.count(counters.LISTS_WITHOUT_CARDS)
         return [task.empty]
 
-    def _given_up(self) -> None:
+    def _given_up(self, task: ListTask) -> None:
         """Count a list that a failure ended."""
+        task.given_up = True
         self.count(counters.LISTS_ENDED, "unfinished")
 
     def _list_reject(self, task: ListTask, reason: str, detail: str) -> Reject:

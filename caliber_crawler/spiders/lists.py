@@ -148,7 +148,7 @@ class ListWalkingSpider(ScrollingSpider):
         task = self._task_of(request.cb_kwargs["task"])
         error = failure.value
         if not isinstance(error, HttpError):
-            self._given_up()
+            self._given_up(task)
             for reject in self.failed(failure):
                 yield reject
         elif error.response.status in (404, 410) and request.cb_kwargs["state"]["index"] > 0:
@@ -197,7 +197,7 @@ class ListWalkingSpider(ScrollingSpider):
         if self.arguments.render == "auto" and not task.relearned:
             task.relearned = True
             return self._open_browser(task)
-        self._given_up()
+        self._given_up(task)
         return [self._list_reject(task, "list_rule_broken", why)]
 
     async def _known_rule(self, task: ListTask) -> ListRule | None:

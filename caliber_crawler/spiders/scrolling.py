@@ -158,6 +158,7 @@ class ScrollingSpider(CardSpider):
         if task.walk.ended:
             for found in self._ended(task):
                 yield found
+            await self._remember(task)
 
     async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
         """Ask once over plain HTTP for what the browser got, and compare."""
@@ -227,7 +228,7 @@ class ScrollingSpider(CardSpider):
             yield from self._open_browser(task)
         else:
             self.count(counters.BROWSER_FAILED)
-            self._given_up()
+            self._given_up(task)
             self.logger.error(
                 "%s: the browser failed (%s); only what HTTP and the browser brought so far "
                 "is taken",
