@@ -24,6 +24,7 @@ Which file answers which question, in the order in which data flow:
   `alerts`
 * How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,
   `crawl_texts`, `metrics`, `prometheus`, with `store/overview`
+* Which crawl starts by the clock, and what if it hangs?  `schedule/`, with `store/schedule`
 * What can go wrong?                                    `errors`
 
 A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.

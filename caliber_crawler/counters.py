@@ -85,6 +85,16 @@ FEEDS_ENDED = "feeds/ended"
 FEEDS_UNFINISHED = "feeds/unfinished"
 FEEDS_BESIDE = "feeds/beside"
 FEEDS_LOST = "feeds/lost"
+SCHEDULE_RUNS = "schedule/runs"
+SCHEDULE_RESUMED = "schedule/resumed"
+SCHEDULE_CAUGHT_UP = "schedule/caught_up"
+SCHEDULE_MISSED = "schedule/missed"
+SCHEDULE_SKIPPED = "schedule/skipped"
+SCHEDULE_REPLACED = "schedule/replaced"
+SCHEDULE_LIMITED = "schedule/limited"
+SCHEDULE_KILLED = "schedule/killed"
+SCHEDULE_UNSEEN = "schedule/unseen"
+SCHEDULE_NOT_STARTED = "schedule/not_started"
 
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
@@ -165,6 +175,16 @@ MEANING: dict[str, str] = {
     FEEDS_BESIDE: "feeds written beside their file, because another process was writing that",
     FEEDS_LOST: "writes to feeds that failed; in JSON lines, records",
     STORE_LOST: "records that could not be written because the database was gone",
+    SCHEDULE_RUNS: "crawls that the scheduler started",
+    SCHEDULE_RESUMED: "of these, unfinished crawls that went on",
+    SCHEDULE_CAUGHT_UP: "of these, runs made up for after their time",
+    SCHEDULE_MISSED: "runs not done because their time had passed",
+    SCHEDULE_SKIPPED: "runs not done because an earlier one was at work or waiting",
+    SCHEDULE_REPLACED: "crawls stopped because the next run was due",
+    SCHEDULE_LIMITED: "crawls told to stop because their time was up",
+    SCHEDULE_KILLED: "crawls killed because they did not stop when told to",
+    SCHEDULE_UNSEEN: "crawls whose end no scheduler saw",
+    SCHEDULE_NOT_STARTED: "runs whose process could not be started",
 }
 
 

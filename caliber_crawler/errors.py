@@ -6,6 +6,8 @@ browser) are translated into these at one border and never travel further up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CaliberError(Exception):
     """Base of all errors that this package raises on purpose; `str(error)` is one message."""
@@ -17,6 +19,18 @@ class ConfigError(CaliberError):
 
 class ArgumentError(ConfigError):
     """A spider argument is unknown or impossible. The message says what is allowed."""
+
+
+class ScheduleError(ConfigError):
+    """A schedule's file cannot be used. `problems` say each ``file:line: reason``."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ScheduleTaken(CaliberError):
+    """Another scheduler runs the schedule. The message says which."""
 
 
 class NotAnArticle(CaliberError):

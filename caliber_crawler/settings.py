@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 from caliber_crawler import __version__
 
 
 def _from_environment(name: str, default: str) -> str:
     return os.environ.get(name, default)
+
+
+def variables_with(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts."""
+    return os.environ | dict(changes)
 
 
 # --- of this crawler (docs/settings.md)
