@@ -14,7 +14,6 @@ from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.files import Claim, is_special, write_all
-from caliber_crawler.report.page import About, render
 from caliber_crawler.spiders.arguments import ExportArguments, bounds
 from caliber_crawler.store import Store
 from caliber_crawler.store.reading import Selection
@@ -75,6 +74,9 @@ class Command(StoreCommand):
         return ""
 
     async def ask(self, store: Store, args: list[str], opts: argparse.Namespace) -> dict[str, Any]:
+        # Scrapy imports all commands for each of them, and this takes a while.
+        from caliber_crawler.report.page import About, render
+
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         config = Config.from_settings(self.settings)
         asked = _asked(opts, config)
