@@ -7,13 +7,8 @@ import gzip
 import hashlib
 import io
 import json
-import os
-import resource
-import signal
-import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -25,12 +20,10 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from caliber_crawler.export.table import text_of
-from caliber_crawler.files import Claim
 from caliber_crawler.items import ARTICLE_FIELDS, Article, json_line
 from demo_site import SiteConfig, serve
-from tests.articles import START, document, export_peak, fill
-from tests.cluster import mongod
-from tests.conftest import Run, Scrapy, wait_until
+from tests.articles import START, document, fill
+from tests.conftest import Run, Scrapy
 
 Documents = Database[dict[str, Any]]
 
@@ -191,15 +184,6 @@ class TestFormats:
         assert list(record) == list(ARTICLE_FIELDS)
         assert (record["near_duplicate_of"], record["links"], record["revision"]) == (None, [], 1)
 
-    def test_row_groups_are_bounded(self, scrapy: Scrapy, archive: str) -> None:
-        run = scrapy("export", "-o", "out.parquet", MONGODB_DATABASE=archive)
-        assert run.code == 0, run.err
-        with pq.ParquetFile(scrapy.folder / "out.parquet") as file:
-            groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-            assert sum(group.num_rows for group in groups) == MANY
-        assert all(group.num_rows <= 20_500 for group in groups)
-        assert all(group.total_byte_size < 40 * 2**20 for group in groups)
-
 
 class TestSelection:
     @pytest.fixture
@@ -271,176 +255,6 @@ class TestSelection:
         )
         assert "IXSCAN { published_at: 1, _id: 1 }" in found["planSummary"]
         assert not found.get("hasSortStage", False)
-
-
-class TestWhole:
-    """The old file stays, until the new one is whole."""
-
-    def start(self, scrapy: Scrapy, archive: str, *, size: int = 4 * 2**20, **settings: str) -> Any:
-        """An export that has written so many bytes of its 60 million and goes on."""
-        settings.setdefault("MONGODB_DATABASE", archive)
-        process = scrapy.start("export", "-o", "out.jsonl", **settings)
-        part = scrapy.folder / ".out.jsonl.part"
-        wait_until(
-            lambda: process.poll() is not None or (part.exists() and part.stat().st_size > size),
-            what="a part of the export",
-        )
-        return process
-
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_a_stopped_export_leaves_nothing(
-        self, scrapy: Scrapy, archive: str, target: Path, number: signal.Signals
-    ) -> None:
-        process = self.start(scrapy, archive)
-        process.send_signal(number)
-        run = scrapy.finish(process)
-        assert run.code == 128 + number
-        assert f"stopped by signal {number:d}; out.jsonl is as it was" in run.err
-        assert "Traceback" not in run.err
-        assert target.read_bytes() == OLD
-        assert list(scrapy.folder.iterdir()) == [target]
-
-    def test_a_killed_export_leaves_the_old_file_and_the_next_cleans_up(
-        self, scrapy: Scrapy, archive: str, target: Path
-    ) -> None:
-        process = self.start(scrapy, archive)
-        process.kill()
-        assert scrapy.finish(process).code == -signal.SIGKILL
-        assert target.read_bytes() == OLD
-        part = scrapy.folder / ".out.jsonl.part"
-        assert part.stat().st_size > 0
-        run = scrapy("export", "-o", "out.jsonl", "--until", "2024-01-02", MONGODB_DATABASE=archive)
-        assert run.code == 0, run.err
-        lines = target.read_bytes().splitlines()
-        assert 0 < len(lines) < 300
-        assert all(map(json.loads, lines))
-        assert list(scrapy.folder.iterdir()) == [target]
-
-    def test_an_export_that_is_not_stopped_is_complete(
-        self, scrapy: Scrapy, archive: str, target: Path
-    ) -> None:
-        run = scrapy.finish(self.start(scrapy, archive))
-        assert run.code == 0, run.err
-        assert len({json.loads(line)["id"] for line in target.read_bytes().splitlines()}) == MANY
-        assert len(run.lines) == MANY
-
-    @pytest.mark.parametrize("ending", ["jsonl", "jsonl.zst", "csv.gz", "parquet"])
-    def test_a_full_disk_is_told(self, scrapy: Scrapy, archive: str, ending: str) -> None:
-        path = scrapy.folder / f"out.{ending}"
-        path.write_bytes(OLD)
-        process = scrapy.start("export", "-o", path.name, MONGODB_DATABASE=archive)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
-        run = scrapy.finish(process)
-        assert run.code == 1
-        assert run.err.splitlines() == [
-            f"caliber-crawler: File too large; {path.name} is as it was"
-        ]
-        assert path.read_bytes() == OLD
-        assert list(scrapy.folder.iterdir()) == [path]
-
-    def test_a_lost_database_is_told(self, scrapy: Scrapy, target: Path, tmp_path: Path) -> None:
-        with mongod(tmp_path / "db") as server:
-            fill(server.database, MANY)
-            process = self.start(scrapy, "caliber", MONGODB_URI=server.uri)
-            server.kill()
-            run = scrapy.finish(process)
-        assert run.code == 1
-        assert "MongoDB was lost while reading articles" in run.err
-        assert "out.jsonl is as it was" in run.err
-        assert target.read_bytes() == OLD
-        assert {path.name for path in scrapy.folder.iterdir()} == {"out.jsonl", "db"}
-
-    def test_one_writer_at_a_time(self, scrapy: Scrapy, database: Documents, target: Path) -> None:
-        fill(database, 10)
-        with Claim.take(target):
-            run = scrapy("export", "-o", "out.jsonl")
-        assert run.code == 1
-        assert "another process is writing out.jsonl; out.jsonl is as it was" in run.err
-        assert target.read_bytes() == OLD
-        assert scrapy("export", "-o", "out.jsonl").code == 0
-
-    def test_an_empty_export_keeps_the_old_file(
-        self, scrapy: Scrapy, database: Documents, target: Path
-    ) -> None:
-        fill(database, 10)
-        options = ("export", "-o", "out.jsonl", "--section", "nowhere")
-        run = scrapy(*options)
-        assert run.code == 3
-        assert "0 records fit; out.jsonl is as it was" in run.err
-        assert run.out == ""
-        assert target.read_bytes() == OLD
-        assert list(scrapy.folder.iterdir()) == [target]
-
-        run = scrapy(*options, "--allow-empty")
-        assert run.code == 0
-        assert "0 records" in run.err
-        assert target.read_bytes() == b""
-
-    @pytest.mark.parametrize("ending", ENDINGS)
-    def test_an_empty_file_is_a_valid_one(self, scrapy: Scrapy, ending: str) -> None:
-        path = scrapy.folder / f"out.{ending}"
-        run = scrapy("export", "-o", path.name, "--allow-empty")
-        assert run.code == 0, run.err
-        if ending == "parquet":
-            table = pq.read_table(path)
-            assert (table.num_rows, table.column_names) == (0, list(ARTICLE_FIELDS))
-        else:
-            header = ",".join(ARTICLE_FIELDS).encode() + b"\r\n" if "csv" in ending else b""
-            assert unpacked(path) == header
-
-    def test_links_modes_and_pipes_stay_what_they_are(
-        self, scrapy: Scrapy, database: Documents, target: Path
-    ) -> None:
-        fill(database, 10)
-        target.chmod(0o640)
-        link = scrapy.folder / "link.jsonl"
-        link.symlink_to(target)
-        assert scrapy("export", "-o", "link.jsonl").code == 0
-        assert link.is_symlink()
-        assert len(target.read_bytes().splitlines()) == 10
-        assert target.stat().st_mode & 0o777 == 0o640
-
-        pipe = scrapy.folder / "pipe.jsonl"
-        os.mkfifo(pipe)
-        read: list[bytes] = []
-        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
-        reader.start()
-        run = scrapy("export", "-o", "pipe.jsonl")
-        reader.join()
-        assert run.code == 0, run.err
-        assert read == [target.read_bytes()]
-        assert pipe.is_fifo()
-
-    def test_standard_output(self, scrapy: Scrapy, database: Documents) -> None:
-        fill(database, 10)
-        run = scrapy("export", "-o", "-", "--format", "csv")
-        assert run.code == 0
-        assert len(list(csv.reader(io.StringIO(run.out, newline="")))) == 11
-        assert run.err.startswith("-: 10 records, ")
-        assert run.err.rstrip().endswith("  -")
-
-    def test_a_reader_that_goes_away_is_no_crash(self, scrapy: Scrapy, archive: str) -> None:
-        process = scrapy.start("export", "-o", "-", MONGODB_DATABASE=archive)
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith('{"id": ')
-        process.stdout.close()
-        process.stdout = None
-        run = scrapy.finish(process)
-        assert run.code == 1
-        assert run.err == "caliber-crawler: Broken pipe; nothing more is written\n"
-
-    @pytest.mark.parametrize("ending", ["jsonl.zst", "csv", "parquet"])
-    def test_memory_is_level(self, scrapy: Scrapy, archive: str, ending: str) -> None:
-        scrapy = replace(scrapy, settings=scrapy.settings | {"MONGODB_DATABASE": archive})
-        with MongoClient[dict[str, Any]](scrapy.settings["MONGODB_URI"]) as client:
-            few = f"{archive}_few"
-            fill(client[few], MANY // 4)
-            smaller = replace(scrapy, settings=scrapy.settings | {"MONGODB_DATABASE": few})
-            try:
-                base = export_peak(smaller, f"few.{ending}", MANY // 4)
-            finally:
-                client.drop_database(few)
-        assert export_peak(scrapy, f"many.{ending}", MANY) < 1.3 * base
 
 
 @pytest.mark.parametrize(

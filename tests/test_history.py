@@ -27,14 +27,15 @@ from tests.history_truth import Story, documents
 Documents = Database[dict[str, Any]]
 
 
-def test_twenty_crawls_end_with_what_the_script_knows_to_be_true(
+def test_eight_crawls_end_with_what_the_script_knows_to_be_true(
     scrapy: Scrapy, database: Documents
 ) -> None:
+    """The first part of the history; all twenty crawls are played by `make soak`."""
     with serve(config(seed=1)) as site:
         history = History(site, seed=1)
-        history.play(crawls_of(scrapy, site))
+        history.play(crawls_of(scrapy, site), range(1, 9))
         assert compare(database, history) == []
-    assert len(history.stories) == database.articles.count_documents({}) == STORIES
+    assert len(history.stories) == database.articles.count_documents({}) < STORIES
 
 
 def test_crawls_of_a_site_at_rest_make_view_points_only(

@@ -177,7 +177,7 @@ FACTS = Facts("sections", 1000.0, 1.0, "0.1", 1010.0, 0)
 def test_every_counter_is_a_metric_from_the_start() -> None:
     text = added_up("", families({}, FACTS)).decode()
     named = {family.name for family in text_string_to_metric_families(text)}
-    in_articles = {"articles_new", "articles_changed", "articles_unchanged", "sections"}
+    in_articles = {"articles_new", "articles_changed", "articles_unchanged", "taken"}
     names = {name.replace("/", "_") for name in counters.MEANING} - in_articles
     assert {f"caliber_{name}" for name in names} <= named
     assert sum(line.startswith("caliber_articles_total") for line in text.splitlines()) == 3
