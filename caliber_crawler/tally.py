@@ -11,12 +11,21 @@ from caliber_crawler import counters
 OTHER = "Other"
 # Counters belong to the group that has the first part of their name.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Articles": ("articles", "sections", "duplicates", "visits", "addresses", "sightings"),
+    "Articles": (
+        "articles",
+        "taken",
+        "sections",
+        "duplicates",
+        "visits",
+        "addresses",
+        "sightings",
+    ),
     "Lists": ("lists", "cards", "rules", "feed"),
     "Pages": ("requests", "pages", "rejected", "browser"),
-    "Fields": ("missing", "conflicts", "times", "views", "teasers"),
+    "Fields": ("missing", "conflicts", "times", "views", "teasers", "kept"),
     "Frontier": ("frontier", "politeness"),
     "Storage and feeds": ("store", "items", "feeds"),
+    "Schedules": ("schedule",),
 }
 _GROUP_OF = {first: title for title, parts in GROUPS.items() for first in parts}
 _REQUESTS = "requests sent to the site, robots.txt included"
