@@ -155,7 +155,7 @@ class CrawlRecord:
                 f"crawl {crawl_id} is one of the spider {crawl['spider']}; give another CRAWL_ID"
             )
             raise CloseSpider(WRONG_CRAWL)
-        if crawl["status"] == "finished" and not any((await store.frontier.open()).values()):
+        if crawl["status"] == "finished" and not await store.frontier.anything_left():
             logger.info("Crawl %s was finished already; nothing is left to do", crawl_id)
             raise CloseSpider("finished")
         # Its lists were walked; what was queued again are failures.

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caliber_crawler import counters
 from caliber_crawler.errors import StoreError, Unserialisable
@@ -335,5 +335,5 @@ class Pump:
         """Whether nothing is queued and nobody has anything on lease."""
         if self._addon.config.stay:
             return False
-        numbers: dict[str, Any] = await self._addon.patiently(self._store.frontier.open)
-        return not any(numbers.values()) and self._is_quiet()
+        left = await self._addon.patiently(self._store.frontier.anything_left)
+        return not left and self._is_quiet()

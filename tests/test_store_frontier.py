@@ -107,7 +107,7 @@ async def test_what_is_done_stays_known_and_is_not_leased_again(database: Any) -
     assert await done(store, *await take(store)) == 0
     assert (await store.add([entry("k")], AT)).new == frozenset()
     assert await lease(store, at=LATER) == []
-    assert await store.open() == {"queued": 0, "leased": 0}
+    assert not await store.anything_left()
     document = await database.frontier.find_one()
     assert document["request"] == {}
     await store.clear()
@@ -126,7 +126,8 @@ async def test_a_lease_that_is_not_renewed_goes_to_another_worker(database: Any)
     # Whoever was thought dead comes back: its end counts no more.
     assert await done(dead, first) == 1
     assert await dead.renew({"k": first.lease}, LATER) == ["k"]
-    assert await alive.open() == {"queued": 0, "leased": 1}
+    assert await alive.anything_left()
+    assert await database.frontier.distinct("state") == ["leased"]
     assert await done(alive, second) == 0
 
 
@@ -158,7 +159,7 @@ async def test_what_kills_its_workers_is_set_aside_with_its_error(database: Any)
     ((url, error),) = await store.failures()
     assert url == entry("poison").url
     assert "worker a died" in error
-    assert await store.open() == {"queued": 0, "leased": 0}
+    assert not await store.anything_left()
     await store.clear()
     assert await database.frontier.count_documents({"state": "failed"}) == 1
 
@@ -297,3 +298,31 @@ async def test_what_nobody_touches_is_forgotten_after_thirty_days(database: Any)
 async def test_the_clock_is_the_servers(database: Any) -> None:
     told = await frontier(database).clock()
     assert abs((told - datetime.now(UTC)).total_seconds()) < 5
+
+
+async def test_what_changes_hands_is_left_at_every_moment(database: Any) -> None:
+    """Else a worker that waits for what a dead one had on lease would end the crawl without it,
+    when it looks at the very moment at which that is taken back."""
+    one, other = frontier(database, "one"), frontier(database, "other")
+    await one.add([entry("k")], AT)
+    turns = 0
+
+    async def hand_over() -> None:
+        nonlocal turns
+        for turn in range(400):
+            at = AT + turn * timedelta(seconds=31)
+            (leased,) = await take(one, at=at)
+            await one.end(at, {}, {}, {leased.key: leased.lease})
+            turns += 1
+
+    handing = asyncio.create_task(hand_over())
+    looks = 0
+    try:
+        while not handing.done():
+            assert await other.anything_left(), f"nothing was left after {turns} turns"
+            looks += 1
+    finally:
+        handing.cancel()
+        await asyncio.wait([handing])
+    assert turns == 400
+    assert looks > 100

@@ -357,18 +357,15 @@ class FrontierStore:
 
     # --- looking
 
-    async def open(self) -> dict[str, int]:
-        """Numbers of requests that are ``queued`` and ``leased``; both 0 at the end of the crawl.
+    async def anything_left(self) -> bool:
+        """Whether anything is queued or on lease; False is the end of the crawl.
 
-        Counting stops at 10,000.
+        One look at one moment: of two, one for what is queued and one for what is leased, both
+        would miss what changes hands in between.
         """
+        left = {"crawl_id": self._crawl, "state": {"$in": [QUEUED, LEASED]}}
         with driver_errors("looking at the frontier"):
-            return {
-                state: await self._safe.count_documents(
-                    {"crawl_id": self._crawl, "state": state}, limit=10_000
-                )
-                for state in (QUEUED, LEASED)
-            }
+            return await self._safe.find_one(left, {"_id": 1}) is not None
 
     async def failures(self, most: int = 20) -> list[tuple[str, str]]:
         """Address and last error of requests that failed, up to `most`."""
