@@ -16,7 +16,8 @@ Which file answers which question, in the order in which data flow:
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
-  `middlewares`, `politeness`, `workers`, with `store/frontier`, `store/limiter`, `store/locks`
+  `middlewares`, `robots`, `politeness`, `workers`, with `store/frontier`, `store/limiter`,
+  `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
   `store_command`, `fixtures`

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from scrapy import Request, Spider
+    from scrapy import Spider
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.python.failure import Failure
@@ -272,28 +272,6 @@ class CrawlRecord:
 
     def _counts(self) -> dict[str, int]:
         return counts_of(self._crawler.stats.get_stats())
-
-
-class RobotsDelay:
-    """Raises the delay between requests to what robots.txt asks for; it never lowers it."""
-
-    def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
-        self._crawler = crawler
-        self._addon = addon
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        extension = cls(crawler, CaliberAddon.of(crawler))
-        crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
-        return extension
-
-    def robots_parsed(self, robotparser: Any, request: Request) -> None:
-        rules = getattr(robotparser, "rp", None)  # other parsers of Scrapy's do not tell
-        asked = rules.crawl_delay(self._crawler.settings["USER_AGENT"]) if rules else None
-        if asked is None or asked <= self._addon.delay:
-            return
-        logger.info("robots.txt asks for %s seconds between requests", asked)
-        self._addon.delay = float(asked)
 
 
 def _coverage(counts: dict[str, int]) -> dict[str, float]:

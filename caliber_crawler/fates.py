@@ -27,26 +27,29 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FEW = 1_000  # answers that are remembered
+_FRESH = 600.0  # seconds for which they are: an editor may change an address at any time
 
 
 class Fates:
-    """Asks for addresses and remembers the answers of this crawl."""
+    """Asks for addresses, and remembers the answers for a while."""
 
     def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
         self._crawler = crawler
         self._addon = addon
-        self._asked: dict[str, asyncio.Task[str | None]] = {}
+        self._asked: dict[str, tuple[float, asyncio.Task[str | None]]] = {}
 
     async def of(self, url: str, new_url: str | None) -> Fate:
         """What became of `url`, now that its article may be at `new_url`.
 
         Never raises for what the site does: that is ``unknown``, as is all after a signal.
         """
+        now = asyncio.get_running_loop().time()
         if len(self._asked) > _FEW:
-            self._asked = {u: task for u, task in self._asked.items() if not task.done()}
-        task = self._asked.get(url)
-        if task is None:
-            task = self._asked[url] = asyncio.create_task(self._ask(url))
+            self._asked = {u: asked for u, asked in self._asked.items() if not asked[1].done()}
+        at, task = self._asked.get(url, (now, None))
+        if task is None or (task.done() and now - at > _FRESH):
+            task = asyncio.create_task(self._ask(url))
+            self._asked[url] = now, task
         led_to = await asyncio.shield(task)
         if led_to == "":
             return "gone"

@@ -1,13 +1,10 @@
-"""The downloader middlewares: robots.txt, pages that were cut off, what became of requests."""
+"""The downloader middlewares: pages that were cut off, and what became of requests."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from scrapy.downloadermiddlewares.retry import get_retry_request
-from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http import HtmlResponse
 
 from caliber_crawler import counters
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
-    from scrapy.robotstxt import RobotParser
 
 # How Scrapy marks an answer that it took although something was lost on the way. Its other mark,
 # "partial", only says that no length was stated.
@@ -91,22 +87,3 @@ class CutOffMiddleware:
         self._tried_in_vain = True
         response.flags.append(CUT_OFF)
         return response
-
-
-class RobotsMiddleware(RobotsTxtMiddleware):
-    """Scrapy's, for requests that wait for one robots.txt together.
-
-    Scrapy 2.19 lets those pass unchecked that come third and later while it is on its way: what
-    they wait for gives the rules to the first of them and nothing to the others.
-    """
-
-    def __init__(self, crawler: Crawler) -> None:
-        super().__init__(crawler)
-        self._asked: dict[str, asyncio.Task[RobotParser | None]] = {}
-
-    async def robot_parser(self, request: Request) -> RobotParser | None:
-        host = urlsplit(request.url).netloc
-        task = self._asked.get(host)
-        if task is None:
-            task = self._asked[host] = asyncio.create_task(super().robot_parser(request))
-        return await asyncio.shield(task)

@@ -81,7 +81,7 @@ COMMANDS_MODULE = "caliber_crawler.commands"
 ADDONS = {"caliber_crawler.addon.CaliberAddon": 0}
 EXTENSIONS = {
     "caliber_crawler.extensions.CrawlRecord": 0,
-    "caliber_crawler.extensions.RobotsDelay": 0,
+    "caliber_crawler.robots.RobotsDelay": 0,
     "caliber_crawler.progress.Progress": 0,
     "caliber_crawler.prometheus.Prometheus": 0,
     "scrapy.extensions.logstats.LogStats": None,  # our lines say more
@@ -95,7 +95,7 @@ ITEM_PIPELINES = {
 DOWNLOADER_MIDDLEWARES = {
     "caliber_crawler.middlewares.OutcomeMiddleware": 10,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-    "caliber_crawler.middlewares.RobotsMiddleware": 100,
+    "caliber_crawler.robots.RobotsMiddleware": 100,
     "caliber_crawler.middlewares.CutOffMiddleware": 560,  # between Scrapy's retries and compression
 }
 REQUEST_FINGERPRINTER_CLASS = "caliber_crawler.requests.CanonicalFingerprinter"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 import json
-import uuid
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -15,56 +16,28 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from backports import zstd
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from caliber_crawler.export.table import text_of
-from caliber_crawler.items import ARTICLE_FIELDS, Article, json_line
+from caliber_crawler.files import Claim
+from caliber_crawler.items import ARTICLE_FIELDS
 from demo_site import SiteConfig, serve
 from tests.articles import START, document, fill
-from tests.conftest import Run, Scrapy
+from tests.conftest import Scrapy
+from tests.exports import ENDINGS, OLD, begun, earlier, ids, line_of, unpacked, with_archive
 
 Documents = Database[dict[str, Any]]
-
-MANY = 20_000
-OLD = b"yesterday's good file\n"
-ENDINGS = ("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet")
 
 
 @pytest.fixture(scope="module")
 def archive(mongo_uri: str) -> Iterator[str]:
-    """Name of a database with many articles, which nobody changes."""
-    name = f"archive_{uuid.uuid4().hex[:12]}"
-    with MongoClient[dict[str, Any]](mongo_uri) as client:
-        fill(client[name], MANY)
-        yield name
-        client.drop_database(name)
+    yield from with_archive(mongo_uri)
 
 
 @pytest.fixture
 def target(scrapy: Scrapy) -> Path:
     """A file of an earlier export that is to stay."""
-    path = scrapy.folder / "out.jsonl"
-    path.write_bytes(OLD)
-    return path
-
-
-def unpacked(path: Path) -> bytes:
-    """The content of an export, whatever compresses it as a whole."""
-    openers: dict[str, Any] = {".gz": gzip.open, ".zst": zstd.open}
-    with openers.get(path.suffix, open)(path, "rb") as file:
-        content: bytes = file.read()
-    return content
-
-
-def ids(run: Run) -> list[str]:
-    """Ids of the records that were exported to standard output, in their order."""
-    return [json.loads(line)["id"] for line in run.out.splitlines()]
-
-
-def line_of(stored: dict[str, Any]) -> str:
-    return json_line(Article.from_document(stored).document())
+    return earlier(scrapy)
 
 
 class TestFormats:
@@ -255,6 +228,95 @@ class TestSelection:
         )
         assert "IXSCAN { published_at: 1, _id: 1 }" in found["planSummary"]
         assert not found.get("hasSortStage", False)
+
+
+class TestWhole:
+    """The old file stays, until the new one is whole."""
+
+    def test_a_killed_export_leaves_the_old_file_and_the_next_cleans_up(
+        self, scrapy: Scrapy, archive: str, target: Path
+    ) -> None:
+        process = begun(scrapy, archive)
+        process.kill()
+        assert scrapy.finish(process).code == -signal.SIGKILL
+        assert target.read_bytes() == OLD
+        part = scrapy.folder / ".out.jsonl.part"
+        assert part.stat().st_size > 0
+        run = scrapy("export", "-o", "out.jsonl", "--until", "2024-01-02", MONGODB_DATABASE=archive)
+        assert run.code == 0, run.err
+        lines = target.read_bytes().splitlines()
+        assert 0 < len(lines) < 300
+        assert all(map(json.loads, lines))
+        assert list(scrapy.folder.iterdir()) == [target]
+
+    def test_one_writer_at_a_time(self, scrapy: Scrapy, database: Documents, target: Path) -> None:
+        fill(database, 10)
+        with Claim.take(target):
+            run = scrapy("export", "-o", "out.jsonl")
+        assert run.code == 1
+        assert "another process is writing out.jsonl; out.jsonl is as it was" in run.err
+        assert target.read_bytes() == OLD
+        assert scrapy("export", "-o", "out.jsonl").code == 0
+
+    def test_an_empty_export_keeps_the_old_file(
+        self, scrapy: Scrapy, database: Documents, target: Path
+    ) -> None:
+        fill(database, 10)
+        options = ("export", "-o", "out.jsonl", "--section", "nowhere")
+        run = scrapy(*options)
+        assert run.code == 3
+        assert "0 records fit; out.jsonl is as it was" in run.err
+        assert run.out == ""
+        assert target.read_bytes() == OLD
+        assert list(scrapy.folder.iterdir()) == [target]
+
+        run = scrapy(*options, "--allow-empty")
+        assert run.code == 0
+        assert "0 records" in run.err
+        assert target.read_bytes() == b""
+
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_an_empty_file_is_a_valid_one(self, scrapy: Scrapy, ending: str) -> None:
+        path = scrapy.folder / f"out.{ending}"
+        run = scrapy("export", "-o", path.name, "--allow-empty")
+        assert run.code == 0, run.err
+        if ending == "parquet":
+            table = pq.read_table(path)
+            assert (table.num_rows, table.column_names) == (0, list(ARTICLE_FIELDS))
+        else:
+            header = ",".join(ARTICLE_FIELDS).encode() + b"\r\n" if "csv" in ending else b""
+            assert unpacked(path) == header
+
+    def test_links_modes_and_pipes_stay_what_they_are(
+        self, scrapy: Scrapy, database: Documents, target: Path
+    ) -> None:
+        fill(database, 10)
+        target.chmod(0o640)
+        link = scrapy.folder / "link.jsonl"
+        link.symlink_to(target)
+        assert scrapy("export", "-o", "link.jsonl").code == 0
+        assert link.is_symlink()
+        assert len(target.read_bytes().splitlines()) == 10
+        assert target.stat().st_mode & 0o777 == 0o640
+
+        pipe = scrapy.folder / "pipe.jsonl"
+        os.mkfifo(pipe)
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+        reader.start()
+        run = scrapy("export", "-o", "pipe.jsonl")
+        reader.join()
+        assert run.code == 0, run.err
+        assert read == [target.read_bytes()]
+        assert pipe.is_fifo()
+
+    def test_standard_output(self, scrapy: Scrapy, database: Documents) -> None:
+        fill(database, 10)
+        run = scrapy("export", "-o", "-", "--format", "csv")
+        assert run.code == 0
+        assert len(list(csv.reader(io.StringIO(run.out, newline="")))) == 11
+        assert run.err.startswith("-: 10 records, ")
+        assert run.err.rstrip().endswith("  -")
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,7 @@ class SectionsArguments(Arguments):
 
     @classmethod
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
-        since, until = _day("since", given), _day("until", given)
-        if since and until and since > until:
-            raise ArgumentError(f"since={since} is after until={until}")
+        since, until = _days(given)
         return cls(
             language=_names("language", given, "en", allowed=config.languages),
             section=_names("section", given, ""),
@@ -156,9 +154,7 @@ class ExportArguments(Arguments):
 
     @classmethod
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
-        since, until = _day("since", given), _day("until", given)
-        if since and until and since > until:
-            raise ArgumentError(f"since={since} is after until={until}")
+        since, until = _days(given)
         return cls(
             language=_names("language", given, "", allowed=config.languages),
             section=_names("section", given, ""),
@@ -213,6 +209,14 @@ def _choice(name: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> st
     if value not in allowed:
         raise ArgumentError(f"{name}={given[name]!r}: allowed are {', '.join(allowed)}")
     return value
+
+
+def _days(given: Mapping[str, str]) -> tuple[date | None, date | None]:
+    """The first and the last day, None where there is no bound."""
+    since, until = _day("since", given), _day("until", given)
+    if since and until and since > until:
+        raise ArgumentError(f"since={since} is after until={until}")
+    return since, until
 
 
 def _day(name: str, given: Mapping[str, str]) -> date | None:
