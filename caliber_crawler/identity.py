@@ -11,6 +11,7 @@ Every judgement has a reason and a score, which are stored with the record.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -100,14 +101,17 @@ def is_edit(suspicion: Suspicion, fate: Fate, *, same_words: bool) -> bool:
     return fate == "alive" and grew and like.title >= _SAME_TITLE and not same_words
 
 
-def near_duplicates(one: Article, other: Article) -> float | None:
+def near_duplicates(
+    one: Article, other: Article, words: Callable[[Article], Words] = Words.of
+) -> float | None:
     """How much two articles of different words have in common when it is nearly all; else None.
 
+    `words` gives the words of each, for callers that keep them.
     The score is the share of three-word shingles, `NEAR` to 1. Captions must be of the same day.
     """
     if one.language != other.language or one.content_hash == other.content_hash:
         return None
-    said, there = Words.of(one), Words.of(other)
+    said, there = words(one), words(other)
     apart = _days_apart(one, other)
     caption = min(one.word_count, other.word_count) < _A_CAPTION
     score = alike(said, there)

@@ -22,6 +22,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from caliber_crawler.errors import StoreError
 from caliber_crawler.identity import near_duplicates
 from caliber_crawler.items import Article
+from caliber_crawler.similarity import Words
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.documents import Stored
 
@@ -110,6 +111,7 @@ class _Members:
             for band in bands:
                 self._by_band[band].append(article.id)
         self._scores: dict[frozenset[str | None], float | None] = {}
+        self._words: dict[str | None, Words] = {}
 
     def links(self, touched: Collection[str | None]) -> dict[str | None, _Link]:
         """What is right for each touched record, each that names one, and each that ought to."""
@@ -141,10 +143,16 @@ class _Members:
                 continue
             pair = frozenset((one.id, id_))
             if pair not in self._scores:
-                self._scores[pair] = near_duplicates(one, other)
+                self._scores[pair] = near_duplicates(one, other, self._words_of)
             score = self._scores[pair]
             if score is not None:
                 yield other, score
+
+    def _words_of(self, article: Article) -> Words:
+        """Taken apart once, however many it is compared with."""
+        if article.id not in self._words:
+            self._words[article.id] = Words.of(article)
+        return self._words[article.id]
 
 
 async def _read(
