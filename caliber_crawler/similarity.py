@@ -39,7 +39,7 @@ _SHINGLE = 3
 _BANDS, _ROWS = 20, 4
 _SEED = 1  # stored bands depend on it
 
-_RUN, _WINDOW = 4, 8
+_RUN, _WINDOW = 6, 8
 _TRACED_WORDS = 300
 _TRACED_MEDIA = 3
 _INT32 = 1 << 31

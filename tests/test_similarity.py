@@ -41,7 +41,7 @@ def test_stored_numbers_stay_what_they_are() -> None:
 
 
 GOLDEN_BANDS = [-8341965916742547701, -4534309964052136832, -3715595849031234328]
-GOLDEN_TRACES = [-1542656111]
+GOLDEN_TRACES = [-931538019]
 
 
 @pytest.mark.parametrize("share", [1, 2, 5])
@@ -68,8 +68,8 @@ def test_editions_share_nothing() -> None:
 
 
 @given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 10**6))
-def test_a_common_run_of_eleven_words_leaves_a_trace(before: int, after: int, seed: int) -> None:
-    run = made_words(11, f"run {seed}")
+def test_a_common_run_of_thirteen_words_leaves_a_trace(before: int, after: int, seed: int) -> None:
+    run = made_words(13, f"run {seed}")
     around = [*made_words(before, f"b{seed}"), *run, *made_words(after, f"a{seed}")]
     short, long = Words((), tuple(run)), Words((), tuple(around))
     assert set(fingerprint(short, "en").traces) & set(traces(long, "en"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,9 @@ from caliber_crawler.store.documents import Document, Stored
 
 # What this crawl itself saw of an address so short a time ago need not be asked for again.
 _FRESH = timedelta(hours=1)
+# Of a text that is for the most part in another one, far more of its traces are there, too.
+_COMMON = 0.2
+_MANY = 1_000
 
 
 class Known:
@@ -66,31 +70,51 @@ async def suspects(
 ) -> dict[int, list[Suspect]]:
     """For each article the records that it may be a version of, the likeliest first.
 
-    One query for all of them: records near in time whose text has a run of words in common.
+    One query finds records near in time with runs of words in common; set phrases give many, of
+    which only those are read whole that share more than a phrase.
     """
     left = {
         i: frozenset(traces(Words.of(article), article.language)) for i, article in unknown.items()
     }
-    dates = [when for article in unknown.values() if (when := dated_at(article))]
-    every = sorted(frozenset().union(*left.values()))
-    if not every or not dates:
+    pairs = await _alike(articles, unknown, left)
+    ids = sorted({id_ for _, id_ in pairs})
+    if not ids:
         return {}
+    records = {d["_id"]: Stored.of(d) async for d in articles.find({"_id": {"$in": ids}})}
+    found: dict[int, list[Suspect]] = defaultdict(list)
+    for i, id_ in pairs:
+        stored = records.get(id_)
+        suspicion = suspect(unknown[i], stored.article) if stored else None
+        if stored and suspicion:
+            found[i].append(Suspect(stored, suspicion))
+    return {i: sorted(likely, key=lambda s: -s.suspicion.score) for i, likely in found.items()}
+
+
+async def _alike(
+    articles: AsyncCollection[Document],
+    unknown: Mapping[int, Article],
+    left: Mapping[int, frozenset[int]],
+) -> list[tuple[int, str]]:
+    """Pairs of an article and the id of a record that has enough traces in common with it."""
+    dates = [when for article in unknown.values() if (when := dated_at(article))]
+    by_trace: dict[int, list[int]] = defaultdict(list)
+    for i, own in left.items():
+        for trace in own:
+            by_trace[trace].append(i)
+    if not by_trace or not dates:
+        return []
     query = {
-        "internal.traces": {"$in": every},
+        "internal.traces": {"$in": sorted(by_trace)},
         "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
     }
-    candidates = [Stored.of(document) async for document in articles.find(query)]
-    found: dict[int, list[Suspect]] = {}
-    for i, article in unknown.items():
-        likely = [
-            Suspect(stored, suspicion)
-            for stored in candidates
-            if not left[i].isdisjoint(stored.internal["traces"])
-            and (suspicion := suspect(article, stored.article))
-        ]
-        if likely:
-            found[i] = sorted(likely, key=lambda s: -s.suspicion.score)
-    return found
+    pairs: list[tuple[int, str]] = []
+    async for document in articles.find(query, {"internal.traces": 1}, batch_size=_MANY):
+        its = document["internal"]["traces"]
+        common = Counter(i for trace in its for i in by_trace.get(trace, ()))
+        for i, number in common.items():
+            if number >= _COMMON * min(len(its), len(left[i])):
+                pairs.append((i, document["_id"]))
+    return pairs
 
 
 def fate_of(stored: Stored, article: Article, fates: Mapping[str, Fate]) -> Fate | None:
