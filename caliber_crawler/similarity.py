@@ -1,8 +1,9 @@
 """How much two texts have in common, and the few numbers by which similar ones are found.
 
-A text is compared as words: letters folded as `text.fold` does, punctuation left out, figures kept
-whole ("1.7024"). Runs of three words are its shingles; the share of shingles that two texts have in
-common (Jaccard) says how near they are: with one word in twenty changed it is about 0.75.
+A text is compared as words: letters folded as `text.fold_clean` does, punctuation left out,
+figures kept whole ("1.7024"). Runs of three words are its shingles; the share of shingles that two
+texts have in common (Jaccard) says how near they are: with one word in twenty changed it is about
+0.75.
 
 The numbers (`Fingerprint`) are kept with a record under an index:
 
@@ -20,13 +21,14 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from itertools import accumulate
 from struct import pack
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from rensa import RMinHash
 
-from caliber_crawler.text import fold
+from caliber_crawler.text import fold_clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 
 _SHINGLE = 3
-_BANDS, _ROWS = 20, 4
+_BANDS, _ROWS = 16, 4
 _SEED = 1  # stored bands depend on it
 
 _RUN, _WINDOW = 6, 8
-_TRACED_WORDS = 300
+_TRACED_WORDS, _LOOKED_FOR = 300, 5_000
 _TRACED_MEDIA = 3
 _INT32 = 1 << 31
 # A text opens with so many words; so much of the other one counts as its top.
@@ -79,6 +81,17 @@ class Words:
         return frozenset(_runs(self.body, _SHINGLE))
 
     @cached_property
+    def hashes(self) -> list[int]:
+        """Of all runs of `_RUN` words of the body's first `_LOOKED_FOR` words, in order."""
+        said = self.body[:_LOOKED_FOR]
+        text = " ".join(said).encode()
+        ends = list(accumulate((len(word.encode()) + 1 for word in said), initial=0))
+        if len(said) <= _RUN:
+            return [crc32(text)] if text else []
+        # Less the space after the last word: a run has one number wherever it stands.
+        return [crc32(text[start : end - 1]) for start, end in zip(ends, ends[_RUN:], strict=False)]
+
+    @cached_property
     def figures(self) -> Counter[str]:
         return Counter(word for word in (*self.title, *self.body) if word[0].isdigit())
 
@@ -103,8 +116,8 @@ class Likeness:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in order, folded."""
-    return tuple(_WORD.findall(fold(text)))
+    """The words of a clean text in order, folded."""
+    return tuple(_WORD.findall(fold_clean(text)))
 
 
 def fingerprint(said: Words, language: str | None) -> Fingerprint:
@@ -176,16 +189,19 @@ def _bands(shingles: frozenset[str], language: str) -> list[int]:
     return [int.from_bytes(band.digest(), "little", signed=True) for band in found]
 
 
-def traces(said: Words, language: str | None, *, most: int = 5_000) -> list[int]:
+def traces(said: Words, language: str | None, *, most: int = _LOOKED_FOR) -> list[int]:
     """The traces of a body's first words.
 
     Kept are few of them; looked for are many more, since the text of a note may be at the end of
     what it grew to.
     """
-    runs = _runs(said.body[:most], _RUN)
+    least = said.hashes[: max(1, most - _RUN + 1)]
+    # The least of eight in a row, by pairs of pairs of pairs.
+    for step in (1, 2, 4):
+        if len(least) > step:
+            least = list(map(min, least, least[step:]))
+    found = set(least)
+    found |= {crc32(url.encode()) for url in sorted(said.media)[:_TRACED_MEDIA]}
+    # The edition is part of the number, so that only texts of one language meet.
     start = crc32((language or "").encode())
-    hashes = [crc32(run.encode(), start) for run in runs]
-    last = max(1, len(hashes) - _WINDOW + 1)
-    found = {min(hashes[i : i + _WINDOW]) for i in range(last)} if hashes else set()
-    found |= {crc32(url.encode(), start) for url in sorted(said.media)[:_TRACED_MEDIA]}
-    return sorted(number - _INT32 for number in found)
+    return sorted((number ^ start) - _INT32 for number in found)

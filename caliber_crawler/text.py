@@ -107,6 +107,14 @@ def fold(text: str) -> str:
         key = folded
 
 
+def fold_clean(text: str) -> str:
+    """`fold` for clean text that is compared word by word: one round, white space as it is."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
+        return text.replace("ı", "i")
+    return text.casefold()
+
+
 def is_boilerplate(paragraph: str) -> bool:
     """Whether a whole paragraph is furniture of the page (signature, counter, a button's label)."""
     # Only short lines can be; the length test spares the work on every real paragraph.

@@ -155,7 +155,7 @@ class TestOtherVersions:
         for record in database.articles.find():
             internal = record.pop("internal")
             assert internal["version"] == VERSION
-            assert len(internal["bands"]) == 20
+            assert len(internal["bands"]) == 16
             assert record == before[record["_id"]] | {"near_duplicate_of": None}
         [revision] = database.revisions.find()
         assert (revision["changes"], revision["moved_to"]) == ([], None)
@@ -166,6 +166,18 @@ class TestOtherVersions:
         assert database["views"].count_documents({}) == 1
         with pytest.raises(WriteError, match="validation"):
             database.articles.update_one({}, {"$set": {"extra": 1}})
+
+    async def test_older_fingerprints_are_made_anew(
+        self, store: ArticleStore, async_database: Any, database: Documents
+    ) -> None:
+        await store.save([story("a", title="Before"), story("b")])
+        right = {d["_id"]: d for d in database.articles.find()}
+        older = {"internal.version": 2, "internal.bands": [1, 2], "internal.traces": [3]}
+        database.articles.update_many({}, {"$set": older})
+        database["meta"].update_one({}, {"$set": {"version": 2}})
+        await asyncio.gather(*(prepare(async_database) for _ in range(4)))
+        assert {d["_id"]: d for d in database.articles.find()} == right
+        assert database["meta"].find_one() == {"_id": "form", "version": 3}
 
     async def test_a_step_that_was_cut_off_is_done_again(
         self, store: ArticleStore, async_database: Any, database: Documents

@@ -155,7 +155,7 @@ class ArticleStore:
 
         Takes out of `plans` those that cannot be judged before an address was asked for.
         """
-        unknown = {i: plan.seen for i, plan in plans.items() if plan.old is None}
+        unknown = {i: (plan.seen, plan.words) for i, plan in plans.items() if plan.old is None}
         for i, likely in (await suspects(self._articles, unknown)).items() if unknown else ():
             asks = plans[i].judge(likely, fates)
             if asks is not None:

@@ -35,8 +35,8 @@ from caliber_crawler.similarity import Words, fingerprint
 
 Document = dict[str, Any]
 
-VERSION = 2
-"""Of the form of documents in `articles`. 1 had no `internal`."""
+VERSION = 3
+"""Of the form of documents in `articles`. 1 had no `internal`; 2 had other bands and traces."""
 
 # MongoDB takes 16 MiB a document; the rest is room for what an update puts round it.
 MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
@@ -186,9 +186,12 @@ def in_bson(document: Document) -> RawBSONDocument | str:
     return RawBSONDocument(raw)
 
 
-def new_internal(record: Article, at: datetime, pace: Pace) -> Internal:
-    """Of a record that is stored for the first time, seen at an instant in UTC."""
-    marks = fingerprint(Words.of(record), record.language)
+def new_internal(record: Article, at: datetime, pace: Pace, said: Words | None = None) -> Internal:
+    """Of a record that is stored for the first time, seen at an instant in UTC.
+
+    `said` are its words, for callers that have them.
+    """
+    marks = fingerprint(said or Words.of(record), record.language)
     wait = pace.first(age_of(record.published_at, at))
     return {
         "version": VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -66,17 +66,16 @@ class Suspect:
 
 
 async def suspects(
-    articles: AsyncCollection[Document], unknown: Mapping[int, Article]
+    articles: AsyncCollection[Document], unknown: Mapping[int, tuple[Article, Words]]
 ) -> dict[int, list[Suspect]]:
     """For each article the records that it may be a version of, the likeliest first.
 
     One query finds records near in time with runs of words in common; set phrases give many, of
     which only those are read whole that share more than a phrase.
     """
-    left = {
-        i: frozenset(traces(Words.of(article), article.language)) for i, article in unknown.items()
-    }
-    pairs = await _alike(articles, unknown, left)
+    left = {i: frozenset(traces(said, article.language)) for i, (article, said) in unknown.items()}
+    dates = [when for article, _ in unknown.values() if (when := dated_at(article))]
+    pairs = await _alike(articles, dates, left)
     ids = sorted({id_ for _, id_ in pairs})
     if not ids:
         return {}
@@ -84,7 +83,7 @@ async def suspects(
     found: dict[int, list[Suspect]] = defaultdict(list)
     for i, id_ in pairs:
         stored = records.get(id_)
-        suspicion = suspect(unknown[i], stored.article) if stored else None
+        suspicion = suspect(unknown[i][0], stored.article) if stored else None
         if stored and suspicion:
             found[i].append(Suspect(stored, suspicion))
     return {i: sorted(likely, key=lambda s: -s.suspicion.score) for i, likely in found.items()}
@@ -92,11 +91,10 @@ async def suspects(
 
 async def _alike(
     articles: AsyncCollection[Document],
-    unknown: Mapping[int, Article],
+    dates: Collection[datetime],
     left: Mapping[int, frozenset[int]],
 ) -> list[tuple[int, str]]:
     """Pairs of an article and the id of a record that has enough traces in common with it."""
-    dates = [when for article in unknown.values() if (when := dated_at(article))]
     by_trace: dict[int, list[int]] = defaultdict(list)
     for i, own in left.items():
         for trace in own:
@@ -108,7 +106,9 @@ async def _alike(
         "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
     }
     pairs: list[tuple[int, str]] = []
-    async for document in articles.find(query, {"internal.traces": 1}, batch_size=_MANY):
+    # The planner would try its ways anew for each batch, which takes longer than to go one.
+    found = articles.find(query, {"internal.traces": 1}, hint="traces", batch_size=_MANY)
+    async for document in found:
         its = document["internal"]["traces"]
         common = Counter(i for trace in its for i in by_trace.get(trace, ()))
         for i, number in common.items():

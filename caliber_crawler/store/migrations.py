@@ -16,6 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.revisit import Pace
+from caliber_crawler.similarity import Words, fingerprint
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import VERSION, new_internal
@@ -25,6 +26,9 @@ from caliber_crawler.store.schema import ensure_collections, ensure_validators
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+_FINGERPRINTED = dict.fromkeys(
+    ("language", "title", "body", "images.url", "embeds.url", "content_hash", "internal.version"), 1
+)
 
 
 async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = None) -> None:
@@ -46,6 +50,7 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = N
         await ensure_collections(database)
         if version < VERSION:
             await _to_2(database, pace or Pace())
+            await _to_3(database)
     await ensure_indexes(database)
     with driver_errors("setting what documents must look like"):
         refused = await ensure_validators(database)
@@ -78,6 +83,34 @@ async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
         await articles.drop_index("published_at")  # `published_id` does what it did
     for name, value in (("changes", []), ("moved_to", None)):
         await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
+
+
+async def _to_3(database: AsyncDatabase[dict[str, Any]]) -> None:
+    """Give records the bands and traces that similar ones are found by now."""
+    articles, done = database["articles"], 0
+    operations: list[UpdateOne] = []
+    older = {"internal.version": {"$lt": 3}}
+    async for document in articles.find(older, _FINGERPRINTED):
+        operations.append(_with_marks(document))
+        if len(operations) == _BATCH:
+            await bulk_write(articles, operations)
+            done += len(operations)
+            logger.info("Fingerprints of texts brought up to date: %s so far", done)
+            operations = []
+    await bulk_write(articles, operations)
+
+
+def _with_marks(document: Mapping[str, Any]) -> UpdateOne:
+    """The present fingerprint, unless another worker was first or the text changed."""
+    record = Article.from_document(document)
+    marks = fingerprint(Words.of(record), record.language)
+    guard = {
+        "_id": document["_id"],
+        "content_hash": document["content_hash"],
+        "internal.version": document["internal"]["version"],
+    }
+    now = {"bands": marks.bands, "traces": marks.traces, "version": 3}
+    return UpdateOne(guard, {"$set": {f"internal.{name}": value for name, value in now.items()}})
 
 
 def _with_internal(document: Mapping[str, Any], pace: Pace) -> UpdateOne:

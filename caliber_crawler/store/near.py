@@ -94,8 +94,11 @@ class _Member(NamedTuple):
         return cls(stored.article, frozenset(stored.internal["bands"]))
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> _Member:
-        return cls(Article.from_document(document), frozenset(document["internal"]["bands"]))
+    def read(cls, document: Mapping[str, Any], wanted: Collection[int] | None = None) -> _Member:
+        """With `wanted` no other bands are kept."""
+        bands = document["internal"]["bands"]
+        kept = bands if wanted is None else filter(wanted.__contains__, bands)
+        return cls(Article.from_document(document), frozenset(kept))
 
 
 class _Members:
@@ -168,9 +171,10 @@ async def _read(
         listed = list(ids)
         about = {"$or": [{"_id": {"$in": listed}}, {"near_duplicate_of": {"$in": listed}}]}
         known = {d["id"]: _Member.read(d) async for d in articles.find(about, _FIELDS)}
-    bands = sorted({band for member in known.values() for band in member.bands})
-    alike = {"internal.bands": {"$in": bands}, "_id": {"$nin": list(known)}}
-    found = [_Member.read(d) async for d in articles.find(alike, _FIELDS)]
+    bands = {band for member in known.values() for band in member.bands}
+    alike = {"internal.bands": {"$in": sorted(bands)}, "_id": {"$nin": list(known)}}
+    # The planner would try its ways anew for each batch, which takes longer than to go one.
+    found = [_Member.read(d, bands) async for d in articles.find(alike, _FIELDS, hint="bands")]
     return _Members([*known.values(), *found])
 
 

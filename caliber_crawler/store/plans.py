@@ -13,6 +13,7 @@ from caliber_crawler.identity import Fate, is_another_story, is_edit
 from caliber_crawler.items import Article, CrawlInfo
 from caliber_crawler.records import aside, changes, first_seen, meet
 from caliber_crawler.revisit import Pace
+from caliber_crawler.similarity import Words
 from caliber_crawler.site import identity_of
 from caliber_crawler.store.documents import Move, Stored, new_internal, next_internal, with_move
 from caliber_crawler.store.known import Known, Suspect, fate_of
@@ -44,6 +45,7 @@ class Plan:
     is_aside: bool = False
     new: Stored | None = None
     changes: list[str] = field(default_factory=list)
+    _words: Words | None = None
 
     @classmethod
     def of(cls, article: Article, known: Known) -> Plan:
@@ -71,6 +73,13 @@ class Plan:
         )
         self.old = known.own(self.seen)
         self.notes.append(CANONICAL_IGNORED)
+
+    @property
+    def words(self) -> Words:
+        """What the article says, taken apart once."""
+        if self._words is None:
+            self._words = Words.of(self.seen)
+        return self._words
 
     def judge(self, likely: Sequence[Suspect], fates: Mapping[str, Fate]) -> str | None:
         """Decide of which suspect, if any, the article is another version.
@@ -115,7 +124,7 @@ class Plan:
         if old is None:
             record = first_seen(seen, at)
             record.duplicate_of = record.near_duplicate_of = None
-            self.new = Stored(record, new_internal(record, at, pace))
+            self.new = Stored(record, new_internal(record, at, pace, self.words))
         elif self.is_aside:
             self.new = Stored(aside(old.article, seen), old.internal)
         else:
