@@ -105,12 +105,17 @@ async def _alike(
         "internal.traces": {"$in": sorted(by_trace)},
         "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
     }
+    wanted = frozenset(by_trace)
+    fewest = min(map(len, left.values()))
     pairs: list[tuple[int, str]] = []
     # The planner would try its ways anew for each batch, which takes longer than to go one.
     found = articles.find(query, {"internal.traces": 1}, hint="traces", batch_size=_MANY)
     async for document in found:
         its = document["internal"]["traces"]
-        common = Counter(i for trace in its for i in by_trace.get(trace, ()))
+        shared = wanted.intersection(its)
+        if len(shared) < _COMMON * min(len(its), fewest):
+            continue
+        common = Counter(i for trace in shared for i in by_trace[trace])
         for i, number in common.items():
             if number >= _COMMON * min(len(its), len(left[i])):
                 pairs.append((i, document["_id"]))
