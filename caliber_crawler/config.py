@@ -54,6 +54,7 @@ class Config:
     scroll_quiet: float
     browser_patience: float
     max_batches: int
+    navigation: timedelta
     lease_seconds: float
     attempts: int
     stay: bool
@@ -91,6 +92,7 @@ class Config:
             scroll_quiet=_seconds(settings, "SCROLL_QUIET_SECONDS"),
             browser_patience=_seconds(settings, "BROWSER_PATIENCE_SECONDS", least=0.1),
             max_batches=_whole(settings, "LIST_MAX_BATCHES"),
+            navigation=timedelta(hours=_number(settings, "NAVIGATION_HOURS", "hours")),
             chromium=str(settings["CHROMIUM_EXECUTABLE"] or "").strip(),
             lease_seconds=_seconds(settings, "FRONTIER_LEASE_SECONDS", least=1),
             attempts=_whole(settings, "FRONTIER_ATTEMPTS"),

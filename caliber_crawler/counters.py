@@ -32,6 +32,8 @@ LISTS_BATCHES = "lists/batches"
 LISTS_SCROLLED = "lists/scrolled"
 LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_UNKNOWN = "lists/unknown_section"
+LISTS_REMEMBERED = "lists/remembered"
+LISTS_GONE = "lists/gone"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
@@ -137,6 +139,8 @@ MEANING: dict[str, str] = {
     BROWSER_BLOCKED: "requests that the browser was not allowed to make, by kind",
     LISTS_WITHOUT_CARDS: "list pages without a single card: the layout may have changed",
     LISTS_UNKNOWN: "sections asked for that the site does not have",
+    LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
+    LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

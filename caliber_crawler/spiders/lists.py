@@ -10,7 +10,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
-from caliber_crawler.items import Reject, SectionRef
+from caliber_crawler.items import SectionRef
 from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
 from caliber_crawler.pages.section import ListPage, parse_list
@@ -93,9 +93,10 @@ class ListWalkingSpider(ScrollingSpider):
         """Requests for further lists that a list's page names; none by default."""
         return iter(())
 
-    def section_failed(self, failure: Failure) -> Iterator[Reject]:
+    async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list's first page."""
-        yield from self.failed(failure)
+        for reject in self.failed(failure):
+            yield reject
 
     # --- on by a rule, over HTTP
 

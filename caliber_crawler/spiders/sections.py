@@ -10,7 +10,7 @@ from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
-from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Article, Reject, Revisit, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
@@ -18,12 +18,17 @@ from caliber_crawler.requests import PURPOSE
 from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
-from caliber_crawler.spiders.base import LIST_PRIORITY
+from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
+from caliber_crawler.spiders.cards import ListTask
 from caliber_crawler.spiders.lists import ListWalkingSpider
+from caliber_crawler.store.navigation import Entry
 from caliber_crawler.verdict import UNKNOWN_SECTION
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
+
+REMEMBERED = "remembered_section"
+"""Mark of a list's request that was made without reading the home page."""
 
 KNOWN_PREFIXES = ("en", ROOT_LANGUAGE)
 """Editions whose home page is known. The prefix of any other is read from the switch."""
@@ -46,12 +51,17 @@ class SectionsSpider(ListWalkingSpider):
         self._unknown: list[str] = []
 
     async def start(self) -> AsyncIterator[Any]:
-        wanted = self.arguments.language
-        for language in wanted:
-            if language in KNOWN_PREFIXES:
+        others: list[str] = []
+        for language in self.arguments.language:
+            remembered = await self._remembered(language)
+            if remembered:
+                for request in remembered:
+                    yield request
+            elif language in KNOWN_PREFIXES:
                 for request in self._edition_requests(language):
                     yield request
-        others = [language for language in wanted if language not in KNOWN_PREFIXES]
+            else:
+                others.append(language)
         if others:
             yield Request(
                 self.config.site.home("en"),
@@ -78,29 +88,107 @@ class SectionsSpider(ListWalkingSpider):
                     f"the switch does not name {language!r}; it names {labels}",
                 )  # fmt: skip
 
-    def parse_home(self, response: Response, language: str | None = None) -> Iterator[Any]:
+    async def parse_home(
+        self, response: Response, language: str | None = None, lost: str | None = None
+    ) -> AsyncIterator[Any]:
         """Ask for the sections that an edition's home page names, or for those wanted.
+
+        `lost` is the address of one that was not there; it is asked for again if it is to be.
 
         @on_site /en/
         @follows 1 parse_section
         """
         page = self._read(response)
         language = language or page.language or ROOT_LANGUAGE
-        wanted = self.arguments.section
-        if not wanted:
-            yield from self.follow(page, language)
-            if not _of_edition(page, language):
+        named = _of_edition(page, language)
+        await self._remember_named(language, named)
+        if not self.arguments.section:
+            for link in named:
+                for request in self._again(link.href, link.ref, language, lost):
+                    yield request
+            if not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = "the page names no section of its edition"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
             return
-        links = {link.ref["slug"]: link for link in _of_edition(page, language)}
+        for request in self._wanted_requests(language, named, lost):
+            yield request
+
+    def _wanted_requests(
+        self, language: str, named: Sequence[SectionLink], lost: str | None
+    ) -> Iterator[Request]:
+        """Requests for the sections asked for, also for those that the navigation lacks."""
+        links = {link.ref["slug"]: link for link in named}
         known = sorted(filter(None, links))
-        for slug in wanted:
+        for slug in self.arguments.section:
             ref: SectionRef = {"slug": slug, "name": slug}
             url = self.config.site.section_url(language, slug)
             link = links.get(slug) or SectionLink(url, url, language, ref)
-            yield from self.list_request(link.href, link.ref, language, known_sections=known)
+            yield from self._again(link.href, link.ref, language, lost, known_sections=known)
+
+    def _again(
+        self, url: str, section: SectionRef, language: str, lost: str | None, **meta: Any
+    ) -> Iterator[Request]:
+        """A request for a list that was not asked for yet, or for the one that was not there."""
+        key = self._key(url)
+        if key == lost:
+            self.tasks.pop(key, None)
+            meta[PURPOSE] = f"again {key}"
+        return self.list_request(url, section, language, **meta)
+
+    # --- what the home page named before
+
+    async def _remembered(self, language: str) -> list[Request]:
+        """Requests for an edition's sections, as far as its home page need not be read for them.
+
+        An update of sections that were named a few hours ago goes to them at once. What the site
+        adds in between is found on their own pages, or when the home page is read again.
+        """
+        addon = CaliberAddon.of(self.crawler)
+        store, wanted = addon.store, self.arguments.section
+        if store is None or self.arguments.query or self.arguments.mode != "update":
+            return []
+        key, since = self._key(self.config.site.home(language)), now() - self.config.navigation
+        entries = await addon.patiently(lambda: store.navigation.get(key, since))
+        by_slug = {entry["slug"]: entry for entry in entries}
+        if not set(wanted) <= by_slug.keys():
+            return []
+        requests: list[Request] = []
+        for entry in (by_slug[slug] for slug in wanted) if wanted else entries:
+            ref: SectionRef = {"slug": entry["slug"], "name": entry["name"]}
+            requests += self.list_request(entry["href"], ref, language, **{REMEMBERED: True})
+        self.count(counters.LISTS_REMEMBERED, number=len(requests))
+        return requests
+
+    async def _remember_named(self, language: str, named: Sequence[SectionLink]) -> None:
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is None or not named:
+            return
+        entries: list[Entry] = [
+            {
+                "href": link.href,
+                "url": link.url,
+                "language": link.language,
+                "slug": link.ref["slug"],
+                "name": link.ref["name"],
+            }
+            for link in named
+            if link.ref["slug"]
+        ]
+        key = self._key(self.config.site.home(language))
+        await addon.patiently(lambda: store.navigation.put(key, entries, now()))
+
+    async def _not_there(self, task: ListTask) -> AsyncIterator[Request]:
+        """A section is gone that was named before: what is named now is to be seen."""
+        self.count(counters.LISTS_GONE)
+        self.logger.warning("%s: not there any more; the home page is read again", task.url)
+        addon = CaliberAddon.of(self.crawler)
+        store, key = addon.store, self._key(self.config.site.home(task.language))
+        if store is not None:
+            await addon.patiently(lambda: store.navigation.forget(key))
+        for request in self._edition_requests(task.language, lost=task.key):
+            yield request
 
     async def parse_first_section(self, response: Response) -> AsyncIterator[Any]:
         """Read the first section that a home page names, for `scrapy check`.
@@ -119,14 +207,21 @@ class SectionsSpider(ListWalkingSpider):
             for link in _of_edition(page, language):
                 yield from self.list_request(link.href, link.ref, language)
 
-    def section_failed(self, failure: Failure) -> Iterator[Reject]:
+    async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list: an address that the site does not have is an unknown section."""
         request: Request = failure.request  # type: ignore[attr-defined]
         error = failure.value
-        if not isinstance(error, HttpError) or error.response.status not in (404, 410):
-            yield from self.failed(failure)
+        if not isinstance(error, HttpError) or error.response.status not in LACKING:
+            for reject in self.failed(failure):
+                yield reject
             return
-        section = self._task_of(request.cb_kwargs["task"]).section
+        task = self._task_of(request.cb_kwargs["task"])
+        if request.meta.get(REMEMBERED):
+            CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
+            async for again in self._not_there(task):
+                yield again
+            return
+        section = task.section
         self.count(counters.LISTS_UNKNOWN)
         self._unknown.append((section and section["slug"]) or request.url)
         names = ", ".join(request.meta.get("known_sections", ())) or "none"
@@ -164,8 +259,11 @@ class SectionsSpider(ListWalkingSpider):
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
 
-    def _edition_requests(self, language: str) -> Iterator[Request]:
-        """An edition's home page, or its search for the words asked for."""
+    def _edition_requests(self, language: str, lost: str | None = None) -> Iterator[Request]:
+        """An edition's home page, or its search for the words asked for.
+
+        `lost` is the key of a list for whose sake the home page is read once more.
+        """
         site = self.config.site
         if self.arguments.query:
             url = site.search_url(language, self.arguments.query)
@@ -173,8 +271,8 @@ class SectionsSpider(ListWalkingSpider):
         else:
             yield Request(
                 site.home(language), callback=self.parse_home, errback=self.failed,
-                priority=LIST_PRIORITY, cb_kwargs={"language": language},
-                meta={PURPOSE: f"home {language}"},
+                priority=LIST_PRIORITY, cb_kwargs={"language": language, "lost": lost},
+                meta={PURPOSE: f"home {language} {lost or ''}".strip()},
             )  # fmt: skip
 
     def _read(self, response: Response) -> ListPage:

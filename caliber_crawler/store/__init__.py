@@ -21,6 +21,7 @@ from caliber_crawler.store.frontier import FrontierStore
 from caliber_crawler.store.limiter import LimiterStore
 from caliber_crawler.store.locks import LockStore
 from caliber_crawler.store.migrations import prepare
+from caliber_crawler.store.navigation import NavigationStore
 from caliber_crawler.store.rejects import RejectStore
 from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
@@ -62,6 +63,7 @@ class Store:
         self.crawls = CrawlStore(self.database, crawl_id)
         self.rejects = RejectStore(self.database, crawl_id)
         self.rules = RuleStore(self.database, crawl_id)
+        self.navigation = NavigationStore(self.database, crawl_id)
         self.cards = CardStore(self.database)
         self.frontier = frontier(self.database)
         self.limiter = LimiterStore(self.database)
