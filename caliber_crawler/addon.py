@@ -50,10 +50,11 @@ class CaliberAddon:
 
     `delay` is the least number of seconds between two requests, `failure` the message of what kept
     the crawl from starting or ended it early, `signal` the number of the signal that stopped it,
-    `lost` whether the database is gone for good, `only_the_rest` that the crawl was finished once
-    and only what was queued again since is to be done, `verdict` what `scrapy crawl` exits with,
-    `alert` what is to be told of the crawl as a whole, if it is for this process to tell,
-    `last_words` writes the summary, which stands right above the verdict on a terminal.
+    `lost` whether the database is gone for good, `ending` whether `stop` was called,
+    `only_the_rest` that the crawl was finished once and only what was queued again since is to be
+    done, `verdict` what `scrapy crawl` exits with, `alert` what is to be told of the crawl as a
+    whole, if it is for this process to tell, `last_words` writes the summary, which stands right
+    above the verdict on a terminal.
     `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
     of them a browser may make, `outcomes` are notes on the requests on lease.
     """
@@ -72,6 +73,7 @@ class CaliberAddon:
         self.failure: str | None = None
         self.signal: int | None = None
         self.lost = False
+        self.ending = False
         self.only_the_rest = False
         self.verdict: Verdict | None = None
         self.alert: Alert | None = None
@@ -123,8 +125,8 @@ class CaliberAddon:
 
     @property
     def stopping(self) -> bool:
-        """Whether a signal or the loss of the database ends the crawl."""
-        return self.signal is not None or self.lost
+        """Whether the crawl ends early, by no fault of the pages that are on their way."""
+        return self.signal is not None or self.lost or self.ending
 
     @property
     def durable(self) -> bool:
@@ -206,6 +208,12 @@ class CaliberAddon:
     def break_off(self, message: str) -> None:
         """Close the crawl because of a fault of its own; what is on lease is given back."""
         self._close(message, BROKEN_OFF)
+
+    def stop(self, message: str, reason: str) -> None:
+        """Close the crawl early for a reason that is no fault of its pages; they are kept."""
+        if not self.stopping:
+            self.ending = True
+            self._close(message, reason)
 
     def _close(self, message: str, reason: str) -> None:
         self.failure = message

@@ -60,6 +60,8 @@ class Config:
     stay: bool
     backoff_first: float
     backoff_most: float
+    robots_lasting: timedelta
+    robots_patience: float
     pace: Pace
     health: Learning
     progress: str
@@ -99,6 +101,8 @@ class Config:
             stay=_choice(settings, "FRONTIER_STAY", ("no", "yes")) == "yes",
             backoff_first=_seconds(settings, "BACKOFF_FIRST_SECONDS"),
             backoff_most=_seconds(settings, "BACKOFF_MOST_SECONDS"),
+            robots_lasting=timedelta(hours=_number(settings, "ROBOTS_HOURS", "hours", 0.0001)),
+            robots_patience=_seconds(settings, "ROBOTS_PATIENCE_SECONDS"),
             pace=_pace(settings),
             health=_learning(settings, site),
             progress=_choice(settings, "PROGRESS", PROGRESS),

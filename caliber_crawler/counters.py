@@ -24,6 +24,10 @@ ADDRESSES_ASKED = "addresses/asked"
 CANONICAL_IGNORED = "addresses/canonical_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
 VISITS_DUE = "visits/due"
+ROBOTS_READ = "robots/read"
+ROBOTS_RETRIES = "robots/retries"
+ROBOTS_KEPT = "robots/kept"
+ROBOTS_NOT_RULES = "robots/not_rules"
 REJECTED = "rejected"  # one counter for each reason below it
 FAILED_REQUESTS = "requests/failed"
 LISTS_READ = "lists/read"
@@ -127,6 +131,10 @@ MEANING: dict[str, str] = {
     VISITS_DUE: "stored articles that the spider refresh found due",
     REJECTED: "pages not stored, by reason (collection rejects)",
     FAILED_REQUESTS: "requests that gave no usable page after all retries",
+    ROBOTS_READ: "robots.txt read, also again in a long crawl",
+    ROBOTS_RETRIES: "robots.txt waited for: it could not be had, so nothing else was asked for",
+    ROBOTS_KEPT: "readings again that failed: the rules read before held on",
+    ROBOTS_NOT_RULES: "robots.txt that were a page of HTML: nothing forbidden as far as they tell",
     LISTS_READ: "first pages of lists read",
     LISTS_BATCHES: "further batches of lists read over HTTP by a learned rule",
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",

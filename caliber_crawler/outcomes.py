@@ -19,12 +19,17 @@ LEASE = "frontier_key"
 
 
 # What Scrapy says of requests that are not to be made, now or another time.
-_CERTAIN = re.compile(r"robots\.txt|offsite", re.IGNORECASE)
+_CERTAIN = re.compile(r"forbidden by robots|offsite", re.IGNORECASE)
 
 
 def is_certain(error: BaseException | None) -> bool:
     """Whether a request that was not made would not be made another time either."""
     return isinstance(error, IgnoreRequest) and _CERTAIN.search(str(error)) is not None
+
+
+def is_forbidden(error: BaseException | None) -> bool:
+    """Whether robots.txt forbids a request."""
+    return isinstance(error, IgnoreRequest) and "forbidden by robots" in str(error).lower()
 
 
 class Outcomes:

@@ -1,63 +1,183 @@
-"""robots.txt: the rules hold for every request, and the delay that it asks for for all of them."""
+"""robots.txt: the rules hold for every request, and the delay that it asks for for all of them.
+
+As RFC 9309 says: a site that answers with 4xx has no rules. One that does not answer, or with 429
+or 5xx, may have some, so nothing is asked for until it tells; when it does not within
+ROBOTS_PATIENCE_SECONDS, the crawl ends. Rules are read again after ROBOTS_HOURS, and those read
+before hold on while that fails. A page of HTML holds no rules, which is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scrapy import signals
+from scrapy import Request, signals
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http.request import NO_CALLBACK
+from scrapy.utils.misc import build_from_crawler
 
+from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.verdict import ROBOTS_UNREACHABLE
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from scrapy import Request
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
     from scrapy.robotstxt import RobotParser
 
 logger = logging.getLogger(__name__)
 
+# So much of it counts at least (RFC 9309, 2.5), and no more here.
+_MOST_BYTES = 500 * 1024
+# After a reading that failed, the rules from before hold for so long.
+_AGAIN_SECONDS = 600.0
+_TOO_MANY_REQUESTS = 429
+
+
+class _Rules:
+    """What a host's robots.txt says, when that is to be read again, and who is reading it."""
+
+    def __init__(self) -> None:
+        self.parser: RobotParser | None = None
+        self.due = -math.inf
+        self.reading: asyncio.Task[None] | None = None
+
 
 class RobotsMiddleware(RobotsTxtMiddleware):
-    """Scrapy's, for requests that wait for one robots.txt together.
+    """Scrapy's check of each request, with a reading of its own.
 
-    Scrapy 2.19 lets those pass unchecked that come third and later while it is on its way: what
-    they wait for gives the rules to the first of them and nothing to the others.
+    Scrapy's takes a site that does not answer for one without rules, never reads them again, and
+    in 2.19 lets requests pass unchecked that come third and later while they are on their way.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._asked: dict[str, asyncio.Task[RobotParser | None]] = {}
+        self._addon = CaliberAddon.of(crawler)
+        self._hosts: dict[str, _Rules] = {}
+        config = self._addon.config
+        self._debugging = crawler.settings.getbool("CALIBER_DEBUGGING")
+        # When debugging, somebody sits and waits.
+        self._patience = 0.0 if self._debugging else config.robots_patience
+        self._lasting = config.robots_lasting.total_seconds()
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
-        host = urlsplit(request.url).netloc
-        task = self._asked.get(host)
-        if task is None:
-            task = self._asked[host] = asyncio.create_task(super().robot_parser(request))
-        return await asyncio.shield(task)
+        """The rules for a request. Raises `IgnoreRequest` when there are none to be had."""
+        parts = urlsplit(request.url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        rules = self._hosts.setdefault(origin, _Rules())
+        if _now() >= rules.due:
+            if rules.reading is None or rules.reading.done():
+                rules.reading = asyncio.create_task(self._read(origin, rules, request))
+            await asyncio.shield(rules.reading)
+        return rules.parser
 
+    async def _read(self, origin: str, rules: _Rules, request: Request) -> None:
+        first, most = self._addon.config.backoff_first, self._addon.config.backoff_most
+        deadline = _now() + self._patience
+        for attempt in itertools.count():
+            found = await self._ask(origin)
+            if not isinstance(found, str):
+                rules.parser = await self._rules_of(found, request)
+                rules.due = _now() + self._lasting
+                self._take_delay(origin, rules.parser)
+                return
+            if rules.parser is not None:
+                self._addon.count(counters.ROBOTS_KEPT)
+                logger.warning("%s; the rules read before hold on", found)
+                rules.due = _now() + _AGAIN_SECONDS
+                return
+            pause = min(most, first * 2.0 ** min(attempt, 30))
+            if _now() + pause >= deadline:
+                self._give_up(origin, found)
+            self._addon.count(counters.ROBOTS_RETRIES)
+            logger.warning("%s; nothing is asked for before it can be read", found)
+            await self._wait(pause)
 
-class RobotsDelay:
-    """Raises the delay between requests to what robots.txt asks for; it never lowers it."""
+    async def _ask(self, origin: str) -> Response | str:
+        """An answer that tells, or why there is none."""
+        url = f"{origin}/robots.txt"
+        request = Request(
+            url,
+            priority=self.DOWNLOAD_PRIORITY,
+            meta={"dont_obey_robotstxt": True, "dont_retry": True},
+            callback=NO_CALLBACK,
+        )
+        engine = self.crawler.engine
+        if engine is None:
+            raise RuntimeError("there is no engine to ask with")
+        self._stats.inc_value("robotstxt/request_count")
+        try:
+            response = await engine.download_async(request)
+        except Exception as error:  # whatever it is, it is no answer
+            if self._addon.stopping:
+                raise
+            self._stats.inc_value(f"robotstxt/exception_count/{type(error)}")
+            return f"{url} cannot be had ({type(error).__name__}: {error})"
+        self._stats.inc_value("robotstxt/response_count")
+        self._stats.inc_value(f"robotstxt/response_status_count/{response.status}")
+        if response.status >= 500 or response.status == _TOO_MANY_REQUESTS:
+            return f"{url} cannot be had (status {response.status})"
+        return response
 
-    def __init__(self, crawler: Crawler, addon: CaliberAddon) -> None:
-        self._crawler = crawler
-        self._addon = addon
+    async def _rules_of(self, response: Response, request: Request) -> RobotParser:
+        body = response.body if response.status < 300 else b""
+        if len(body) > _MOST_BYTES:
+            body = body[:_MOST_BYTES].rpartition(b"\n")[0]
+        if _is_page(response, body):
+            self._addon.count(counters.ROBOTS_NOT_RULES)
+            logger.warning(
+                "%s is a page of HTML, no rules: nothing is forbidden as far as it tells",
+                response.url,
+            )
+            body = b""
+        parser: RobotParser = build_from_crawler(self._parserimpl, self.crawler, body)
+        await self.crawler.signals.send_catch_log_async(
+            signal=signals.robots_parsed, robotparser=parser, request=request
+        )
+        self._addon.count(counters.ROBOTS_READ)
+        return parser
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        extension = cls(crawler, CaliberAddon.of(crawler))
-        crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
-        return extension
+    def _take_delay(self, origin: str, parser: RobotParser) -> None:
+        """The site's own delay rules; that of another host can only raise it."""
+        agent = self._robotstxt_useragent or self._default_useragent
+        asked = parser.crawl_delay(agent) or 0.0
+        config = self._addon.config
+        if not math.isfinite(asked):
+            logger.warning("%s asks for a delay that is none: %s", origin, asked)
+            asked = 0.0
+        own = self._addon.delay if origin != config.site.base else config.download_delay
+        delay = max(own, asked)
+        if delay != self._addon.delay:
+            logger.info("robots.txt of %s asks for %s seconds between requests", origin, asked)
+            self._addon.delay = delay
 
-    def robots_parsed(self, robotparser: Any, request: Request) -> None:
-        rules = getattr(robotparser, "rp", None)  # other parsers of Scrapy's do not tell
-        asked = rules.crawl_delay(self._crawler.settings["USER_AGENT"]) if rules else None
-        if asked is None or asked <= self._addon.delay:
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._addon.stopped.wait()
+        except TimeoutError:
             return
-        logger.info("robots.txt asks for %s seconds between requests", asked)
-        self._addon.delay = float(asked)
+        raise IgnoreRequest("a signal ended the crawl before its rules were known")
+
+    def _give_up(self, origin: str, why: str) -> None:
+        if origin == self._addon.config.site.base and not self._debugging:
+            message = f"{why}, so what it forbids is not known"
+            self._addon.stop(message, ROBOTS_UNREACHABLE)
+        raise IgnoreRequest(f"not asked for, because {why}")
+
+
+def _is_page(response: Response, body: bytes) -> bool:
+    """Whether an answer is HTML, by what it begins with: many sites send text as text/html."""
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    return start.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<!--", b"<?xml")) or (
+        start.startswith(b"<") and b"html" in (response.headers.get("Content-Type") or b"").lower()
+    )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

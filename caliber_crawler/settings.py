@@ -41,6 +41,8 @@ BACKOFF_FIRST_SECONDS = _from_environment("BACKOFF_FIRST_SECONDS", "2")
 BACKOFF_MOST_SECONDS = _from_environment("BACKOFF_MOST_SECONDS", "300")
 REFRESH_LEAST_HOURS = _from_environment("REFRESH_LEAST_HOURS", "1")
 REFRESH_MOST_DAYS = _from_environment("REFRESH_MOST_DAYS", "90")
+ROBOTS_HOURS = _from_environment("ROBOTS_HOURS", "24")
+ROBOTS_PATIENCE_SECONDS = _from_environment("ROBOTS_PATIENCE_SECONDS", "120")
 SCROLL_QUIET_SECONDS = _from_environment("SCROLL_QUIET_SECONDS", "5")
 BROWSER_PATIENCE_SECONDS = _from_environment("BROWSER_PATIENCE_SECONDS", "30")
 NAVIGATION_HOURS = _from_environment("NAVIGATION_HOURS", "6")
@@ -82,7 +84,6 @@ COMMANDS_MODULE = "caliber_crawler.commands"
 ADDONS = {"caliber_crawler.addon.CaliberAddon": 0}
 EXTENSIONS = {
     "caliber_crawler.extensions.CrawlRecord": 0,
-    "caliber_crawler.robots.RobotsDelay": 0,
     "caliber_crawler.progress.Progress": 0,
     "caliber_crawler.prometheus.Prometheus": 0,
     "scrapy.extensions.logstats.LogStats": None,  # our lines say more

@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "sightings",
     ),
     "Lists": ("lists", "cards", "rules", "feed"),
-    "Pages": ("requests", "pages", "rejected", "browser"),
+    "Pages": ("requests", "pages", "rejected", "browser", "robots"),
     "Fields": ("missing", "conflicts", "times", "views", "teasers", "kept"),
     "Frontier": ("frontier", "politeness"),
     "Storage and feeds": ("store", "items", "feeds"),

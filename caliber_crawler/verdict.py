@@ -25,6 +25,7 @@ UNKNOWN_SECTION = "unknown_section"
 OTHER_CRAWL_RUNS = "other_crawl_runs"
 WRONG_CRAWL = "wrong_crawl"
 BROKEN_OFF = "broken_off"
+ROBOTS_UNREACHABLE = "robots_unreachable"
 # Scrapy's own: the spider's `start` raised; the crawl ended while its components were opened.
 START_ERROR = "start_error"
 SHUTDOWN = "shutdown"
@@ -69,7 +70,7 @@ def judge(
     taken = sum(_count(stats, name) for name in _TAKEN)
     if signal is not None:
         return Verdict(128 + signal, f"stopped by signal {signal}; {taken} articles kept")
-    unstarted = reason == START_ERROR and not taken
+    unstarted = reason in (START_ERROR, ROBOTS_UNREACHABLE) and not taken
     if reason == STORE_UNAVAILABLE or unstarted or (reason == SHUTDOWN and not opened):
         return Verdict(COULD_NOT_START, f"could not start: {failure or reason}")
     if reason == STORE_LOST:
@@ -80,7 +81,7 @@ def judge(
         return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
     troubles = _troubles(stats)
     if reason != "finished":
-        why = f"{reason}: {failure}" if reason in (BROKEN_OFF, START_ERROR) else reason
+        why = f"{reason}: {failure}" if reason in _TELLING else reason
         troubles.append(f"closed early ({why})")
     failed = "; ".join(troubles)
     suspicions = _suspicions(stats, findings)
@@ -93,6 +94,8 @@ def judge(
     return Verdict(HEALTHY, f"healthy: {_summary(stats, taken)}")
 
 
+# Reasons that say little without the message that came with them.
+_TELLING = (BROKEN_OFF, START_ERROR, ROBOTS_UNREACHABLE)
 _TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UNCHANGED)
 
 

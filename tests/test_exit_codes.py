@@ -196,9 +196,9 @@ def test_robots_forbid_everything(failing: Scrapy, site: ServedSite) -> None:
 
 
 def test_a_name_that_no_server_has(failing: Scrapy, database: Documents) -> None:
-    run = failing.crawl("sections", CALIBER_BASE_URL="http://no-such-site.invalid")
-    assert run.code == 3
-    assert "nothing collected: 1 requests failed" in run.verdict
-    [reject] = database.rejects.find()
-    assert reject["reason"] == "no_response"
-    assert "no-such-site.invalid" in reject["detail"]
+    run = failing.crawl(
+        "sections", CALIBER_BASE_URL="http://no-such-site.invalid", ROBOTS_PATIENCE_SECONDS="0.1"
+    )
+    assert run.code == 1
+    assert "could not start: http://no-such-site.invalid/robots.txt cannot be had" in run.verdict
+    assert database.rejects.count_documents({}) == 0

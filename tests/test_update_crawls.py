@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,12 +55,79 @@ def test_five_new_articles_in_five_sections(
         assert database.articles.count_documents({}) == 50
         asked(site)
         crawl()
-        assert asked(site) == lists + Counter({"/en/": 1}), "nothing is new"
+        assert asked(site) == lists, "nothing is new"
         for number, section in enumerate(SECTIONS, 100):
             post(site, number, section)
         run = crawl()
-        assert asked(site) == lists + Counter({"/en/": 1, "/post/": 5}), "five are new"
+        assert asked(site) == lists + Counter({"/post/": 5}), "five are new"
         assert {record["slug"] for record in run.records} == {
             f"posted-{n}" for n in range(100, 105)
         }
     assert database.articles.count_documents({}) == 55
+
+
+# The home page
+
+WORLD = "/en/category/world"
+
+
+def crawl_world(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) -> Run:
+    return scrapy.crawl(
+        "sections", "section=world", "render=http", *arguments,
+        CALIBER_BASE_URL=site.url, **settings,
+    )  # fmt: skip
+
+
+def pages_of(site: ServedSite) -> list[str]:
+    """Paths of lists and home pages asked for since the last call, robots.txt left out."""
+    return sorted(path for path in asked(site).elements() if path != "/post/")
+
+
+def test_home_pages_are_read_again_after_a_while_and_by_full_crawls(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=40, seed=49)) as site:
+
+        def pages(*arguments: str, **settings: str) -> list[str]:
+            run = crawl_world(scrapy, site, *arguments, **settings)
+            assert run.code == 0, run.err
+            return pages_of(site)
+
+        assert pages() == ["/en/", WORLD]
+        assert pages() == [WORLD]
+        assert pages(NAVIGATION_HOURS="0") == ["/en/", WORLD]
+        assert pages("mode=full") == ["/en/", WORLD]
+        long_ago = {"$set": {"read_at": datetime.now(UTC) - timedelta(hours=7)}}
+        assert database["navigation"].update_one({}, long_ago).matched_count == 1
+        assert pages() == ["/en/", WORLD]
+
+
+def test_a_section_that_moved_has_the_home_page_read_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """The one that is named instead is taken in the same crawl."""
+    with serve(SiteConfig(articles=60, seed=50)) as site:
+        crawl_world(scrapy, site)
+        said = database["navigation"].find_one()
+        assert said is not None
+        for entry in said["sections"]:
+            if entry["slug"] == "world":
+                entry["href"] = entry["href"].replace("world", "the-old-world")
+        database["navigation"].replace_one({}, said)
+        asked(site)
+        run = crawl_world(scrapy, site)
+        assert run.code == 0, run.err
+        assert pages_of(site) == ["/en/", "/en/category/the-old-world", WORLD]
+    assert re.search(r"lists/gone +1  ", run.err)
+
+
+def test_a_section_that_is_gone_for_good_is_told(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=60, seed=51)) as site:
+        crawl_world(scrapy, site)
+        asked(site)
+        site.knobs.raw[WORLD] = (404, {}, b"<h1>Not found</h1>")
+        run = crawl_world(scrapy, site)
+        assert pages_of(site) == ["/en/", WORLD, WORLD]
+    assert run.code == 2
+    assert "unknown section world" in run.err
+    assert database["navigation"].count_documents({}) == 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from copy import copy
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -264,89 +262,6 @@ def test_an_update_takes_what_is_new_and_what_was_edited(
     assert set(outcomes.values()) == {"new"}
     assert counted(run)["lists/ended/known"] == 1
     assert_without_browser(run)
-
-
-FIVE = ("politics", "world", "economy", "society", "sport")
-
-
-def requests_of(site: ServedSite, crawl: Callable[[], Run]) -> tuple[Run, list[str]]:
-    """A crawl, and what it asked of the site, robots.txt aside."""
-    before = len(site.log)
-    run = crawl()
-    return run, sorted(hit.path for hit in site.log[before:] if hit.path != "/robots.txt")
-
-
-def test_five_new_of_fifty_five_in_five_sections_cost_ten_requests(
-    scrapy: Scrapy, database: Documents
-) -> None:
-    with serve(SiteConfig(articles=240, seed=48, cards=20)) as site:
-        everything = {t.slug: t for name in FIVE for t in site.world.in_section("en", name)}
-        alone = [t for t in everything.values() if len(t.sections) == 1]
-        each = [[t for t in alone if t.sections[0][0] == name][:11] for name in FIVE]
-        new = [truths[0] for truths in each]
-        others = [truth for truths in each for truth in truths[1:]]
-        assert len(others) == 50
-        kept = {t.slug for t in others}
-        site.knobs.removed |= {t.slug for t in everything.values() if t.slug not in kept}
-        arguments = ("sections", f"section={','.join(FIVE)}", "render=http")
-        settings = {"CALIBER_BASE_URL": site.url}
-        assert_took(scrapy.crawl(*arguments, **settings), others, database)
-        site.knobs.removed -= {t.slug for t in new}
-        run, asked = requests_of(site, lambda: scrapy.crawl(*arguments, **settings))
-        assert_took(run, new)
-    lists = [f"/en/category/{name}" for name in FIVE]
-    assert asked == sorted([*lists, *(t.path for t in new)])
-
-
-def test_home_pages_are_read_again_after_a_while_and_by_full_crawls(
-    scrapy: Scrapy, database: Documents
-) -> None:
-    with serve(SiteConfig(articles=40, seed=49)) as site:
-        crawl(scrapy, site, "render=http")
-
-        def asked(*arguments: str, **settings: str) -> list[str]:
-            run, paths = requests_of(
-                site, lambda: crawl(scrapy, site, "render=http", *arguments, **settings)
-            )
-            assert run.code == 0, run.err
-            return [path for path in paths if "/post/" not in path]
-
-        assert asked() == [SECTION]
-        assert asked(NAVIGATION_HOURS="0") == ["/en/", SECTION]
-        assert asked("mode=full") == ["/en/", SECTION]
-        long_ago = {"$set": {"read_at": datetime.now(UTC) - timedelta(hours=7)}}
-        assert database["navigation"].update_one({}, long_ago).matched_count == 1
-        assert asked() == ["/en/", SECTION]
-        assert asked() == [SECTION]
-
-
-def test_a_section_that_is_gone_has_the_home_page_read_again(
-    scrapy: Scrapy, database: Documents
-) -> None:
-    """The one that is named instead is taken in the same crawl."""
-    with serve(SiteConfig(articles=60, seed=50)) as site:
-        crawl(scrapy, site, "render=http")
-        entries = database["navigation"].find_one()
-        assert entries is not None
-        for entry in entries["sections"]:
-            if entry["slug"] == "world":
-                entry["href"] = entry["href"].replace("world", "the-old-world")
-        database["navigation"].replace_one({}, entries)
-        run, asked = requests_of(site, lambda: crawl(scrapy, site, "render=http"))
-        assert run.code == 0, run.err
-        assert asked == ["/en/", "/en/category/the-old-world", SECTION]
-    assert counted(run)["lists/gone"] == 1
-
-
-def test_a_section_that_is_gone_for_good_is_told(scrapy: Scrapy, database: Documents) -> None:
-    with serve(SiteConfig(articles=60, seed=51)) as site:
-        crawl(scrapy, site, "render=http")
-        site.knobs.raw[SECTION] = (404, HTML, b"<h1>Not found</h1>")
-        run, asked = requests_of(site, lambda: crawl(scrapy, site, "render=http"))
-    assert asked == ["/en/", SECTION, SECTION]
-    assert run.code != 0
-    assert "unknown section world" in run.err
-    assert counted(run)["lists/unknown_section"] == 1
 
 
 # Reasons to stop

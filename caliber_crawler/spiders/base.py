@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import scrapy
-from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
@@ -16,7 +15,7 @@ from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
-from caliber_crawler.outcomes import is_certain
+from caliber_crawler.outcomes import is_certain, is_forbidden
 from caliber_crawler.requests import MERGE, NEWEST
 from caliber_crawler.responses import (
     CUT_OFF,
@@ -174,10 +173,9 @@ class CaliberSpider(scrapy.Spider):
         if not is_certain(error):  # of a loop of redirects only the errback hears
             outcomes = CaliberAddon.of(self.crawler).outcomes
             outcomes.failed(request, f"{type(error).__name__}: {error}")
-        forbidden = isinstance(error, IgnoreRequest)
         yield Reject(
             url=request.url,
-            reason="forbidden_by_robots" if forbidden and "robots" in str(error) else "no_response",
+            reason="forbidden_by_robots" if is_forbidden(error) else "no_response",
             detail=f"{type(error).__name__}: {error}"[:500],
             at=now(),
         )
