@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from caliber_crawler import counters
 from caliber_crawler.health import Finding, at_once, split
 from caliber_crawler.health.figures import FALLBACK
-from caliber_crawler.health.findings import some
+from caliber_crawler.health.findings import TROUBLES, some
 
 HEALTHY = 0
 COULD_NOT_START = 1
@@ -83,10 +83,10 @@ def judge(
     if reason != "finished":
         why = f"{reason}: {failure}" if reason in _TELLING else reason
         troubles.append(f"closed early ({why})")
-    failed = "; ".join(troubles)
-    suspicions = _suspicions(stats, findings)
+    failed = "; ".join([*troubles, *(f.line for f in findings if f.rule in TROUBLES)])
+    suspicions = _suspicions(stats, [f for f in findings if f.rule not in TROUBLES])
     if suspicions:
-        return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *troubles]))
+        return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *filter(None, [failed])]))
     if failed and not taken:
         return Verdict(LOOKS_WRONG, f"nothing collected: {failed}")
     if failed:

@@ -12,6 +12,7 @@ import pytest
 
 from caliber_crawler.health import Expecting, Figures, at_once, compare, in_section, split
 from caliber_crawler.health.chance import at_least
+from caliber_crawler.verdict import judge
 
 NOW = datetime(2026, 6, 25, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -199,6 +200,41 @@ def test_a_navigation_that_lost_half() -> None:
     assert told(Figures(NOW, {**failed.counts, "requests/failed": 3}, two), past()) == []
 
 
+# --- troubles
+
+
+def troubled(hours: float = 0, *, failed: int = 0, of: int = 60, **rejected: int) -> Figures:
+    counts = {"articles/read": 50, "articles/new": 50, "cards/seen": 100, "requests": of}
+    counts |= {"requests/failed": failed} if failed else {}
+    counts |= {f"rejected/{reason}": number for reason, number in rejected.items()}
+    return Figures(NOW - hours * HOUR, counts, dict.fromkeys(SECTIONS, FULL))
+
+
+def test_more_failures_than_ever_are_told() -> None:
+    calm = [troubled(n) for n in range(1, 9)]
+    [finding] = compare(troubled(failed=9), calm)
+    assert (finding.rule, finding.field) == ("failures", None)
+    assert finding.line == "failed of the requests: 9 of 60 (before: 0 of 480)"
+    assert told(troubled(failed=5), calm) == []
+    rough = [troubled(n, failed=8) for n in range(1, 200)]
+    assert told(troubled(failed=12), rough) == []
+    assert told(troubled(failed=40), rough) == [("failures", None)]
+    unknown = [Figures(f.at, {"articles/read": 50}, f.sections) for f in calm]
+    assert told(troubled(failed=9), unknown) == []
+
+
+def test_more_rejects_than_ever_are_told_with_their_reasons() -> None:
+    calm = [troubled(n) for n in range(1, 9)]
+    [finding] = compare(troubled(http_404=9, no_response=4), calm)
+    assert finding.rule == "rejects"
+    assert finding.line == (
+        "rejected of the pages: 13 of 63 (before: 0 of 400): 9 http_404, 4 no_response"
+    )
+    assert told(troubled(http_404=4), calm) == []
+    [other] = compare(troubled(not_an_article_list=20), calm)
+    assert other.rule == "no_article"
+
+
 # --- no news
 
 
@@ -264,3 +300,15 @@ def test_chance() -> None:
     exact = sum(comb(2_900, k) * 1**k * 99 ** (2_900 - k) for k in range(40)) / 100**2_900
     assert at_least(40, 2_900, 0.01) == pytest.approx(1 - exact)
     assert at_least(2_900, 2_900, 0.001) == pytest.approx(0)
+
+
+def test_more_failures_than_ever_are_no_other_exit_code() -> None:
+    """What went wrong is exit code 4; how unusual it is stands beside it."""
+    [finding] = compare(troubled(failed=9), [troubled(n) for n in range(1, 9)])
+    stats = {"caliber/articles/new": 51, "caliber/requests/failed": 9}
+    verdict = judge("finished", stats, findings=[finding])
+    assert verdict.code == 4
+    assert verdict.line == (
+        "51 articles taken, but 9 requests failed; "
+        "failed of the requests: 9 of 60 (before: 0 of 480)"
+    )

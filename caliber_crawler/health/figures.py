@@ -20,6 +20,10 @@ from caliber_crawler import counters
 HOLLOW = "hollow"
 FALLBACK = "fallback"
 NO_ARTICLE = "no_article"
+FAILURES = "failures"
+REJECTS = "rejects"
+_NOT_AN_ARTICLE = "not_an_article_"
+_KINDS = f"{counters.REJECTED}/{_NOT_AN_ARTICLE}"
 CARD_FIELDS = {"time": "cards_no_time", "title": "cards_no_title", "link": "cards_broken"}
 
 
@@ -40,7 +44,10 @@ class Figures:
         return self.counts.get(f"{name}/{detail}" if detail else name, 0)
 
     def part(self, what: str) -> tuple[int, int]:
-        """How many articles lack a field, or are what `what` names, and of how many."""
+        """How many articles lack a field, or are what `what` names, and of how many.
+
+        For ``failures`` it is requests, for ``rejects`` pages rejected that may hold articles.
+        """
         read = self.count(counters.ARTICLES_READ)
         if what == HOLLOW:
             return self.count(counters.ARTICLES_HOLLOW), read
@@ -49,12 +56,26 @@ class Figures:
         if what == NO_ARTICLE:
             other = sum(self.kinds.values())
             return other, read + other
+        if what == FAILURES:
+            failed = self.count(counters.FAILED_REQUESTS)
+            return failed, max(failed, self.count(counters.REQUESTS))
+        if what == REJECTS:
+            rejected = sum(self.reasons.values())
+            return rejected, read + rejected
         return self.count(counters.MISSING, what), read
 
     @property
     def kinds(self) -> Counter[str]:
         """What the pages were that show no article, by kind."""
-        first = f"{counters.REJECTED}/not_an_article_"
+        return self._below(_KINDS)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why other pages were rejected."""
+        found = self._below(f"{counters.REJECTED}/")
+        return Counter({why: n for why, n in found.items() if not why.startswith(_NOT_AN_ARTICLE)})
+
+    def _below(self, first: str) -> Counter[str]:
         found = {k.removeprefix(first): n for k, n in self.counts.items() if k.startswith(first)}
         return Counter(found)
 

@@ -8,9 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 from caliber_crawler.health.chance import total
-from caliber_crawler.health.figures import FALLBACK, HOLLOW, NO_ARTICLE, Figures
+from caliber_crawler.health.figures import (
+    FAILURES,
+    FALLBACK,
+    HOLLOW,
+    NO_ARTICLE,
+    REJECTS,
+    Figures,
+)
 
 _NAMED = 3
+TROUBLES = (FAILURES, REJECTS)
+"""Rules that find what went wrong more often than before, not what looks wrong."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,19 @@ def of_articles(
         why = ": " + ", ".join(f"{n} {kind}" for kind, n in crawl.kinds.most_common())
     line = f"{said}{where}{_usually(usual)}{why}"
     return Finding(rule, line, _expected(usual), number, sections, field)
+
+
+def of_troubles(
+    what: str, crawl: Figures, now: tuple[int, int], usual: tuple[int, int] | None
+) -> Finding:
+    """Far more requests failed, or pages were rejected, than in the past."""
+    number = _of(now)
+    if what == FAILURES:
+        line = f"failed of the requests: {number}{_usually(usual)}"
+    else:
+        why = ", ".join(f"{n} {reason}" for reason, n in crawl.reasons.most_common(_NAMED))
+        line = f"rejected of the pages: {number}{_usually(usual)}: {why}"
+    return Finding(what, line, _expected(usual), number)
 
 
 def of_cards(

@@ -87,7 +87,7 @@ def compare(
         return []
     found = [*_lists(crawl, sound, expecting), *_sections(crawl, sound, expecting)]
     found += _cards(crawl, sound, expecting)
-    for what in (HOLLOW, *EXPECTED, FALLBACK, NO_ARTICLE):
+    for what in (HOLLOW, *EXPECTED, FALLBACK, NO_ARTICLE, *findings.TROUBLES):
         if what != "body" or not any(finding.rule == HOLLOW for finding in found):
             found += _articles(what, crawl, past, expecting)
     return found + _silence(crawl, past, news, expecting)
@@ -140,7 +140,8 @@ def _cards(crawl: Figures, sound: Sequence[Figures], expecting: Expecting) -> li
 def _articles(
     what: str, crawl: Figures, past: Sequence[Figures], expecting: Expecting
 ) -> list[Finding]:
-    """A field that more articles lack than ever, more of them on the fallback, or none at all.
+    """A field that more articles lack than ever, more of them on the fallback, or none at all;
+    more failures, more rejects.
 
     Crawls that read little are judged together with those just before them.
     """
@@ -161,7 +162,8 @@ def _articles(
         if what == HOLLOW:  # nothing at all in a body is odd in itself
             least, chance = least // 2, _CHANCE_OF_HOLLOW
         if drifted(*now, usual, least, chance):
-            return [findings.of_articles(what, together(window), now, total(usual))]
+            told = findings.of_troubles if what in findings.TROUBLES else findings.of_articles
+            return [told(what, together(window), now, total(usual))]
     return []
 
 
