@@ -1,13 +1,13 @@
 # Each target sets up what it needs by itself and may be repeated at no cost.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench soak clean
+.PHONY: help setup demo test lint audit lock bench soak clean
 
 PYTHON := .venv/bin/python
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## virtual environment, packages, Chromium
+setup: ## virtual environment, packages, Chromium; LOCKED=yes: exactly those of the lock file
 	@bash scripts/setup.sh
 
 demo: setup ## crawl the bundled stand-in of the site and show what was stored
@@ -16,10 +16,17 @@ demo: setup ## crawl the bundled stand-in of the site and show what was stored
 test: setup ## the whole test suite
 	@$(PYTHON) -m pytest -n 2 $(ARGS)
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy, known vulnerabilities of the locked packages
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@$(PYTHON) -m scripts.audit
+
+audit: setup ## known vulnerabilities; fails also for what cannot be checked
+	@$(PYTHON) -m scripts.audit --strict
+
+lock: setup ## name the newest allowed versions of all packages, with their hashes
+	@bash scripts/lock.sh
 
 bench: setup ## benchmarks; ARGS=--quick for a short run
 	@$(PYTHON) -m benchmarks $(ARGS)

@@ -49,10 +49,19 @@ fi
 
 # --- Python packages, again only when the lists changed
 
+# LOCKED=yes takes the versions of the lock file, each checked by its hash. They were chosen for
+# Python 3.11 on Linux; other systems may need other packages, and pip says so.
+pip_install() { "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"; }
 wanted=$(cat requirements.txt requirements-dev.txt | cksum)
+[ "${LOCKED:-}" != yes ] || wanted="locked $(cksum <requirements-dev.lock)"
 if [ "$(cat "$venv/.requirements" 2>/dev/null)" != "$wanted" ]; then
-    say "installing Python packages"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+    if [ "${LOCKED:-}" = yes ]; then
+        say "installing Python packages, as locked"
+        pip_install --require-hashes -r requirements-dev.lock
+    else
+        say "installing Python packages"
+        pip_install -r requirements-dev.txt
+    fi
     printf '%s' "$wanted" >"$venv/.requirements"
 fi
 
