@@ -219,12 +219,8 @@ class TestSelection:
         assert scrapy("export", "-o", "out.jsonl", *options).code == 0
         database.command("profile", 0)
         [found] = database["system.profile"].find(
-            # Not the look for records of an older form.
-            {
-                "op": "query",
-                "command.find": "articles",
-                "command.filter.internal": {"$exists": False},
-            }
+            # Not the looks for records of an older form.
+            {"op": "query", "command.find": "articles", "command.sort": {"$exists": True}}
         )
         assert "IXSCAN { published_at: 1, _id: 1 }" in found["planSummary"]
         assert not found.get("hasSortStage", False)
