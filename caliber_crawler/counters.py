@@ -26,6 +26,7 @@ VISITS = "visits"  # one counter for each thing that a visit without text means,
 VISITS_DUE = "visits/due"
 REJECTED = "rejected"  # one counter for each reason below it
 FAILED_REQUESTS = "requests/failed"
+REFUSED = "requests/refused"  # one counter for each reason below it
 LISTS_READ = "lists/read"
 LISTS_WITHOUT_CARDS = "lists/without_cards"
 LISTS_BATCHES = "lists/batches"
@@ -127,6 +128,7 @@ MEANING: dict[str, str] = {
     VISITS_DUE: "stored articles that the spider refresh found due",
     REJECTED: "pages not stored, by reason (collection rejects)",
     FAILED_REQUESTS: "requests that gave no usable page after all retries",
+    REFUSED: "requests not made because they lead out of reach, by reason",
     LISTS_READ: "first pages of lists read",
     LISTS_BATCHES: "further batches of lists read over HTTP by a learned rule",
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",

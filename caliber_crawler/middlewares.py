@@ -1,4 +1,5 @@
-"""The downloader middlewares: pages that were cut off, and what became of requests."""
+"""The downloader middlewares: what leads out of reach, pages that were cut off, and what became of
+requests."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from scrapy.http import HtmlResponse
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.outcomes import is_certain
+from caliber_crawler.outcomes import Refused, is_certain
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import CUT_OFF, page_of
 
 if TYPE_CHECKING:
@@ -44,10 +46,35 @@ class OutcomeMiddleware:
         return response
 
     def process_exception(self, request: Request, exception: Exception) -> None:
+        if isinstance(exception, Refused):
+            self._addon.count(counters.REFUSED, exception.reason)
         if self._addon.stopping:
             self._addon.outcomes.unfinished(request)
         elif not is_certain(exception):
             self._addon.outcomes.failed(request, f"{type(exception).__name__}: {exception}")
+
+
+class ReachMiddleware:
+    """Refuses what leads to other hosts, before anything (robots.txt, a turn) is asked for it.
+
+    Each redirect comes by here as a request of its own, whoever asks. In `scrapy shell`, `fetch`
+    and `view` people name addresses by hand, and these are taken; where they redirect is not.
+    """
+
+    def __init__(self, addon: CaliberAddon, by_hand: bool) -> None:
+        self._reach = addon.reach
+        self._by_hand = by_hand
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(CaliberAddon.of(crawler), crawler.settings.getbool("CALIBER_BY_HAND"))
+
+    def process_request(self, request: Request) -> None:
+        if self._by_hand and not request.meta.get("redirect_urls"):
+            self._reach.admit(request.url)
+        why = self._reach.refusal(request.url)
+        if why is not None:
+            raise Refused(OFF_SITE, why)
 
 
 class CutOffMiddleware:

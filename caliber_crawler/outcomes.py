@@ -19,11 +19,24 @@ LEASE = "frontier_key"
 
 
 # What Scrapy says of requests that are not to be made, now or another time.
-_CERTAIN = re.compile(r"robots\.txt|offsite", re.IGNORECASE)
+_CERTAIN = re.compile(r"robots\.txt", re.IGNORECASE)
+
+
+class Refused(IgnoreRequest):
+    """A request that was not made because it leads out of reach (`reach`).
+
+    `reason` is the one of its reject.
+    """
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 def is_certain(error: BaseException | None) -> bool:
     """Whether a request that was not made would not be made another time either."""
+    if isinstance(error, Refused):
+        return True
     return isinstance(error, IgnoreRequest) and _CERTAIN.search(str(error)) is not None
 
 

@@ -9,24 +9,29 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from playwright.async_api import Request
 
+    from caliber_crawler.reach import Reach
+
 # What no list needs. Blocked everywhere, so that a picture that never ends cannot hold a page.
 _HEAVY = frozenset({"image", "media", "font", "texttrack", "eventsource", "websocket", "manifest"})
 # What asks the site for a page or for cards, and so counts for politeness.
 _COUNTED = frozenset({"document", "xhr", "fetch"})
 
+# What a page makes itself; nothing is asked of anyone.
+_OF_THE_PAGE = frozenset({"data", "blob", "about"})
+
 
 class Blocker:
     """Decides on each request of a page: True means that it is blocked.
 
-    Only `host` (with any subdomain) is asked, so adverts and trackers are not. Requests that count
-    for politeness wait for `turn()`; `blocked` is called with the kind of each request that is
+    Only what is within `reach` is asked, so adverts and trackers are not. Requests that count for
+    politeness wait for `turn()`; `blocked` is called with the kind of each request that is
     turned away.
     """
 
     def __init__(
-        self, host: str, turn: Callable[[], Awaitable[None]], blocked: Callable[[str], object]
+        self, reach: Reach, turn: Callable[[], Awaitable[None]], blocked: Callable[[str], object]
     ) -> None:
-        self._host = host.removeprefix("www.")
+        self._reach = reach
         self._turn = turn
         self._blocked = blocked
 
@@ -43,8 +48,4 @@ class Blocker:
         return False
 
     def _is_ours(self, url: str) -> bool:
-        parts = urlsplit(url)
-        if parts.scheme in ("data", "blob", "about"):
-            return True
-        host = parts.hostname or ""
-        return host == self._host or host.endswith(f".{self._host}")
+        return urlsplit(url).scheme in _OF_THE_PAGE or self._reach.refusal(url) is None
