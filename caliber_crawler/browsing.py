@@ -94,6 +94,8 @@ class Browser:
                     await self._end(kindly=False)
             raise BrowserUnavailable(f"Chromium did not open the page: {error}") from error
         except Exception as error:  # of Playwright, which is not to be imported for plain crawls
+            if guard.is_file:
+                raise BrowserUnavailable("the address leads to a file, not a page") from error
             if guard.left is None:
                 raise
             why = self._addon.reach.refusal(guard.left)

@@ -31,7 +31,8 @@ class PageGuard:
 
     `refusal` says why an address is out of reach, None when it is not; `blocked` is called with the
     kind of what was prevented: ``popup``, ``download``, ``websocket``, ``redirect``. `left` is
-    where the page's own address redirected to, when that is out of reach.
+    where the page's own address redirected to, when that is out of reach; `is_file` whether it led
+    to a download.
     """
 
     _contexts: ClassVar[WeakSet[BrowserContext]] = WeakSet()
@@ -43,6 +44,7 @@ class PageGuard:
         self._blocked = blocked
         self._closing: set[asyncio.Task[None]] = set()
         self.left: str | None = None
+        self.is_file = False
 
     async def watch(self, page: Page) -> None:
         """Before the page's first request."""
@@ -65,6 +67,7 @@ class PageGuard:
 
     def _download(self, _: Download) -> None:
         self._blocked("download")
+        self.is_file = True
 
     def _failed(self, request: Request) -> None:
         if request.redirected_from is None or self._refusal(request.url) is None:

@@ -22,7 +22,7 @@ _KINDS_OF_PROXY = {"http": "PROXY", "https": "HTTPS", "socks4": "SOCKS", "socks5
 
 
 def proxies() -> dict[str, str]:
-    """Proxies of the environment by the scheme that they are for."""
+    """The proxies that are set on this machine, by the scheme that they are for."""
     return {
         scheme: address
         for scheme, address in getproxies().items()
