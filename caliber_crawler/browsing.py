@@ -8,18 +8,20 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from scrapy.utils.misc import load_object
 
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.browser import processes, ways
+from caliber_crawler.browser import authorities, processes, ways
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
 from caliber_crawler.browser.waiting import within
 from caliber_crawler.connections import addresses_of
 from caliber_crawler.errors import BrowserUnavailable
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.reach import OFF_SITE, PRIVATE_ADDRESS
+from caliber_crawler.settings import variables_with
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
@@ -78,6 +80,7 @@ class Browser:
         self._failed_starts = 0
         self._options: list[str] = []
         self._pinned: dict[str, str] = {}
+        self._home: Path | None = None
 
     async def download(self, request: Request) -> Response:
         """Open a page. Raises `BrowserUnavailable`, and what Playwright raises."""
@@ -193,8 +196,7 @@ class Browser:
         handler = ScrapyPlaywrightDownloadHandler.from_crawler(self._crawler)
         # Its own restarts of a dead browser are neither counted nor bounded in time.
         handler.config.target_closed_max_retries = 0
-        launch = handler.config.launch_options
-        handler.config.launch_options = launch | {"args": [*launch.get("args", ()), *self._options]}
+        handler.config.launch_options = await self._launch_options(handler.config.launch_options)
         others = processes.drivers()
 
         async def start() -> None:
@@ -220,6 +222,21 @@ class Browser:
         self._processes |= self._started(others)
         self._folders = {folder for p in self._processes if (folder := processes.profile(p))}
 
+    async def _launch_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Playwright's, completed by what is known only now. Raises `BrowserUnavailable`."""
+        options = options | {"args": [*options.get("args", ()), *self._options]}
+        trusted = self._addon.config.ca_file
+        if trusted is not None:
+            try:
+                self._home = await asyncio.to_thread(authorities.home_with, trusted)
+            except authorities.NoAuthorities as error:
+                raise BrowserUnavailable(
+                    f"Chromium cannot be made to trust the authorities in TLS_CA_FILE: {error}"
+                ) from error
+            changes = {"HOME": str(self._home), "XDG_DATA_HOME": str(self._home / "share")}
+            options["env"] = variables_with(changes)
+        return options
+
     def _pages(self) -> int:
         return self._handler._get_total_page_count() if self._handler is not None else 0
 
@@ -239,6 +256,7 @@ class Browser:
             return
         roots, self._processes = self._processes, set()
         folders, self._folders = self._folders, set()
+        home, self._home = self._home, None
         pages = 0 if self._stopping() else handler._get_total_page_count()
         if kindly and pages:
             logger.warning("%s pages of Chromium are still open", pages)
@@ -251,3 +269,5 @@ class Browser:
             with suppress(Exception):
                 await asyncio.wait_for(close(), _CLOSING_SECONDS / (1 if kindly else 2))
         await processes.end(roots)
+        if home is not None:
+            await asyncio.to_thread(rmtree, home, ignore_errors=True)

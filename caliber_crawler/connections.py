@@ -14,6 +14,7 @@ from scrapy.core.downloader.handlers.http11 import _TunnelingTCP4ClientEndpoint
 from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.internet import defer
 from twisted.internet._sslverify import IOpenSSLTrustRoot
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IResolutionReceiver
 from twisted.internet.ssl import optionsForClientTLS
@@ -77,6 +78,8 @@ async def addresses_of(host: str) -> list[str]:
     """What a name resolves to, by the resolver that plain HTTP uses; [] when nothing is known."""
     from twisted.internet import reactor
 
+    if isIPAddress(host) or isIPv6Address(host):
+        return [host]
     found: list[str] = []
     done: defer.Deferred[None] = defer.Deferred()
 
