@@ -12,7 +12,8 @@ Which file answers which question, in the order in which data flow:
 * Where and how is it stored?                           `store/`
 * How does it become a file, and never half of one?     `export/`, `feeds`, `files`
 * What does the page with charts look like?            `report/`, with `store/report`
-* Which browser is started, and when?                   `browser/`, `browsing`, `handlers`
+* Which browser is started, and when?                   `browser/`, `browsing`, `opening`,
+  `handlers`
 * Where may requests go, and whom is trusted?           `reach`, `connections`, `browser/ways`,
   `browser/guard`, with `middlewares`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`

@@ -187,13 +187,13 @@ class Browser:
         return True
 
     async def _start(self) -> None:
-        from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
+        from caliber_crawler.opening import PageHandler
 
         if self._failed_starts >= _STARTS:
             raise BrowserUnavailable(
                 "Chromium could not be started before, see CHROMIUM_EXECUTABLE"
             )
-        handler = ScrapyPlaywrightDownloadHandler.from_crawler(self._crawler)
+        handler: ScrapyPlaywrightDownloadHandler = PageHandler.from_crawler(self._crawler)
         # Its own restarts of a dead browser are neither counted nor bounded in time.
         handler.config.target_closed_max_retries = 0
         handler.config.launch_options = await self._launch_options(handler.config.launch_options)

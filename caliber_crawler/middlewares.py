@@ -3,6 +3,7 @@ requests."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from scrapy.downloadermiddlewares.retry import get_retry_request
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+logger = logging.getLogger(__name__)
+
+# So many refusals of a crawl are named in the log; all are counted.
+_TOLD = 20
 # How Scrapy marks an answer that it took although something was lost on the way. Its other mark,
 # "partial", only says that no length was stated.
 _LOSS = "dataloss"
@@ -33,10 +38,17 @@ class OutcomeMiddleware:
 
     def __init__(self, addon: CaliberAddon) -> None:
         self._addon = addon
+        self._told = 0
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(CaliberAddon.of(crawler))
+
+    def _refused(self, request: Request, refusal: Refused) -> None:
+        self._addon.count(counters.REFUSED, refusal.reason)
+        self._told += 1
+        if self._told <= _TOLD:
+            logger.warning("%s is not asked for: %s", request.url[:300], refusal)
 
     def process_response(self, request: Request, response: Response) -> Response:
         if response.status >= 500 or response.status in _PASSING:
@@ -47,7 +59,7 @@ class OutcomeMiddleware:
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         if isinstance(exception, Refused):
-            self._addon.count(counters.REFUSED, exception.reason)
+            self._refused(request, exception)
         if self._addon.stopping:
             self._addon.outcomes.unfinished(request)
         elif not is_certain(exception):

@@ -91,6 +91,7 @@ def names(*answers: str) -> Iterator[tuple[int, list[str]]]:
     For any name it gives the `answers`, one a question, and the last one from then on.
     """
     asked: list[str] = []
+    wanted = (1, 255)  # an IPv4 address, or all there is
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
@@ -103,9 +104,9 @@ def names(*answers: str) -> Iterator[tuple[int, list[str]]]:
                     return
                 end = question.index(b"\0", 12) + 5
                 (kind,) = struct.unpack(">H", question[end - 4 : end - 2])
-                head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, int(kind == 1), 0, 0)
+                head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, int(kind in wanted), 0, 0)
                 reply = head + question[12:end]
-                if kind == 1:  # an IPv4 address is wanted
+                if kind in wanted:
                     address = answers[min(given, len(answers) - 1)]
                     given += 1
                     asked.append(address)

@@ -141,8 +141,9 @@ def test_hosts_and_networks_are_lists() -> None:
 def test_chromium_is_told_these_ways_only() -> None:
     reach = Reach("http://127.0.0.1:8000", ["media.example:81"])
     addresses = {"127.0.0.1": "127.0.0.1", "media.example": "2606:4700::1111"}
-    assert ways.options(reach.places, addresses, {}) == [
-        "--no-proxy-server",
-        ("--host-resolver-rules=MAP 127.0.0.1:8000 127.0.0.1:8000, "
-        "MAP media.example:81 [2606:4700::1111]:81, MAP * ~NOTFOUND"),
-    ]
+    rules = (
+        "MAP 127.0.0.1:8000 127.0.0.1:8000, MAP media.example:81 [2606:4700::1111]:81, "
+        "MAP * ~NOTFOUND"
+    )
+    options = ways.options(reach.places, addresses, {})
+    assert options == ["--no-proxy-server", f"--host-resolver-rules={rules}"]
