@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from caliber_crawler.reach import Reach
 
+logger = logging.getLogger(__name__)
+
+_NAMED_HOSTS = 50
 # What no list needs. Blocked everywhere, so that a picture that never ends cannot hold a page.
 _HEAVY = frozenset({"image", "media", "font", "texttrack", "eventsource", "websocket", "manifest"})
 # What asks the site for a page or for cards, and so counts for politeness.
@@ -32,11 +36,15 @@ class Blocker:
         self, reach: Reach, turn: Callable[[], Awaitable[None]], blocked: Callable[[str], object]
     ) -> None:
         self._reach = reach
+        self._named: set[str] = set()
         self._turn = turn
         self._blocked = blocked
 
     async def __call__(self, request: Request) -> bool:
-        if request.resource_type in _HEAVY or not self._is_ours(request.url):
+        ours = self._is_ours(request.url)
+        if not ours:
+            self._name(urlsplit(request.url).hostname or "")
+        if request.resource_type in _HEAVY or not ours:
             self._blocked(request.resource_type)
             return True
         if request.resource_type in _COUNTED:
@@ -46,6 +54,12 @@ class Blocker:
                 self._blocked(request.resource_type)
                 return True
         return False
+
+    def _name(self, host: str) -> None:
+        """Tell of a host once: a list may need what is there."""
+        if host not in self._named and len(self._named) < _NAMED_HOSTS:
+            self._named.add(host)
+            logger.info("Pages ask for %s, which is none of the site's hosts (SITE_HOSTS)", host)
 
     def _is_ours(self, url: str) -> bool:
         return urlsplit(url).scheme in _OF_THE_PAGE or self._reach.refusal(url) is None
