@@ -45,7 +45,7 @@ class GuardedPool(HTTPConnectionPool):
         The endpoint is made anew from it: what an address means to those who checked it before,
         and what it means to Twisted, may differ.
         """
-        if key[0] != "http-proxy" and not isinstance(endpoint, _TunnelingTCP4ClientEndpoint):
+        if key[0] != b"http-proxy" and not isinstance(endpoint, _TunnelingTCP4ClientEndpoint):
             scheme, host, port, local = key
             name = host.decode("ascii")
             if not self._reach.has(name, port):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -16,6 +18,7 @@ from caliber_crawler.store.rules import RuleStore
 from demo_site import ServedSite, SiteConfig, serve
 from tests.canary import canary, names
 from tests.conftest import Run, Scrapy
+from tests.pages import HEADER, article_html, card_html
 from tests.test_walk import counted
 
 Documents = Database[dict[str, Any]]
@@ -264,3 +267,49 @@ def test_the_browser_is_pinned_to_an_address_that_was_looked_at(
     assert "site.example leads to 127.0.0.1" in told["world"]["detail"]
     assert "Browser chromium launched" not in run.err
     assert run.code == 4, run.err
+
+
+def test_a_proxy_is_asked_for_the_site_only(scrapy_without_store: Scrapy) -> None:
+    """Names are resolved by the proxy, so nothing but the hosts can be looked at."""
+    scrapy, asked = scrapy_without_store, list[str]()
+    script = (
+        "<script>fetch('/ping'); fetch('/away').catch(() => {}); new Image().src = '/away';"
+        "fetch('http://elsewhere.example/').catch(() => {})</script>"
+        "<script src='/away'></script><link rel=preconnect href='http://hint.example'>"
+    )
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            path = urlsplit(self.path).path
+            listed = f"<main>{card_html('/en/post/north-road-reopens')}</main>"
+            page = {
+                "/en/": HEADER.replace("https://caliber.az", "http://site.example"),
+                WORLD: script + listed,
+                "/en/post/north-road-reopens": article_html(),
+            }
+            self.send_response(302 if path == "/away" else 200 if path in page else 404)
+            self.send_header("Location", "http://elsewhere.example/")
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.get(path, "").encode())
+
+        do_CONNECT = do_GET  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        run = scrapy.crawl(
+            "sections", "section=world", "render=browser", SCROLL_QUIET_SECONDS="1",
+            CALIBER_BASE_URL="http://site.example",
+            http_proxy=f"http://127.0.0.1:{server.server_port}",
+        )  # fmt: skip
+        server.shutdown()
+        thread.join()
+    assert len(run.records) == 1, run.err
+    assert "http://site.example/ping" in asked, run.err  # the browser came through, too
+    assert "http://site.example/away" in asked
+    assert {urlsplit(url).hostname for url in asked} == {"site.example"}
