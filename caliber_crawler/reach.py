@@ -102,7 +102,10 @@ class Reach:
 
     def _add(self, host: str, port: int | None) -> None:
         ports = frozenset({port} if port else _DEFAULT_PORTS.values())
-        self.places.append(Place(host, ports))
+        place = Place(host, ports)
+        if place in self.places:
+            return
+        self.places.append(place)
         literal = _literal(host)
         if literal is not None:
             self._named_addresses.append(ip_network(literal))

@@ -103,6 +103,13 @@ def test_an_ipv4_address_stays_private_within_ipv6(address: object) -> None:
     assert not SITE.may_connect(f"2002:{number >> 16:x}:{number & 0xFFFF:x}::1")
 
 
+def test_what_is_named_twice_is_there_once() -> None:
+    """Chromium is started anew when these change."""
+    reach = Reach("https://caliber.az", ["www.caliber.az"])
+    reach.admit("http://caliber.az/en/")
+    assert [place.host for place in reach.places] == ["caliber.az", "www.caliber.az"]
+
+
 def test_what_the_operator_names_may_be_private() -> None:
     loopback = Reach("http://127.0.0.1:8000")
     assert loopback.may_connect("127.0.0.1")
