@@ -12,7 +12,10 @@ Which file answers which question, in the order in which data flow:
 * Where and how is it stored?                           `store/`
 * How does it become a file, and never half of one?     `export/`, `feeds`, `files`
 * What does the page with charts look like?            `report/`, with `store/report`
-* Which browser is started, and when?                   `browser/`, `handlers`
+* Which browser is started, and when?                   `browser/`, `browsing`, `opening`,
+  `handlers`
+* Where may requests go, and whom is trusted?           `reach`, `connections`, `browser/ways`,
+  `browser/guard`, with `middlewares`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
 * Which pages are asked for?                            `spiders/`, `requests`
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,

@@ -54,9 +54,9 @@ class CaliberAddon:
     `only_the_rest` that the crawl was finished once and only what was queued again since is to be
     done, `verdict` what `scrapy crawl` exits with, `alert` what is to be told of the crawl as a
     whole, if it is for this process to tell, `last_words` writes the summary, which stands right
-    above the verdict on a terminal.
-    `stopped` is set by a signal; `turns` keeps all requests to the site apart, `blocker` says which
-    of them a browser may make, `outcomes` are notes on the requests on lease.
+    above the verdict on a terminal. `stopped` is set by a signal; `reach` says where requests may
+    go, `turns` keeps all requests to the site apart, `blocker` says which of them a browser may
+    make, `outcomes` are notes on the requests on lease.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -80,7 +80,8 @@ class CaliberAddon:
         self.last_words: Callable[[], None] | None = None
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)
-        self.blocker = Blocker(config.site.host, self.turns.take_in_browser, self._blocked)
+        self.reach = config.reach()
+        self.blocker = Blocker(self.reach, self.turns.take_in_browser, self.blocked)
         self.outcomes = Outcomes()
         self._opening = asyncio.Lock()
         self._opening_error: CaliberError | None = None
@@ -107,11 +108,7 @@ class CaliberAddon:
         if not self.config.store_is_off:
             settings.set("SCHEDULER", FRONTIER_SCHEDULER, priority="addon")
         settings.set("USER_AGENT", self._user_agent(settings), priority="project")
-        options = launch_options(
-            self.config.chromium,
-            self.config.browser_patience,
-            self.config.site.host.removeprefix("www."),
-        )
+        options = launch_options(self.config.chromium, self.config.browser_patience)
         settings.set("PLAYWRIGHT_LAUNCH_OPTIONS", options, priority="addon")
         settings.set("PLAYWRIGHT_ABORT_REQUEST", self.blocker, priority="addon")
 
@@ -120,7 +117,8 @@ class CaliberAddon:
         contact = self.config.contact or f"postmaster@{socket.gethostname()}"
         return f"{settings['USER_AGENT']} (news archive; contact: {contact})"
 
-    def _blocked(self, kind: str) -> None:
+    def blocked(self, kind: str) -> None:
+        """Count what a browser was not allowed to do."""
         self.count(counters.BROWSER_BLOCKED, kind)
 
     @property

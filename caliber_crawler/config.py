@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.reach import Network, Reach, hosts_of, networks_of
 from caliber_crawler.revisit import Pace
 from caliber_crawler.site import Site
 
@@ -41,6 +43,9 @@ class Config:
     `prometheus_port` 0 when no metrics shall be served."""
 
     site: Site
+    hosts: tuple[str, ...]
+    networks: tuple[Network, ...]
+    ca_file: Path | None
     languages: tuple[str, ...]
     mongodb_uri: str
     mongodb_database: str
@@ -75,6 +80,10 @@ class Config:
         """Whether there is to be no database at all."""
         return self.mongodb_uri == OFF
 
+    def reach(self) -> Reach:
+        """Where a crawl with this configuration may go."""
+        return Reach(self.site.base, self.hosts, self.networks)
+
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Config:
         """Read and check; `ConfigError` names the setting, its value and what is allowed."""
@@ -82,6 +91,9 @@ class Config:
         uri = str(settings["MONGODB_URI"] or "").strip()
         return cls(
             site=site,
+            hosts=hosts_of(str(settings["SITE_HOSTS"] or "")),
+            networks=networks_of(str(settings["SITE_NETWORKS"] or "")),
+            ca_file=_authorities(settings, "TLS_CA_FILE"),
             languages=_languages(str(settings["SITE_LANGUAGES"])),
             mongodb_uri=OFF if uri.lower() == OFF else uri,
             mongodb_database=_database(str(settings["MONGODB_DATABASE"])),
@@ -173,6 +185,22 @@ def _port(settings: BaseSettings, name: str) -> int:
 def _path(settings: BaseSettings, name: str) -> Path | None:
     text = str(settings[name] or "").strip()
     return Path(text).expanduser() if text else None
+
+
+def _authorities(settings: BaseSettings, name: str) -> Path | None:
+    path = _path(settings, name)
+    if path is None:
+        return None
+    path = path.absolute()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        why = "it holds no certificate that can be read"
+    except OSError as error:
+        why = error.strerror or str(error)
+    else:
+        return path
+    raise ConfigError(f"{name}={str(path)!r}: {why}; give a file of certificates in PEM form")
 
 
 def _choice(settings: BaseSettings, name: str, allowed: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ ROBOTS_KEPT = "robots/kept"
 ROBOTS_NOT_RULES = "robots/not_rules"
 REJECTED = "rejected"  # one counter for each reason below it
 FAILED_REQUESTS = "requests/failed"
+REFUSED = "requests/refused"  # one counter for each reason below it
 LISTS_READ = "lists/read"
 LISTS_WITHOUT_CARDS = "lists/without_cards"
 LISTS_BATCHES = "lists/batches"
@@ -135,6 +136,7 @@ MEANING: dict[str, str] = {
     ROBOTS_RETRIES: "robots.txt waited for: it could not be had, so nothing else was asked for",
     ROBOTS_KEPT: "readings again that failed: the rules read before held on",
     ROBOTS_NOT_RULES: "robots.txt that were a page of HTML: nothing forbidden as far as they tell",
+    REFUSED: "requests not made because they lead out of reach, by reason",
     LISTS_READ: "first pages of lists read",
     LISTS_BATCHES: "further batches of lists read over HTTP by a learned rule",
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",

@@ -15,13 +15,19 @@ class WithoutStore(ScrapyCommand):
 
     Scrapy builds and opens all pipelines for `shell`, `parse`, `fetch` and `view` too, so without
     this a look at a page would start a server, write to it, or take work from a running crawl.
+
+    `by_hand` is whether all requests are for addresses that a person names: these are asked for
+    wherever they lead (`middlewares.ReachMiddleware`).
     """
+
+    by_hand = False
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         self.settings.set("MONGODB_URI", OFF, priority="cmdline")
         self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
+        self.settings.set("CALIBER_BY_HAND", self.by_hand, priority="cmdline")
         try:
             Config.from_settings(self.settings)
         except ConfigError as error:

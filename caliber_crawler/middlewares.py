@@ -1,7 +1,9 @@
-"""The downloader middlewares: pages that were cut off, and what became of requests."""
+"""The downloader middlewares: what leads out of reach, pages that were cut off, and what became of
+requests."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from scrapy.downloadermiddlewares.retry import get_retry_request
@@ -9,7 +11,8 @@ from scrapy.http import HtmlResponse
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.outcomes import is_certain
+from caliber_crawler.outcomes import Refused, is_certain
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import CUT_OFF, page_of
 
 if TYPE_CHECKING:
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+logger = logging.getLogger(__name__)
+
+# So many refusals of a crawl are named in the log; all are counted.
+_TOLD = 20
 # How Scrapy marks an answer that it took although something was lost on the way. Its other mark,
 # "partial", only says that no length was stated.
 _LOSS = "dataloss"
@@ -31,10 +38,17 @@ class OutcomeMiddleware:
 
     def __init__(self, addon: CaliberAddon) -> None:
         self._addon = addon
+        self._told = 0
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(CaliberAddon.of(crawler))
+
+    def _refused(self, request: Request, refusal: Refused) -> None:
+        self._addon.count(counters.REFUSED, refusal.reason)
+        self._told += 1
+        if self._told <= _TOLD:
+            logger.warning("%s is not asked for: %s", request.url[:300], refusal)
 
     def process_response(self, request: Request, response: Response) -> Response:
         if response.status >= 500 or response.status in _PASSING:
@@ -44,10 +58,35 @@ class OutcomeMiddleware:
         return response
 
     def process_exception(self, request: Request, exception: Exception) -> None:
+        if isinstance(exception, Refused):
+            self._refused(request, exception)
         if self._addon.stopping:
             self._addon.outcomes.unfinished(request)
         elif not is_certain(exception):
             self._addon.outcomes.failed(request, f"{type(exception).__name__}: {exception}")
+
+
+class ReachMiddleware:
+    """Refuses what leads to other hosts, before anything (robots.txt, a turn) is asked for it.
+
+    Each redirect comes by here as a request of its own, whoever asks. In `scrapy shell`, `fetch`
+    and `view` people name addresses by hand, and these are taken; where they redirect is not.
+    """
+
+    def __init__(self, addon: CaliberAddon, by_hand: bool) -> None:
+        self._reach = addon.reach
+        self._by_hand = by_hand
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(CaliberAddon.of(crawler), crawler.settings.getbool("CALIBER_BY_HAND"))
+
+    def process_request(self, request: Request) -> None:
+        if self._by_hand and not request.meta.get("redirect_urls"):
+            self._reach.admit(request.url)
+        why = self._reach.refusal(request.url)
+        if why is not None:
+            raise Refused(OFF_SITE, why)
 
 
 class CutOffMiddleware:

@@ -6,7 +6,6 @@ went well.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
@@ -18,13 +17,20 @@ LEASE = "frontier_key"
 """The key in a request's meta that tells which lease it is made under."""
 
 
-# What Scrapy says of requests that are not to be made, now or another time.
-_CERTAIN = re.compile(r"forbidden by robots|offsite", re.IGNORECASE)
+class Refused(IgnoreRequest):
+    """A request that was not made because it leads out of reach (`reach`).
+
+    `reason` is the one of its reject.
+    """
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 def is_certain(error: BaseException | None) -> bool:
     """Whether a request that was not made would not be made another time either."""
-    return isinstance(error, IgnoreRequest) and _CERTAIN.search(str(error)) is not None
+    return isinstance(error, Refused) or is_forbidden(error)
 
 
 def is_forbidden(error: BaseException | None) -> bool:

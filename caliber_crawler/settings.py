@@ -29,6 +29,9 @@ def variables_with(changes: Mapping[str, str]) -> dict[str, str]:
 CALIBER_BASE_URL = _from_environment("CALIBER_BASE_URL", "https://caliber.az")
 SITE_TIMEZONE = _from_environment("SITE_TIMEZONE", "Asia/Baku")
 SITE_LANGUAGES = _from_environment("SITE_LANGUAGES", "en,ru,arm")
+SITE_HOSTS = _from_environment("SITE_HOSTS", "")
+SITE_NETWORKS = _from_environment("SITE_NETWORKS", "")
+TLS_CA_FILE = _from_environment("TLS_CA_FILE", "")
 MONGODB_URI = _from_environment("MONGODB_URI", "")
 MONGODB_DATABASE = _from_environment("MONGODB_DATABASE", "caliber")
 MONGODB_DATA_DIR = _from_environment("MONGODB_DATA_DIR", ".caliber/mongodb")
@@ -105,6 +108,9 @@ ITEM_PIPELINES = {
 DOWNLOADER_MIDDLEWARES = {
     "caliber_crawler.middlewares.OutcomeMiddleware": 10,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    # It drops redirects without a word to anyone; ours refuses.
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "caliber_crawler.middlewares.ReachMiddleware": 50,
     "caliber_crawler.robots.RobotsMiddleware": 100,
     "caliber_crawler.middlewares.CutOffMiddleware": 560,  # between Scrapy's retries and compression
 }

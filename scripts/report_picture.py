@@ -42,7 +42,7 @@ async def page_of_a_story(uri: str) -> str:
 async def photograph(address: str) -> bytes:
     """The upper part of a page as wide screens show it, as PNG."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**launch_options("", 60, "localhost"))
+        browser = await playwright.chromium.launch(**launch_options("", 60))
         view = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         await view.goto(address)
         picture = await view.screenshot()

@@ -536,7 +536,7 @@ async def test_old_cards_are_emptied_and_still_counted() -> None:
     markup = card_html("/en/post/story-NUMBER").replace("<div ", '<div data-id="NUMBER" ', 1)
     html = f"<div id=list></div><script>{script % repr(markup)}</script>"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**launch_options("", 30, "localhost"))
+        browser = await playwright.chromium.launch(**launch_options("", 30))
         page = await browser.new_page()
         await page.set_content(html)
         scroller = Scroller(page, lambda: False, quiet=0.5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from caliber_crawler import counters, settings, verdict
+from caliber_crawler import counters, reach, settings, verdict
 from caliber_crawler.items import ARTICLE_FIELDS
 from caliber_crawler.spiders.arguments import (
     ArticlesArguments,
@@ -43,6 +43,7 @@ def test_every_reason_of_a_reject_is_documented() -> None:
     reasons = set(re.findall(r'reason="([a-z_]+)"', sources))
     reasons |= set(re.findall(r'self\.fetch\(\), "([a-z_]+)"', sources))
     reasons |= {f"not_an_article_{kind}" for kind in re.findall(r'NotAnArticle\("(\w+)"', sources)}
+    reasons |= {reach.OFF_SITE, reach.PRIVATE_ADDRESS}
     assert len(reasons) >= 8
     assert reasons <= _names("counters.md")
 

@@ -25,7 +25,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from caliber_crawler.errors import StoreUnavailable
-from caliber_crawler.store import advice, server, watchdog
+from caliber_crawler.store import access, advice, server, watchdog
 from caliber_crawler.store.server import EmbeddedServer, find_mongod
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def user_process(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
 def uri_from(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     uri = process.stdout.readline().strip()
-    assert uri.startswith("mongodb://127.0.0.1:")
+    assert re.match(r"mongodb://caliber:[0-9a-f]{64}@127\.0\.0\.1:\d+/", uri)
     return uri
 
 
@@ -483,7 +483,7 @@ def test_a_stranger_on_the_port_has_no_pid() -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         thread = threading.Thread(target=talk, args=(stranger,))
         thread.start()
-        assert watchdog.server_pid(stranger.getsockname()[1]) is None
+        assert access.server_pid(stranger.getsockname()[1], "key") is None
         thread.join()
 
 
@@ -536,7 +536,7 @@ def test_mongod_from_path(
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "mongod").symlink_to(find_mongod())
-    assert without_package(str(folder), data_dir).startswith("mongodb://127.0.0.1:")
+    assert "@127.0.0.1:" in without_package(str(folder), data_dir)
 
 
 @pytest.mark.parametrize(

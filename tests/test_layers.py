@@ -19,6 +19,7 @@ RULES = {
     "people",
     "dedupe",
     "records",
+    "reach",
     "listing",
     "similarity",
     "identity",

@@ -81,7 +81,7 @@ def report(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**launch_options("", 60, "localhost"))
+        browser = await playwright.chromium.launch(**launch_options("", 60))
         yield browser
         await browser.close()
 

@@ -27,9 +27,9 @@ from pymongo.errors import (
 )
 
 from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
+from caliber_crawler.store.access import server_pid
 from caliber_crawler.store.client import connect, driver_errors, redact, translate
 from caliber_crawler.store.server import EmbeddedServer, find_mongod
-from caliber_crawler.store.watchdog import server_pid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,7 +238,7 @@ async def test_no_login_where_one_is_wanted(guarded_port: int) -> None:
 
 
 def test_a_guarded_server_is_no_embedded_one(guarded_port: int) -> None:
-    assert server_pid(guarded_port) is None
+    assert server_pid(guarded_port, SECRET) is None
 
 
 # Redacting

@@ -6,7 +6,6 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.request import getproxies
 
 from caliber_crawler.errors import ConfigError
 
@@ -19,14 +18,13 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Calls between browsers (WebRTC) send packets to any address that a page names.
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 
 
-def launch_options(setting: str, patience: float, host: str) -> dict[str, Any]:
+def launch_options(setting: str, patience: float) -> dict[str, Any]:
     """Playwright's launch options; `patience` is how many seconds the start may take.
-
-    No name but `host` and those below it leads anywhere: hints in a page make Chromium connect to
-    other hosts without a request that could be blocked. A proxy, where there is one, does that.
 
     Without an executable in them Playwright takes its own browser. Raises `ConfigError` as
     `find_executable` does.
@@ -37,9 +35,6 @@ def launch_options(setting: str, patience: float, host: str) -> dict[str, Any]:
         # Ctrl-C reaches the driver as well; the browser is closed by the crawler all the same.
         "handle_sigint": False,
     }
-    if not getproxies():
-        rules = f"MAP * ~NOTFOUND, EXCLUDE {host}, EXCLUDE *.{host}"
-        options["args"].append(f"--host-resolver-rules={rules}")
     if os.geteuid() == 0:
         options["args"].append("--no-sandbox")  # Chromium refuses its sandbox to root
     executable = find_executable(setting)

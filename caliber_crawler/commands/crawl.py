@@ -62,7 +62,7 @@ class Command(crawl.Command):
         try:
             config = Config.from_settings(self.settings)
             check(self.settings)
-            launch_options(config.chromium, config.browser_patience, config.site.host)
+            launch_options(config.chromium, config.browser_patience)
             if issubclass(spidercls, CaliberSpider):
                 spidercls.arguments_class.parse(arguments, config).check_complete()
         except ConfigError as error:

@@ -19,6 +19,8 @@ from caliber_crawler.responses import Fetch, article_of, page_of
 class Command(WithoutStore, shell.Command):
     """Touches no database."""
 
+    by_hand = True
+
     def short_desc(self) -> str:
         return "Interactive console; article and cards of the fetched page are at hand"
 

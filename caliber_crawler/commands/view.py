@@ -9,3 +9,5 @@ from caliber_crawler.debugging import WithoutStore
 
 class Command(WithoutStore, view.Command):
     """Touches no database."""
+
+    by_hand = True

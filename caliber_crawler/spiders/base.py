@@ -15,7 +15,7 @@ from caliber_crawler.config import Config
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
-from caliber_crawler.outcomes import is_certain, is_forbidden
+from caliber_crawler.outcomes import Refused, is_certain, is_forbidden
 from caliber_crawler.requests import MERGE, NEWEST
 from caliber_crawler.responses import (
     CUT_OFF,
@@ -173,12 +173,15 @@ class CaliberSpider(scrapy.Spider):
         if not is_certain(error):  # of a loop of redirects only the errback hears
             outcomes = CaliberAddon.of(self.crawler).outcomes
             outcomes.failed(request, f"{type(error).__name__}: {error}")
-        yield Reject(
-            url=request.url,
-            reason="forbidden_by_robots" if is_forbidden(error) else "no_response",
-            detail=f"{type(error).__name__}: {error}"[:500],
-            at=now(),
-        )
+        reason = "no_response"
+        if isinstance(error, Refused):
+            reason = error.reason
+        elif is_forbidden(error):
+            reason = "forbidden_by_robots"
+        asked, detail = request.url, f"{type(error).__name__}: {error}"
+        if isinstance(error, Refused) and request.meta.get("redirect_urls"):
+            asked, detail = request.meta["redirect_urls"][0], f"redirects to {asked}: {error}"
+        yield Reject(url=asked, reason=reason, detail=detail[:500], at=now())
 
     # --- shorthands
 

@@ -13,7 +13,9 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import SectionRef
 from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
+from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.section import ListPage, parse_list
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
@@ -148,7 +150,10 @@ class ListWalkingSpider(ScrollingSpider):
         request: Request = failure.request  # type: ignore[attr-defined]
         task = self._task_of(request.cb_kwargs["task"])
         error = failure.value
-        if not isinstance(error, HttpError):
+        if isinstance(error, Refused) and error.reason == OFF_SITE:
+            for request in await self._disappointed(task, str(error)):
+                yield request
+        elif not isinstance(error, HttpError):
             self._given_up(task)
             for reject in self.failed(failure):
                 yield reject

@@ -16,6 +16,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.listing.answers import Reading, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.requests import PURPOSE
@@ -208,14 +209,21 @@ class ScrollingSpider(CardSpider):
             again = error.response.status in map(int, self.settings.getlist("RETRY_HTTP_CODES"))
             attempts = 1 + self.settings.getint("RETRY_TIMES") if again else 1
             why = f"the site answered with status {error.response.status}"
-        for found in self._browser_trouble(task, why, attempts):
+        reason = "browser_failed"
+        if isinstance(error, Refused):
+            attempts, reason = 1, error.reason
+        for found in self._browser_trouble(task, why, attempts, reason):
             if isinstance(found, Request):  # the next attempt
                 CaliberAddon.of(self.crawler).outcomes.fine(request)
             yield found
         self._browser_closed()
 
     def _browser_trouble(
-        self, task: ListTask, why: str, attempts: int = _BROWSER_ATTEMPTS
+        self,
+        task: ListTask,
+        why: str,
+        attempts: int = _BROWSER_ATTEMPTS,
+        reason: str = "browser_failed",
     ) -> Iterator[Any]:
         """Try once more; then take what was got and say so."""
         if self._stopping:
@@ -235,7 +243,7 @@ class ScrollingSpider(CardSpider):
                 task.url,
                 why,
             )
-            yield self._list_reject(task, "browser_failed", why)
+            yield self._list_reject(task, reason, why)
 
     @property
     def _most_pages(self) -> int:

@@ -1,16 +1,19 @@
 """``python -m caliber_crawler.store``: keep the embedded server up to look into the database.
 
-Prints the server's address for `mongosh`, Compass or a script, and stays until Ctrl-C.
+Prints the server's address for `mongosh`, Compass or a script, and stays until Ctrl-C. The password
+is in a file that only this user can read; it is printed with ``--with-password``.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from pathlib import Path
 
 from caliber_crawler.errors import StoreUnavailable
+from caliber_crawler.store.access import KEY_FILE
 from caliber_crawler.store.server import EmbeddedServer
 
 
@@ -25,9 +28,20 @@ def main() -> int:
         default=Path(".caliber/mongodb"),
         help="files of the server, as in MONGODB_DATA_DIR (default: %(default)s)",
     )
-    server = EmbeddedServer(parser.parse_args().data_dir)
+    parser.add_argument(
+        "--with-password",
+        action="store_true",
+        help="print the whole address, for a program; anybody who reads it can use the database",
+    )
+    arguments = parser.parse_args()
+    server = EmbeddedServer(arguments.data_dir)
     try:
-        print(server.acquire(), flush=True)  # noqa: T201 - this is the command's output
+        address = server.acquire()
+        if not arguments.with_password:
+            address = re.sub(r":[^:@]*@", "@", address)
+            file = (arguments.data_dir / KEY_FILE).expanduser().resolve()
+            print(f"The password is the text in {file}", file=sys.stderr)  # noqa: T201
+        print(address, flush=True)  # noqa: T201 - this is the command's output
     except StoreUnavailable as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

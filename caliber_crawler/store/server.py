@@ -1,7 +1,8 @@
 """The embedded server: a `mongod` on loopback that the processes of one machine share.
 
 Who runs it, and how it ends with its last user, is told in `caliber_crawler.store.watchdog`.
-There is no password: every local user of the machine can reach it while it runs.
+Only the owner of the data folder can use it: its password is in there, see
+`caliber_crawler.store.access`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caliber_crawler.errors import StoreUnavailable
-from caliber_crawler.store import watchdog
+from caliber_crawler.store import access, watchdog
 from caliber_crawler.store.advice import OR_OTHER_SERVER, PACKAGE, explain
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class EmbeddedServer:
         self._uri: str | None = None
 
     def acquire(self) -> str:
-        """Join the server, start it if none runs, and return its URI.
+        """Join the server, start it if none runs, and return its URI, which holds the password.
 
         Blocks, at most `start_timeout` seconds. A second call returns the same URI. Raises
         `StoreUnavailable`, which says what to install or set; also when `release` is called
@@ -65,11 +66,11 @@ class EmbeddedServer:
                     return self._uri
                 self._given_up = threading.Event()
             attempt = _Attempt(self._data_dir, self._mongod, self._start_timeout_s, self._given_up)
-            share, port = attempt.run()
+            share, uri = attempt.run()
             with self._state:
                 if not self._given_up.is_set():
                     self._share = share
-                    self._uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+                    self._uri = uri
                     return self._uri
             _give_back(share)
             raise StoreUnavailable(RELEASED)
@@ -127,12 +128,14 @@ class _Attempt:
         self.deadline = time.monotonic() + timeout_s
         self.given_up = given_up
 
-    def run(self) -> tuple[int, int]:
-        """Descriptor that holds the share, and port of the server."""
+    def run(self) -> tuple[int, str]:
+        """Descriptor that holds the share, and URI of the server."""
         try:
             share = self._take_share()
             try:
-                return share, self._join_or_start()
+                port = self._join_or_start()
+                login = f"{access.USER}:{access.read_key(self.data_dir)}"
+                return share, f"mongodb://{login}@127.0.0.1:{port}/?directConnection=true"
             except BaseException:
                 _give_back(share)
                 raise
@@ -145,6 +148,8 @@ class _Attempt:
     def _take_share(self) -> int:
         """Descriptor with the shared lock on the users' file. Waits while a server stops."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.data_dir.stat().st_mode & 0o077:
+            self.data_dir.chmod(0o700)
         while (share := _locked(self.data_dir / watchdog.USERS_LOCK, fcntl.LOCK_SH)) is None:
             self._pause("the MongoDB that others used is still stopping")
         return share
@@ -175,9 +180,10 @@ class _Attempt:
         try:
             state = json.loads((self.data_dir / watchdog.STATE_FILE).read_bytes())
             pid, port = int(state["pid"]), int(state["port"])
+            key = access.read_key(self.data_dir)
         except (OSError, ValueError, LookupError, TypeError):
             return None
-        return port if watchdog.server_pid(port) == pid else None
+        return port if access.server_pid(port, key) == pid else None
 
     def _start(self, lock: int) -> int:
         """Start a watchdog that inherits `lock`, and wait for its report. Closes `lock`."""

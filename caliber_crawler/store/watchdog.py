@@ -1,8 +1,8 @@
 """The process that owns the embedded `mongod`: starts, restarts and stops it.
 
-Run as a script by `caliber_crawler.store.server`, detached from terminal and caller. It is a file
-of its own, standard library and `bson` only: it must start in a blink and have no other threads,
-because `mongod` is forked from it.
+Run as a script by `caliber_crawler.store.server`, detached from terminal and caller. It and
+`access` are files of their own, standard library and `bson` only: it must start in a blink and have
+no other threads, because `mongod` is forked from it.
 
 Files in the data folder, beside those of `mongod`:
 
@@ -13,6 +13,7 @@ Files in the data folder, beside those of `mongod`:
   starter, freed by the kernel however this process ends. While it is free, ``server.json`` is a
   leftover that nobody trusts.
 - ``server.json``: ``{"pid": of mongod, "port": …}``, there while `mongod` answers.
+- ``access.key``: the password, see `access`.
 - ``mongod.log``, ``mongod.log.1``, ``watchdog.log``.
 """
 
@@ -25,8 +26,6 @@ import json
 import logging
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -38,6 +37,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+if TYPE_CHECKING or __package__:
+    from caliber_crawler.store import access
+else:  # as a script: the package would import all of the store
+    sys.path.append(str(Path(__file__).parent))  # last, so that no other module is hidden
+    import access
 
 USERS_LOCK = "users.lock"
 SERVER_LOCK = "server.lock"
@@ -57,7 +62,6 @@ STEADY_AFTER_S = 60.0  # a mongod that lived this long starts the count of resta
 EXIT_PORT_TAKEN = 48  # documented exit codes of mongod
 EXIT_FOLDER_BUSY = 100  # also: folder not readable
 
-OP_MSG = 2013
 PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("watchdog")
@@ -72,27 +76,6 @@ def ports(data_dir: Path) -> Iterator[int]:
     """
     first = zlib.crc32(os.fsencode(data_dir)) % 10_000
     return (20_000 + (first + step) % 10_000 for step in range(100))
-
-
-def server_pid(port: int, *, timeout_s: float = 1.0) -> int | None:
-    """Process id of the `mongod` on this loopback port by its own word; None if none answers.
-
-    One message by hand instead of a driver's client, which would start threads (see above) and
-    takes longer to import than `mongod` to start.
-    """
-    import bson  # takes longer than everything else here; mongod starts meanwhile
-
-    command = bson.encode({"serverStatus": 1, "$db": "admin"})
-    message = struct.pack("<iiiiIB", 21 + len(command), 1, 0, OP_MSG, 0, 0) + command
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
-            connection.sendall(message)
-            with connection.makefile("rb") as stream:
-                (length,) = struct.unpack("<i", stream.read(4))
-                reply = stream.read(min(length, 16_000_000) - 4)
-        return int(bson.decode(reply[17:])["pid"])
-    except (OSError, struct.error, bson.errors.BSONError, LookupError, TypeError, ValueError):
-        return None  # nothing there, or something that is no mongod
 
 
 def die_with_parent() -> Callable[[], None] | None:
@@ -132,6 +115,7 @@ class Watchdog:
         self.log_path = data_dir / MONGOD_LOG
         self.state_path = data_dir / STATE_FILE
         self.users = os.open(data_dir / USERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        self.key = access.make_key(data_dir)
         self.child: subprocess.Popen[bytes] | None = None
         self.told_to_stop = False
 
@@ -182,6 +166,8 @@ class Watchdog:
             f"--port={port}",
             "--bind_ip=127.0.0.1",
             "--nounixsocket",
+            f"--keyFile={self.data_dir / access.KEY_FILE}",  # means access control, too
+            "--setParameter=enableLocalhostAuthBypass=false",
             "--wiredTigerCacheSizeGB=0.25",
             f"--logpath={self.log_path}",
             "--logappend",
@@ -203,7 +189,7 @@ class Watchdog:
                 raise StartError(None, f"cannot execute {self.mongod}: {error.strerror}") from error
         self.child = child
         deadline = time.monotonic() + START_LIMIT_S
-        while server_pid(port) != child.pid:
+        while access.server_pid(port, self.key, make_user=True) != child.pid:
             if child.poll() is not None:
                 raise StartError(child.returncode, self._output_since(begin))
             if self.told_to_stop or time.monotonic() > deadline:

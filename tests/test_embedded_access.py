@@ -1,0 +1,150 @@
+"""Who can use the embedded server: its owner, by a password that shows nowhere else."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from caliber_crawler.store import access
+from caliber_crawler.store.server import EmbeddedServer, find_mongod
+from tests.conftest import ROOT, wait_until
+from tests.test_embedded_server import command_lines, port_of, processes
+
+Client = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "mongodb"
+    yield folder
+    wait_until(lambda: not processes(folder), what="the server stops after its last user")
+
+
+def password_of(uri: str) -> str:
+    found = re.match(r"mongodb://caliber:([0-9a-f]{64})@", uri)
+    assert found
+    return found[1]
+
+
+def connect(port: int, login: str = "") -> Client:
+    return MongoClient(f"mongodb://{login}127.0.0.1:{port}/?directConnection=true")
+
+
+def files_with(folder: Path, text: str) -> set[str]:
+    return {p.name for p in folder.rglob("*") if p.is_file() and text.encode() in p.read_bytes()}
+
+
+def test_nobody_gets_in_without_the_password(data_dir: Path) -> None:
+    with EmbeddedServer(data_dir) as uri:
+        port = port_of(uri)
+        with connect(port) as stranger:
+            for command in (
+                {"find": "articles"},
+                {"createUser": "x", "pwd": "y", "roles": ["root"]},
+                {"serverStatus": 1},
+                {"shutdown": 1},
+            ):
+                with pytest.raises(OperationFailure, match="requires authentication"):
+                    stranger.admin.command(command)
+        with connect(port, f"caliber:{'0' * 64}@") as guesser, pytest.raises(OperationFailure):
+            guesser.admin.command("serverStatus")
+        with MongoClient[dict[str, Any]](uri) as owner:
+            assert owner.admin.command("serverStatus")["ok"]
+
+
+def test_the_password_is_in_one_file_that_only_the_owner_reads(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    with EmbeddedServer(data_dir) as uri:
+        password = password_of(uri)
+        assert data_dir.stat().st_mode & 0o777 == 0o700
+        assert (data_dir / access.KEY_FILE).stat().st_mode & 0o777 == 0o600
+        assert files_with(data_dir, password) == {access.KEY_FILE}
+        assert len(command_lines(data_dir)) == 2
+        for pid in command_lines(data_dir):
+            for secret_place in ("cmdline", "environ"):
+                said = Path(f"/proc/{pid}/{secret_place}").read_bytes()
+                assert password.encode() not in said
+    with EmbeddedServer(data_dir) as again:
+        assert again == uri
+
+
+def test_a_folder_from_before_there_were_passwords(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [
+        str(find_mongod()), f"--dbpath={data_dir}", f"--port={port}", "--bind_ip=127.0.0.1",
+        "--nounixsocket", f"--logpath={data_dir / 'old.log'}",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as mongod:
+        with connect(port) as client:
+            client.caliber.articles.insert_one({"_id": "en/old"})
+        mongod.send_signal(signal.SIGTERM)
+    with EmbeddedServer(data_dir) as uri, MongoClient[dict[str, Any]](uri) as client:
+        assert client.caliber.articles.find_one() == {"_id": "en/old"}
+
+
+@pytest.mark.parametrize("trouble", ["lost", "readable", "empty"])
+def test_a_password_that_others_may_know_is_replaced(data_dir: Path, trouble: str) -> None:
+    with EmbeddedServer(data_dir) as uri, MongoClient[dict[str, Any]](uri) as client:
+        client.caliber.articles.insert_one({"_id": "en/one"})
+    wait_until(lambda: not processes(data_dir), what="an end of the server")
+    file = data_dir / access.KEY_FILE
+    match trouble:
+        case "lost":
+            file.unlink()
+        case "readable":
+            file.chmod(0o640)
+        case "empty":
+            file.write_text("")
+    with EmbeddedServer(data_dir) as after:
+        assert password_of(after) != password_of(uri)
+        assert file.stat().st_mode & 0o777 == 0o600
+        with MongoClient[dict[str, Any]](after) as client:
+            assert client.caliber.articles.find_one() == {"_id": "en/one"}
+        with (
+            connect(port_of(after), f"caliber:{password_of(uri)}@") as old,
+            pytest.raises(OperationFailure, match="Authentication failed"),
+        ):
+            old.admin.command("serverStatus")
+
+
+def test_a_server_that_does_not_know_the_password_is_none_of_ours(data_dir: Path) -> None:
+    with EmbeddedServer(data_dir) as uri:
+        port = port_of(uri)
+        assert access.server_pid(port, password_of(uri)) in command_lines(data_dir)
+        assert access.server_pid(port, "0" * 64) is None
+        assert access.server_pid(port, "0" * 64, make_user=True) is None
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_command_shows_the_password_only_when_asked(data_dir: Path, whole: bool) -> None:
+    command = [sys.executable, "-m", "caliber_crawler.store", f"--data-dir={data_dir}"]
+    with subprocess.Popen(
+        command + ["--with-password"] * whole,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            password = access.read_key(data_dir)
+            if not whole:
+                address = address.replace("caliber@", f"caliber:{password}@")
+            with MongoClient[dict[str, Any]](address) as client:
+                assert client.admin.command("serverStatus")["ok"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest, told = process.communicate()
+    assert rest == ""
+    assert password not in told
+    assert (str(data_dir / access.KEY_FILE) in told) is not whole
