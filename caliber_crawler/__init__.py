@@ -17,6 +17,7 @@ Which file answers which question, in the order in which data flow:
 * Where may requests go, and whom is trusted?           `reach`, `connections`, `browser/ways`,
   `browser/guard`, with `middlewares`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
+* What is too much of a page or an answer?              `limits`, `bounds`, `heads`
 * Which pages are asked for?                            `spiders/`, `requests`
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
   `middlewares`, `robots`, `politeness`, `workers`, with `store/frontier`, `store/limiter`,

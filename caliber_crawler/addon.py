@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 _RETRY_PAUSE = 1.0
+_MOST_SECTIONS = 500  # of all editions
 FRONTIER_SCHEDULER = "caliber_crawler.scheduler.FrontierScheduler"
 
 
@@ -83,6 +84,7 @@ class CaliberAddon:
         self.reach = config.reach()
         self.blocker = Blocker(self.reach, self.turns.take_in_browser, self.blocked)
         self.outcomes = Outcomes()
+        self._sections: set[str] = set()
         self._opening = asyncio.Lock()
         self._opening_error: CaliberError | None = None
         self._ahead = timedelta()
@@ -227,8 +229,18 @@ class CaliberAddon:
 
     def count(self, name: str, detail: str = "", number: int = 1) -> None:
         """Add to a counter of `counters`."""
+        if name == counters.SECTIONS:
+            detail = self._bounded(detail)
         if number:
             self._crawler.stats.inc_value(counters.stat(name, detail), number)
+
+    def _bounded(self, detail: str) -> str:
+        """A count of a section; of a site that names ever new ones, so many apart."""
+        what, _, section = detail.partition("/")
+        if len(self._sections) >= _MOST_SECTIONS and section not in self._sections:
+            return f"{what}/other/other"
+        self._sections.add(section)
+        return detail
 
 
 def now() -> datetime:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.limits import DEEPEST, MOST_CARDS, Limits
 from caliber_crawler.reach import Network, Reach, hosts_of, networks_of
 from caliber_crawler.revisit import Pace
 from caliber_crawler.site import Site
@@ -69,6 +70,8 @@ class Config:
     robots_patience: float
     pace: Pace
     health: Learning
+    limits: Limits
+    most_headers: int
     progress: str
     progress_line_seconds: float
     prometheus_host: str
@@ -117,6 +120,8 @@ class Config:
             robots_patience=_seconds(settings, "ROBOTS_PATIENCE_SECONDS"),
             pace=_pace(settings),
             health=_learning(settings, site),
+            limits=_limits(settings),
+            most_headers=_whole(settings, "RESPONSE_MAX_HEADERS"),
             progress=_choice(settings, "PROGRESS", PROGRESS),
             progress_line_seconds=_seconds(settings, "PROGRESS_LINE_SECONDS", least=0.1),
             prometheus_host=str(settings["PROMETHEUS_HOST"] or "").strip() or "127.0.0.1",
@@ -168,11 +173,28 @@ def _pace(settings: BaseSettings) -> Pace:
     return Pace(least, most)
 
 
-def _whole(settings: BaseSettings, name: str) -> int:
+def _whole(settings: BaseSettings, name: str, most: int = 10**12) -> int:
     text = str(settings[name]).strip()
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ConfigError(f"{name}={settings[name]!r}: give a whole number of 1 or more")
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= most:
+        allowed = "1 or more" if most == 10**12 else f"1 to {most}"
+        raise ConfigError(f"{name}={settings[name]!r}: give a whole number of {allowed}")
     return int(text)
+
+
+def _limits(settings: BaseSettings) -> Limits:
+    # Scrapy's own, which it does not check; 0 means "no limit" to it.
+    _whole(settings, "DOWNLOAD_MAXSIZE")
+    _whole(settings, "REDIRECT_MAX_TIMES")
+    _seconds(settings, "DOWNLOAD_TIMEOUT", least=0.1)
+    return Limits(
+        tags=_whole(settings, "PAGE_MAX_TAGS"),
+        depth=_whole(settings, "PAGE_MAX_DEPTH", DEEPEST),
+        cards=_whole(settings, "LIST_MAX_CARDS", MOST_CARDS),
+        sections=_whole(settings, "LIST_MAX_SECTIONS"),
+        text=_whole(settings, "ARTICLE_MAX_TEXT"),
+        field=_whole(settings, "ARTICLE_MAX_FIELD"),
+        entries=_whole(settings, "ARTICLE_MAX_ENTRIES"),
+    )
 
 
 def _port(settings: BaseSettings, name: str) -> int:

@@ -61,6 +61,8 @@ ARTICLES_HOLLOW = "articles/hollow"
 ARTICLES_GARBLED = "articles/garbled"
 ARTICLES_KEPT = "articles/text_kept"
 PAGES_CUT_OFF = "pages/cut_off"
+LIMITS = "limits"  # one counter for each limit below it
+CUT = "cut"  # one counter for each field below it
 CONFLICTS = "conflicts"  # one counter for each field below it
 TIMES_ZULU = "times/zulu_meant_local"
 TIMES_UNKNOWN = "times/unknown"
@@ -116,6 +118,8 @@ MEANING: dict[str, str] = {
     ARTICLES_GARBLED: "article pages with lost letters, which could not be put right",
     ARTICLES_KEPT: "stored texts that stand, because the page seen now was read less surely",
     PAGES_CUT_OFF: "pages asked for again because their end was missing",
+    LIMITS: "answers given up because they go beyond a limit, by limit (docs/settings.md)",
+    CUT: "lists and fields of records cut at their limit, by field",
     CONFLICTS: "fields of which a page's head says something else than readers see, by field",
     ARTICLES_OUT_OF_RANGE: "articles left out because their time is outside since and until",
     DUPLICATES_ADDRESS: "articles taken already in this crawl under another address",

@@ -45,6 +45,18 @@ class NotAnArticle(CaliberError):
         self.detail = detail
 
 
+class OverLimit(CaliberError):
+    """An answer goes beyond a limit, so it is not read.
+
+    `reason` is the short word of the reject and the counter: ``too_large``, ``too_many_tags``, ...
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 class BrowserUnavailable(CaliberError):
     """The browser cannot be started or does not answer. The message says what to look at."""
 

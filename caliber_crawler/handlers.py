@@ -7,12 +7,19 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import (
+    DownloadCancelledError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+)
 from scrapy.utils.misc import build_from_crawler
 
+from caliber_crawler import counters, heads
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.browsing import Browser
 from caliber_crawler.connections import GuardedPool, TrustingFactory
+from caliber_crawler.errors import OverLimit
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.reach import OFF_SITE
 
@@ -61,7 +68,7 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
         timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT")
         pool = GuardedPool(reactor, self._addon.reach, tls, timeout)
         pool.maxPersistentPerHost = self._pool.maxPersistentPerHost
-        pool._factory = self._pool._factory
+        pool._factory = heads.factory(self._addon.config.most_headers)
         return pool
 
     async def download_request(self, request: Request) -> Response:
@@ -90,6 +97,18 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
             if self._addon.signal is None:
                 raise
             raise IgnoreRequest("a signal ended the crawl while the page was on its way") from None
+        except DownloadTimeoutError:  # Scrapy asks again
+            self._addon.count(counters.LIMITS, "too_slow")
+            raise
+        except DownloadCancelledError as error:
+            self._addon.count(counters.LIMITS, "too_large")
+            raise OverLimit("too_large", str(error) or "more bytes than DOWNLOAD_MAXSIZE") from None
+        except DownloadFailedError as error:
+            if not heads.is_endless(error):
+                raise
+            self._addon.count(counters.LIMITS, "too_many_headers")
+            what = "more bytes of headers than RESPONSE_MAX_HEADERS"
+            raise OverLimit("too_many_headers", what) from None
         await self._addon.turns.answered(response.status, _retry_after(response))
         return response
 

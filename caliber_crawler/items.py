@@ -48,7 +48,7 @@ class Extraction(TypedDict):
 
     Only where there is something to say: `conflicts` names fields of which the page's head says
     something else than readers see; `garbled` that letters are lost; `partial` that the page was
-    cut off.
+    cut off; `cut` names fields that go beyond a limit, of which only the beginning is kept.
     """
 
     method: str
@@ -57,6 +57,7 @@ class Extraction(TypedDict):
     conflicts: NotRequired[list[str]]
     garbled: NotRequired[bool]
     partial: NotRequired[bool]
+    cut: NotRequired[list[str]]
 
 
 class CrawlInfo(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC
+from itertools import islice
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.text import fold, line
@@ -19,9 +20,12 @@ _LABEL = re.compile(
 _NEEDS_COLON = re.compile(r"(?:текст|authors?)\b(?!\s*:)", re.IGNORECASE)
 # The last is the Armenian "and" written as two letters, U+0565 U+0582.
 # A conjunction has spaces on both sides, since "И." is an initial, too.
-_BETWEEN = re.compile(r"\s*[,;&/|]\s*|\s+(?:and|и|və|և|\u0565\u0582)\s+", re.IGNORECASE)
+# A long row of spaces is looked at once, from its beginning.
+_BETWEEN = re.compile(
+    r"(?:(?<!\s)\s++)?[,;&/|]\s*+|(?<!\s)\s++(?:and|и|və|և|\u0565\u0582)\s+", re.IGNORECASE
+)
 _FOR_HOUSE = re.compile(
-    r"[\s,]+(?:(?:exclusively|especially|специально)\s+)?(?:for|для)\s+caliber(?:\s*\.?\s*az)?\.?$",
+    r"(?<![\s,])[\s,]++(?:(?:exclusively|especially|специально)\s+)?(?:for|для)\s+caliber(?:\s*\.?\s*az)?\.?$",
     re.IGNORECASE,
 )
 _PARTICLES = frozenset(
@@ -40,8 +44,10 @@ _SUFFIXES = frozenset({"oglu", "oğlu", "ogly", "оглы", "огли", "qizi", 
 _HOUSE = re.compile(r"caliber(?:\s*\.?\s*az)?(?:\s+(?:news|editorial(?: team)?|редакция))?|калибр")
 _INITIAL = re.compile(r"[^\W\d_]\.(?:-?[^\W\d_]\.)*")
 _NAME_WORD = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]+(?:['’ʼ‘`-][^\W\d_]+)*\.?")
-_BEFORE_DATE = re.compile(r"\s*[,;|/–—-]\s*")
+_BEFORE_DATE = re.compile(r"(?:(?<!\s)\s++)?[,;|/–—-]\s*+")
 _LONGEST_BYLINE = 160
+_LONGEST_VALUE = 2_000
+_MOST_VALUES = 200
 
 
 def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
@@ -66,6 +72,8 @@ def parse_byline(text: str) -> list[str] | None:
     the label every word must look like part of a name. A date behind the names is put aside, and
     so is a full stop when the words before it cannot be a sentence (two names at least).
     """
+    if len(text) > 2 * _LONGEST_BYLINE:
+        return None
     text = line(text)
     label = _LABEL.match(text)
     if not label or len(text) > _LONGEST_BYLINE or _NEEDS_COLON.match(text):
@@ -82,8 +90,8 @@ def clean_authors(values: Iterable[str]) -> list[str]:
     Dates, the house and repetitions are left out; the order stays.
     """
     names: list[str] = []
-    for value in values:
-        text = line(value)
+    for value in islice(values, _MOST_VALUES):
+        text = line(value[:_LONGEST_VALUE])
         label = _LABEL.match(text)
         names += _names_in(_without_date(text[label.end() :] if label else text))
     return persons(name for name in names if looks_like_name(name))

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from caliber_crawler import text
 from caliber_crawler.dedupe import content_hash
 from caliber_crawler.items import Article, SectionRef
+from caliber_crawler.limits import MOST_ALIASES, MOST_NAMES
 from caliber_crawler.site import HOUSE
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def meet(
         links=(text.links or stored.links) if hollow else text.links,
         views=stored.views if seen.views is None else seen.views,
         views_at=stored.views_at if seen.views is None else at,
-        alternates=stored.alternates | seen.alternates,
+        alternates=_editions(stored.alternates | seen.alternates),
         duplicate_of=stored.duplicate_of,
         near_duplicate_of=stored.near_duplicate_of,
         status="live",
@@ -181,7 +183,7 @@ def aside(stored: Article, seen: Article) -> Article:
         stored,
         aliases=_union(stored.aliases, seen.aliases, [seen.url], without=stored.url),
         sections=add_sections(stored.sections, seen.sections),
-        alternates=seen.alternates | stored.alternates,
+        alternates=_editions(seen.alternates | stored.alternates),
         page=seen.page,
     )
 
@@ -235,6 +237,7 @@ def add_sections(first: list[SectionRef], more: Iterable[SectionRef]) -> list[Se
     """Sections of both lists in order, each once; a known slug or name completes an unknown one.
 
     Two entries are one section when slugs are equal, or when one has no slug and names are equal.
+    `MOST_NAMES` are kept.
     """
     result: list[SectionRef] = [{**section} for section in first]
     for section in more:
@@ -245,7 +248,8 @@ def add_sections(first: list[SectionRef], more: Iterable[SectionRef]) -> list[Se
                 known["slug"] = known["slug"] or section["slug"]
                 break
         else:
-            result.append({**section})
+            if len(result) < MOST_NAMES:
+                result.append({**section})
     return result
 
 
@@ -259,7 +263,11 @@ def _set_outcome(article: Article, outcome: str) -> None:
         article.crawl = {**article.crawl, "outcome": outcome}
 
 
+def _editions(alternates: dict[str, str]) -> dict[str, str]:
+    return dict(islice(alternates.items(), MOST_NAMES))
+
+
 def _union(*lists: Iterable[str | None], without: str | None) -> list[str]:
     found = dict.fromkeys(value for values in lists for value in values if value)
     found.pop(without or "", None)
-    return list(found)
+    return list(found)[:MOST_ALIASES]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from scrapy.http import Response
 
 from caliber_crawler import counters, records
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, CrawlInfo, PageInfo, Reject, SectionRef
+from caliber_crawler.limits import MOST_ALIASES, USUAL, Limits
 from caliber_crawler.pages.article import Notes, parse_article
 from caliber_crawler.pages.html import Page
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from caliber_crawler.site import Site
 
     Count = Callable[..., None]
+
+_VALIDATOR = 1_000  # bytes; a longer one is not sent back
 
 CUT_OFF = "cut_off"
 """The flag of a response whose end is missing, whatever was tried."""
@@ -58,10 +62,17 @@ def requested_urls(response: Response) -> list[str]:
     return [*response.meta.get("redirect_urls", ()), response.request.url]
 
 
+_PAGES: WeakKeyDictionary[Response, Page] = WeakKeyDictionary()
+
+
 def page_of(response: Response) -> Page:
-    """The response as bytes with an address."""
-    header = response.headers.get("Content-Type") or b""
-    return Page(response.url, response.body, header.decode("latin-1"))
+    """The response as bytes with an address; the same object each time, with what it has read."""
+    page = _PAGES.get(response)
+    if page is None:
+        header = response.headers.get("Content-Type") or b""
+        page = Page(response.url, response.body, header.decode("latin-1"))
+        _PAGES[response] = page
+    return page
 
 
 def article_of(
@@ -71,16 +82,18 @@ def article_of(
     *,
     sections: Sequence[SectionRef] = (),
     addresses: Sequence[str] = (),
+    limits: Limits = USUAL,
 ) -> tuple[Article, Notes]:
     """The record in a response, as a crawl hands it to its pipelines.
 
     `sections` are the lists that named the article, `addresses` other addresses that led to it.
     Raises `NotAnArticle`.
     """
-    parsed = parse_article(page_of(response), site)
+    parsed = parse_article(page_of(response), site, limits)
     article = parsed.article
     led_here = [*article.aliases, *addresses, *requested_urls(response)]
-    article.aliases = [url for url in dict.fromkeys(led_here) if url != article.url]
+    others = [url for url in dict.fromkeys(led_here) if url != article.url]
+    article.aliases = others[:MOST_ALIASES]
     article.sections = records.add_sections(article.sections, sections)
     article.crawl = fetch.info(response, sections[0]["slug"] if sections else None)
     article.page = PageInfo(
@@ -101,6 +114,8 @@ def count_notes(article: Article, notes: Notes, count: Count) -> None:
     count(counters.VIEWS_UNKNOWN, number=int(notes.unknown_views is not None))
     count(counters.TIMES_ZULU, number=int(notes.zulu_meant_local))
     count(counters.TEASERS_LEFT_OUT, number=notes.teasers)
+    for name in notes.cut:
+        count(counters.CUT, name)
     count(counters.ARTICLES_GARBLED, number=int(notes.garbled))
     for name in notes.conflicts:
         count(counters.CONFLICTS, name)
@@ -150,7 +165,7 @@ def means_missing(response: Response, error: NotAnArticle, site: Site) -> bool:
 
 def _header(response: Response, name: str) -> str | None:
     value = response.headers.get(name)
-    return value.decode("latin-1").strip() or None if value else None
+    return value.decode("latin-1").strip() or None if value and len(value) < _VALIDATOR else None
 
 
 def reject_of(response: Response, fetch: Fetch, reason: str, detail: str) -> Reject:

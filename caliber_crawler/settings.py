@@ -52,6 +52,18 @@ SCROLL_QUIET_SECONDS = _from_environment("SCROLL_QUIET_SECONDS", "5")
 BROWSER_PATIENCE_SECONDS = _from_environment("BROWSER_PATIENCE_SECONDS", "30")
 NAVIGATION_HOURS = _from_environment("NAVIGATION_HOURS", "6")
 LIST_MAX_BATCHES = _from_environment("LIST_MAX_BATCHES", "10000")
+PAGE_MAX_TAGS = _from_environment("PAGE_MAX_TAGS", "50000")
+PAGE_MAX_DEPTH = _from_environment("PAGE_MAX_DEPTH", "256")
+LIST_MAX_CARDS = _from_environment("LIST_MAX_CARDS", "1000")
+LIST_MAX_SECTIONS = _from_environment("LIST_MAX_SECTIONS", "200")
+ARTICLE_MAX_TEXT = _from_environment("ARTICLE_MAX_TEXT", "500000")
+ARTICLE_MAX_FIELD = _from_environment("ARTICLE_MAX_FIELD", "1000")
+ARTICLE_MAX_ENTRIES = _from_environment("ARTICLE_MAX_ENTRIES", "300")
+RESPONSE_MAX_HEADERS = _from_environment("RESPONSE_MAX_HEADERS", "131072")
+# Of Scrapy; from the environment, too, since they are limits like the others.
+DOWNLOAD_TIMEOUT = _from_environment("DOWNLOAD_TIMEOUT", "60")
+DOWNLOAD_MAXSIZE = _from_environment("DOWNLOAD_MAXSIZE", "4194304")
+REDIRECT_MAX_TIMES = _from_environment("REDIRECT_MAX_TIMES", "10")
 CHROMIUM_EXECUTABLE = _from_environment("CHROMIUM_EXECUTABLE", "")
 HEALTH_CRAWLS = _from_environment("HEALTH_CRAWLS", "700")
 HEALTH_SINCE = _from_environment("HEALTH_SINCE", "")
@@ -112,6 +124,9 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "caliber_crawler.middlewares.ReachMiddleware": 50,
     "caliber_crawler.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "caliber_crawler.bounds.CompressionMiddleware": 590,
+    "caliber_crawler.bounds.PageMiddleware": 585,  # as soon as a body is what the page says
     "caliber_crawler.middlewares.CutOffMiddleware": 560,  # between Scrapy's retries and compression
 }
 REQUEST_FINGERPRINTER_CLASS = "caliber_crawler.requests.CanonicalFingerprinter"
@@ -132,9 +147,7 @@ CONCURRENT_ITEMS = 4
 # Eight at a time are asked for; the others are on their way to the store.
 CONCURRENT_REQUESTS = 24
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
-DOWNLOAD_TIMEOUT = 60
-DOWNLOAD_MAXSIZE = 32 * 1024 * 1024
-DOWNLOAD_WARNSIZE = 8 * 1024 * 1024
+DOWNLOAD_WARNSIZE = 2 * 1024 * 1024
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_HANDLERS = {
     "http": "caliber_crawler.handlers.BrowserOnDemandHandler",

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from w3lib.url import canonicalize_url
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.limits import LONGEST_URL
 
 ROOT_LANGUAGE = "ru"
 """The edition whose addresses carry no prefix."""
@@ -109,9 +110,13 @@ class Site:
     def resolve(self, href: str, page_url: str | None = None) -> str | None:
         """Absolute http(s) address of a link; None for anything else (mail, script, broken).
 
+        So it is for addresses of more than `LONGEST_URL` letters.
+
         Spaces are percent-encoded; all else stays as the page has it.
         """
         href = href.strip()
+        if len(href) > LONGEST_URL:
+            return None
         # Most links need not be taken apart: absolute ones, and paths from the site's root.
         if _ABSOLUTE.match(href):
             return href

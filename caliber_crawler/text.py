@@ -21,6 +21,8 @@ _INVISIBLE = re.compile(
     "\ufeff\uffa0\ufff9-\ufffc\ufffe\uffff\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
 )
 _JOINER = "\u200d"
+_MOST_MARKS = 30  # on one letter; as Unicode's "stream-safe" texts
+_MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}+")
 _NEEDS_WORK = re.compile(
     r"[^\S ]| {2}|" + _INVISIBLE.pattern + "|" + _JOINER,
 )
@@ -48,8 +50,23 @@ def visible(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     if _JOINER in text:
         text = _drop_loose_joiners(text)
+    text = _MARKS.sub(_fewer_marks, text)
     # Last, because what was between two characters could have kept them from composing.
     return unicodedata.normalize("NFC", text)
+
+
+def _fewer_marks(run: re.Match[str]) -> str:
+    """A row of signs without most of its combining marks, when there are very many in a row.
+
+    No language puts so many on a letter, and to bring them into order takes the square of them.
+    """
+    kept: list[str] = []
+    marks = 0
+    for char in run[0]:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _drop_loose_joiners(text: str) -> str:

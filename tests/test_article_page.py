@@ -62,6 +62,7 @@ def test_a_whole_page() -> None:
         "teasers": 0,
         "garbled": False,
         "conflicts": [],
+        "cut": [],
     }
 
 

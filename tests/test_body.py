@@ -362,7 +362,7 @@ def test_large_bodies_take_linear_time() -> None:
         + "<br>x" * 20_000
         + " " * 500_000
     )
-    assert len(found.links) == len(found.images) == len(found.embeds) == 5_000
+    assert len(found.links) == len(found.images) == len(found.embeds) == 300
 
 
 # --- whatever editors paste

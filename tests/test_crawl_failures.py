@@ -35,7 +35,10 @@ def test_each_odd_page_is_a_reject_with_its_reason_and_the_rest_goes_on(
             "<div class=post><h1 class=post_title>T</h1><div class=post_hits>Views: %d</div></div>"
         )
         site.knobs.raw[counter.path] = (200, HTML, (page % (2**63 + 5)).encode())
-        run = scrapy.crawl("sections", "render=http", "section=world", CALIBER_BASE_URL=site.url)
+        run = scrapy.crawl(
+            "sections", "render=http", "section=world", CALIBER_BASE_URL=site.url,
+            DOWNLOAD_MAXSIZE="64000000", ARTICLE_MAX_TEXT="64000000",
+        )  # fmt: skip
 
     rejects = {r["url"].removeprefix(site.url): r for r in database.rejects.find()}
     assert {path: r["reason"] for path, r in rejects.items()} == {

@@ -212,7 +212,7 @@ def test_a_batch_that_never_comes_leaves_the_list_unfinished(scrapy: Scrapy) -> 
         assert run.code == PARTLY_FAILED, run.err
         assert {record["slug"] for record in run.records} == {t.slug for t in world(site)[:35]}
     assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
-    assert counted(run)["rejected/no_response"] == 1
+    assert counted(run)["rejected/too_slow"] == 1
 
 
 # Updates

@@ -29,8 +29,11 @@ _BRINGING = frozenset({"xhr", "fetch", "script", "document"})
 _ASKING = frozenset({"xhr", "fetch"})
 # How the requests fail that the browser was not allowed to make, or that the page gave up.
 _BLOCKED = ("net::ERR_FAILED", "net::ERR_ABORTED")
-_LONGEST_ANSWER = 8 * 1024 * 1024
-_KEPT_EXCHANGES = 50
+_LONGEST_ANSWER = 500_000
+_KEPT_EXCHANGES = 20
+# So many cards are taken at once, the others at the next look; and so many letters of each.
+_MOST_CARDS = 500
+_LONGEST_CARD = 20_000
 
 # So many of the latest cards stay whole, since scripts read the last one's attributes or its place.
 # Of the older ones only the empty element stays, since scripts count them.
@@ -40,8 +43,8 @@ _NEW = f".{CARD}:not([data-caliber-seen])"
 
 _TAKE_NEW = f"""
 keep => {{
-  const fresh = [...document.querySelectorAll('{_NEW}')];
-  const html = fresh.map(card => card.outerHTML);
+  const fresh = [...document.querySelectorAll('{_NEW}')].slice(0, {_MOST_CARDS});
+  const html = fresh.map(card => card.outerHTML.slice(0, {_LONGEST_CARD}));
   fresh.forEach(card => card.setAttribute('data-caliber-seen', ''));
   const whole = [...document.querySelectorAll('[data-caliber-seen]:not([data-caliber-empty])')];
   for (const card of whole.slice(0, Math.max(0, whole.length - keep))) {{

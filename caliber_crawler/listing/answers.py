@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card
+from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
-from caliber_crawler.pages.attributes import read_attributes
+from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.site import Site
@@ -20,6 +22,11 @@ from caliber_crawler.text import fold, line
 # Of the cards that an answer seems to hold, this share must have been shown for it to have brought
 # them. Not all need to be: a script may leave out what it shows already.
 ENOUGH = 0.6
+# What is tried of an answer. Real ones hold one list of cards, the others little.
+_CANDIDATES = 20
+_MEMBERS = 100
+_EXAMPLES = 50
+_LONGEST_HTML = 500_000  # letters of HTML within JSON; a batch has some ten thousand
 
 
 @dataclass(frozen=True)
@@ -99,10 +106,11 @@ def read_answer(
     value = _decoded(answer)
     if value is None:
         return None
-    others = {path: leaf for path, leaf in leaves(value) if not _is_html(leaf)}
+    plain = ((path, leaf) for path, leaf in leaves(value) if not _is_html(leaf))
+    others = dict(islice(plain, MOST_VALUES))
     if fmt.kind == "json_html":
         pieces = _strings_at(value, fmt.path)
-        if pieces is None:
+        if pieces is None or sum(map(len, pieces)) > _LONGEST_HTML:
             return None
         inner = read_page(Page(url, "".join(pieces).encode()), site, values=values)
         return Reading(inner.entries, {**inner.values, **others})
@@ -140,6 +148,8 @@ def _decoded(answer: Answer) -> Any:
     start = answer.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start not in (b"{", b"["):
         return None
+    if sum(map(answer.body.count, (b",", b"[", b"{"))) > USUAL.tags:
+        return None  # a browser may bring what HTTP would not
     try:
         value = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -155,7 +165,7 @@ def _html_formats(value: Any) -> list[Format]:
     """One candidate for each place in a JSON value that holds HTML with links."""
     paths = [path for path, leaf in leaves(value) if _is_html(leaf)]
     patterns = dict.fromkeys(re.sub(r"(?:^|(?<=\.))\d+(?=\.|$)", "*", path) for path in paths)
-    return [Format("json_html", path) for path in (*patterns, *paths)]
+    return [Format("json_html", path) for path in (*patterns, *paths)][:_CANDIDATES]
 
 
 def _strings_at(value: Any, path: str) -> list[str] | None:
@@ -178,9 +188,9 @@ def _strings_at(value: Any, path: str) -> list[str] | None:
 def _object_formats(value: Any, shown: Sequence[Card], site: Site) -> list[Format]:
     """Candidates for lists of objects one member of which leads to the cards that were shown."""
     found = []
-    for path, objects in _object_lists(value):
-        members = {name for item in objects for name, _ in leaves(item)}
-        for name in sorted(members):
+    for path, objects in _object_lists(value)[:_CANDIDATES]:
+        members = {name for item in objects[:_EXAMPLES] for name, _ in leaves(item)}
+        for name in sorted(members)[:_MEMBERS]:
             prefix = _prefix(name, objects, shown, site)
             if prefix is not None:
                 keys = {"url": name, **_text_keys(objects, name, prefix, shown, site)}
@@ -214,7 +224,7 @@ def _prefix(name: str, objects: list[Any], shown: Sequence[Card], site: Site) ->
     direct = [site.canonical(v) for v in values]
     if values and sum(url in urls for url in direct) >= ENOUGH * len(values):
         return ""
-    for value in values:
+    for value in values[:_EXAMPLES]:
         ends = [url for url in urls if url.endswith(f"/{value}")]
         if len(ends) == 1:
             prefix = ends[0][: -len(value)]
@@ -234,7 +244,8 @@ def _text_keys(
         if url in by_url:
             pairs.append((item, by_url[url]))
     keys: dict[str, str] = {}
-    for name in dict.fromkeys(name for item, _ in pairs for name, _ in leaves(item)):
+    examples = pairs[:_EXAMPLES]
+    for name in dict.fromkeys(name for item, _ in examples for name, _ in leaves(item)):
         texts = [(lookup(item, name), card) for item, card in pairs]
         if all(card.title and fold(str(text)) == fold(card.title) for text, card in texts):
             keys.setdefault("title", name)

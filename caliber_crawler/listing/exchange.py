@@ -169,7 +169,7 @@ def _body_kind(request: Request) -> str:
         return "multipart"
     try:
         decoded = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Scripts send forms under other names too; a body of name=value pairs is one.
         return "form" if _is_form(request.body) else "raw"
     return "json" if isinstance(decoded, dict | list) else "raw"

@@ -32,6 +32,7 @@ LEAST_EXCHANGES = 2
 
 # Names of values that belong to one visit, so that they are read from the page again each time.
 _PERSONAL = re.compile(r"token|csrf|nonce|session|hash|sign|verif|auth|_key|apikey", re.IGNORECASE)
+_MOST_FIELDS = 64
 _FIRST_NAMES = ("url", "path", "slug")
 
 
@@ -85,6 +86,8 @@ def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -
             raise _Unexplained("an answer is of another kind than the others")
         readings.append(reading)
     shapes = [take_apart(exchange.request) for exchange in exchanges]
+    if any(len(shape.fields) > _MOST_FIELDS for shape in shapes):
+        raise _Unexplained(f"the requests have more than {_MOST_FIELDS} fields")
     facts = _Facts(readings, page_url)
     urls = [exchange.request.url for exchange in exchanges]
     next_url = facts.next_url(urls)

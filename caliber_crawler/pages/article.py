@@ -13,10 +13,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from caliber_crawler.dates import PrintedTime, parse_printed
 from caliber_crawler.items import Article, Image, SectionRef
-from caliber_crawler.pages import fallback, media, metadata
+from caliber_crawler.limits import MOST_NAMES, USUAL, Limits
+from caliber_crawler.pages import bounds, fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
 from caliber_crawler.pages.html import Element, Page, href_of, words
 from caliber_crawler.pages.kinds import is_not_found, what_it_is
@@ -40,6 +42,7 @@ UNKNOWN = "unknown"
 
 # A page without any other sign is an article when it has so many words.
 _PLENTY = 80
+_LONGEST_COUNT = 200  # letters of what is shown as the counter of views
 MAX_INT64 = 2**63 - 1
 # A count: digits, perhaps in groups of three. "1.2K", "3,5 тыс." and "1e5" are no counts to be had.
 _COUNT = re.compile(
@@ -56,7 +59,8 @@ class Notes:
     `unknown_time` is a printed time that was not understood, `time_without_clock` one that names a
     day only, `zulu_meant_local` that the head calls the printed local time UTC, `unknown_views` a
     counter text that is no number, `teasers` paragraphs left out, `garbled` that letters are lost,
-    `conflicts` the fields of which page and head say different things.
+    `conflicts` the fields of which page and head say different things, `cut` the fields that go
+    beyond their limit.
     """
 
     unknown_time: str | None = None
@@ -66,6 +70,7 @@ class Notes:
     teasers: int = 0
     garbled: bool = False
     conflicts: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ class ParsedArticle:
     notes: Notes
 
 
-def parse_article(page: Page, site: Site) -> ParsedArticle:
-    """Read an article page.
+def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArticle:
+    """Read an article page. What goes beyond a limit is cut and named in ``extraction.cut``.
 
     Raises `NotAnArticle` when the page shows no article: a list, the home page, an error text, a
     question for consent, a page without a headline.
@@ -85,7 +90,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     head = Head.of(page)
     layout, parts = _parts(page, site, head)
     notes = Notes()
-    body, byline = _body(parts, page.url, site, notes)
+    body, byline = _body(parts, page.url, site, notes, limits)
 
     article = Article()
     _identify(article, page, site)
@@ -94,7 +99,7 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
     article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
-    article.body = "\n\n".join(map(ungarbled, body.paragraphs))
+    article.body = "\n\n".join(map(ungarbled, body.paragraphs))[: limits.text]
     article.images = _images(parts.cover, head, body, page.url, site)
     article.embeds, article.links = body.embeds, body.links
     article.views = _views(parts.views, notes)
@@ -108,6 +113,9 @@ def parse_article(page: Page, site: Site) -> ParsedArticle:
         "layout": layout or UNKNOWN,
         "missing": [name for name in EXPECTED if getattr(article, name) in (None, "", [])],
     }
+    notes.cut = sorted(body.cut | bounds.cut(article, limits))
+    if notes.cut:
+        article.extraction["cut"] = notes.cut
     if notes.conflicts:
         article.extraction["conflicts"] = notes.conflicts
     if is_garbled(article.title or "") or is_garbled(article.body):
@@ -171,18 +179,21 @@ def _identify(article: Article, page: Page, site: Site) -> None:
         article.aliases = [fetched.url]
 
 
-def _body(parts: Parts, page_url: str, site: Site, notes: Notes) -> tuple[Body, list[str] | None]:
+def _body(
+    parts: Parts, page_url: str, site: Site, notes: Notes, limits: Limits
+) -> tuple[Body, list[str] | None]:
     """The body without furniture, and the persons of its byline; None when it has no byline.
 
     An embed in the cover's place (a video) comes before those of the body.
     """
     if parts.body is not None:
-        body = read_body(parts.body, page_url, site, parts.skipped)
+        body = read_body(parts.body, page_url, site, parts.skipped, limits)
     else:
         body = Body(list(parts.paragraphs))
     if parts.cover is not None:
-        shown_first = read_body(parts.cover, page_url, site).embeds
-        body.embeds = shown_first + [embed for embed in body.embeds if embed not in shown_first]
+        shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
+        known = {embed["url"] for embed in shown_first}
+        body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]
     notes.teasers = body.teasers
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
@@ -192,7 +203,8 @@ def _body(parts: Parts, page_url: str, site: Site, notes: Notes) -> tuple[Body, 
 def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:
     """The sections in the page's label; a slug comes from a link or else from the navigation."""
     found: list[SectionRef] = []
-    for link in element.iter("a") if element is not None else ():
+    links = element.iter("a") if element is not None else iter(())
+    for link in islice(links, MOST_NAMES):
         slug, name = _section_slug(link, page, site), words(link)
         if slug and name:
             found = add_sections(found, [{"slug": slug, "name": name}])
@@ -279,7 +291,7 @@ def _views(shown: str | None, notes: Notes) -> int | None:
     """The counter as printed; a number beyond what MongoDB can hold is unknown."""
     if shown is None:
         return None
-    found = _COUNT.search(shown)
+    found = _COUNT.search(shown[:_LONGEST_COUNT])
     number = int(re.sub(r"\D", "", found[0])) if found else None
     if number is None or number > MAX_INT64:
         notes.unknown_views = shown[:100]

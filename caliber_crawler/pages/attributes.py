@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import cast
 
+from caliber_crawler.limits import CARD_ELEMENTS, MOST_CARDS
 from caliber_crawler.pages.html import Element, Page, attribute, raw_text
 from caliber_crawler.pages.section import CARD
 from caliber_crawler.site import Site
@@ -16,6 +18,8 @@ _LITERAL = re.compile(
     r"([A-Za-z_$][\w$]{0,40})[\"']?\s*[:=]\s*(?:\"([^\"\\]{1,400})\"|'([^'\\]{1,400})'|(\d{1,18})\b)"
 )
 _LONGEST = 4_000
+MOST_VALUES = 2_000
+"""Values of one page or answer that a next request may be made from."""
 
 
 @dataclass
@@ -34,13 +38,18 @@ def read_attributes(page: Page, site: Site) -> PageAttributes:
     """All such values of a page or of a fragment."""
     found = PageAttributes()
     in_cards: set[Element] = set()
-    for card in page.classes(CARD).get(CARD, ()):
-        in_cards.update(card.iter("*"))
-        links = (site.address(attribute(link, "href"), page.url) for link in card.iter("a"))
+    for card in page.classes(CARD).get(CARD, [])[:MOST_CARDS]:
+        inside = list(islice(card.iter("*"), CARD_ELEMENTS))
+        in_cards.update(inside)
+        links = (
+            site.address(attribute(link, "href"), page.url) for link in inside if link.tag == "a"
+        )
         address = next((a for a in links if a and a.kind == "article"), None)
         if address:
             found.of_cards.setdefault(address.url, _card_values(card))
     for element in page.root.iter("*"):
+        if len(found.others) >= MOST_VALUES:
+            break
         if element not in in_cards:
             for name, value in _values(element):
                 found.others.setdefault(name, value)
@@ -49,7 +58,7 @@ def read_attributes(page: Page, site: Site) -> PageAttributes:
 
 def _card_values(card: Element) -> dict[str, str]:
     values: dict[str, str] = {}
-    for element in card.iter("*"):
+    for element in islice(card.iter("*"), CARD_ELEMENTS):
         tag = "" if element is card else str(element.tag)
         for name, value in _attributes(element):
             if name not in _LOOKS:
@@ -68,7 +77,7 @@ def _values(element: Element) -> list[tuple[str, str]]:
     if tag in ("a", "link") and "next" in attribute(element, "rel").split():
         return [("link@next", attribute(element, "href"))]
     if tag == "script":
-        text = raw_text(element)[:200_000]
+        text = raw_text(element)[:100_000]
         literals = (_LITERAL.finditer(text)) if text else ()
         return [(f"script@{m[1]}", m[2] or m[3] or m[4] or "") for m in literals]
     own = f"{tag}#{attribute(element, 'id')}" if element.get("id") else tag

@@ -22,6 +22,7 @@ _FURNITURE = frozenset({"nav", "footer", "aside", "menu"})
 _WORD = re.compile(r"\w+")
 # What ends a sentence, also within quotation marks. Armenian has a mark of its own.
 _SENTENCE_ENDS = re.compile(r"[.!?…։:][\"'”’»)\]]*$")
+_MOST_BLOCKS = 5_000  # of one page; an article has hundreds
 _SENTENCE = 8  # words: so many make a text without a full stop, too
 
 
@@ -128,7 +129,7 @@ class _Outliner:
         if not self._pieces:
             return
         shown = text.line("".join(self._pieces))
-        if shown:
+        if shown and len(self._blocks) < _MOST_BLOCKS:
             linked = min(1.0, self._linked / len(shown))
             self._blocks.append(Block(shown, self._began, linked, bool(self._furniture)))
         self._pieces, self._linked = [], 0

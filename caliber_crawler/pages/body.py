@@ -18,13 +18,16 @@ Rules, each with its reason:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree
 
 from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
+from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, words
 from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, pointing_lines
@@ -42,13 +45,14 @@ _FRAMES = frozenset({"iframe", "video", "script"})
 _FOREIGN = re.compile(
     r"(?:^|\s)(?:(?:post|article|news|block|box|js)[-_])?"
     r"(?:related|read[-_]?(?:also|more|next)|more[-_]news|see[-_]also|newsletter|subscri(?:be|ption)|"
-    r"share|sharing|social|advert\w*|ads?|adsbygoogle|banner|promo|teasers?|recommend\w*|comments?|"
-    r"float_block\w*|signature|hits|breadcrumbs?)(?:[-_]\w*)*(?=\s|$)",
+    r"share|sharing|social|advert\w*+|ads?|adsbygoogle|banner|promo|teasers?|recommend\w*+|"
+    r"comments?|float_block\w*+|signature|hits|breadcrumbs?)(?:[-_][\w-]*+)?+(?=\s|$)",
     re.IGNORECASE,
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_CAPTIONS = 4  # of one figure
 
 
 @dataclass
@@ -56,7 +60,7 @@ class Body:
     """What a body holds: clean `paragraphs` in reading order, pictures, embeds and links.
 
     `teasers` counts the paragraphs left out, whole or in part, because they only point to other
-    articles.
+    articles, `cut` names the fields that go beyond their limit; only their beginning is here.
     """
 
     paragraphs: list[str] = field(default_factory=list)
@@ -64,18 +68,23 @@ class Body:
     embeds: list[Embed] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     teasers: int = 0
+    cut: set[str] = field(default_factory=set)
 
 
 def read_body(
-    root: Element, page_url: str, site: Site, skipped: frozenset[Element] = frozenset()
+    root: Element,
+    page_url: str,
+    site: Site,
+    skipped: frozenset[Element] = frozenset(),
+    limits: Limits = USUAL,
 ) -> Body:
     """Read one element as an article's body, without the elements in `skipped`.
 
     The element's own tail is not part of it.
     """
-    body = _Reader(page_url, site, skipped).read(root)
+    body = _Reader(page_url, site, skipped, limits).read(root)
     if body.teasers and not any(map(_says_something, body.paragraphs)):
-        return _Reader(page_url, site, skipped, keep_teasers=True).read(root)
+        return _Reader(page_url, site, skipped, limits, keep_teasers=True).read(root)
     return body
 
 
@@ -112,15 +121,25 @@ class _Reader:
     """One walk over a tree, without recursion, so that deep nesting cannot exhaust the stack."""
 
     def __init__(
-        self, page_url: str, site: Site, skipped: frozenset[Element], *, keep_teasers: bool = False
+        self,
+        page_url: str,
+        site: Site,
+        skipped: frozenset[Element],
+        limits: Limits,
+        *,
+        keep_teasers: bool = False,
     ) -> None:
         self._page_url = page_url
         self._skipped = skipped
         self._own_url = site.canonical(page_url)
         self._site = site
         self._keep_teasers = keep_teasers
+        self._limits = limits
+        self._left = limits.text  # letters that may still be read
         self._body = Body()
         self._image_urls: set[str] = set()
+        self._pictures: dict[Element, str | None] = {}
+        self._captions: dict[Element, str | None] = {}
         self._embed_urls: set[str] = set()
         self._pieces: list[_Piece] = []  # of the paragraph being read
         self._links: list[_OpenLink] = []
@@ -142,11 +161,13 @@ class _Reader:
                 if element is not root:
                     self._text(element.tail)
         self._flush()
+        shown = (link for link in self._links if link.url and link.shown)
         self._body.links = [
-            {"url": link.url, "text": text.line(link.text)}
-            for link in self._links
-            if link.url and link.shown
+            {"url": link.url or "", "text": text.line(link.text[:LONGEST_LINE])}
+            for link in islice(shown, self._limits.entries)
         ]
+        if next(shown, None) is not None:
+            self._body.cut.add("links")
         return self._body
 
     # --- elements
@@ -204,9 +225,18 @@ class _Reader:
         for number, piece in enumerate(lines):
             if number:
                 self._end_line()
-            self._pieces.append(_Piece(_SPACE.sub(" ", piece), self._link))
-            if self._link is not None:
-                self._link.text += piece
+            shown = self._taken(_SPACE.sub(" ", piece))
+            self._pieces.append(_Piece(shown, self._link))
+            if self._link is not None and len(self._link.text) < LONGEST_LINE:
+                self._link.text += shown
+
+    def _taken(self, shown: str) -> str:
+        """What may still be taken of a text."""
+        if len(shown) > self._left:
+            shown = shown[: self._left]
+            self._body.cut.add("body")
+        self._left -= len(shown)
+        return shown
 
     def _end_line(self) -> None:
         self._pieces.append(_LINE_END)
@@ -272,8 +302,10 @@ class _Reader:
         return self._site.resolve(href, self._page_url)
 
     def _image(self, element: Element, caption: str | None = None) -> bool:
-        url = media.image_url(element, self._resolve)
-        if url and url not in self._image_urls:
+        if element not in self._pictures:  # figures within figures name theirs again and again
+            self._pictures[element] = media.image_url(element, self._resolve)
+        url = self._pictures[element]
+        if url and url not in self._image_urls and self._has_room("images", self._image_urls):
             self._image_urls.add(url)
             self._body.images.append({"url": url, "role": "body", "caption": caption})
         if self._link is not None and url is not None:
@@ -282,10 +314,15 @@ class _Reader:
 
     def _figure(self, element: Element) -> bool:
         """Take a figure's pictures with their caption; False when it holds no picture."""
-        captions = [words(part) for part in element.iter("figcaption")]
+        captions = [self._caption(part) for part in islice(element.iter("figcaption"), _CAPTIONS)]
         caption = " ".join(filter(None, captions)) or None
         found = [self._image(image, caption) for image in element.iter("img")]
         return any(found)
+
+    def _caption(self, element: Element) -> str | None:
+        if element not in self._captions:
+            self._captions[element] = words(element)
+        return self._captions[element]
 
     def _is_caption(self, element: Element) -> bool:
         """Whether an element is the caption of a picture, which was taken with the picture."""
@@ -299,9 +336,16 @@ class _Reader:
                 self._add_embed(embed)
 
     def _add_embed(self, embed: Embed) -> None:
-        if embed["url"] not in self._embed_urls:
-            self._embed_urls.add(embed["url"])
+        url = embed["url"]
+        if url not in self._embed_urls and self._has_room("embeds", self._embed_urls):
+            self._embed_urls.add(url)
             self._body.embeds.append(embed)
+
+    def _has_room(self, name: str, taken: Collection[str]) -> bool:
+        if len(taken) < self._limits.entries:
+            return True
+        self._body.cut.add(name)
+        return False
 
     def _post(self, element: Element) -> None:
         embed = media.post_embed(element, self._resolve)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from caliber_crawler.dates import parse_printed
+from caliber_crawler.limits import MOST_HEADINGS
 from caliber_crawler.pages.blocks import Block, Outline, outline
 from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.media import background_url, image_url
@@ -29,7 +30,7 @@ _VIEWS = re.compile(
     r"|\d[\d\s.,]*(?:views|просмотр\w*|baxış\w*|դիտում\w*)",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"\s*[|•·▪]\s*|\s+[–—/-]\s+")
+_BETWEEN = re.compile(r"(?:(?<!\s)\s++)?[|•·▪]\s*+|(?<!\s)\s++[–—/-]\s++")
 _LONGEST_TIME = 80  # letters of a line that holds a printed time
 _SMALL = 6  # elements within one that holds a printed time
 _NEAR = 8  # blocks between the headline and its time or section
@@ -39,7 +40,9 @@ _MOST_PART = 0.6
 _GAP = 3  # blocks, as captions and labels, between two sentences of a short text
 _SEMANTIC_BONUS = 0.05
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_LARGEST = 2_000_000  # letters; trafilatura is not asked to read more
+_LARGEST = 400_000  # letters; trafilatura is not asked to read more
+_MOST_ELEMENTS = 10_000  # the same
+_MOST_LINKS = 500  # to sections
 _INLINE = frozenset(
     "a abbr acronym b big cite code del dfn em font i ins kbd label mark q s small span strike "
     "strong sub sup time tt u var".split()
@@ -109,7 +112,7 @@ class _Finder:
         for rank, names in enumerate((("h1",), ("h2", "h3", "h4"))):
             if rank and best[0] >= 0.5:
                 break
-            for element in self._page.root.iter(*names):
+            for element in islice(self._page.root.iter(*names), MOST_HEADINGS):
                 shown = words(element)
                 if not shown or (is_house(shown) and shown not in self._head.titles):
                     continue
@@ -133,8 +136,9 @@ class _Finder:
         """
         first, last = (text[0], text[-1]) if text else (self._at + _GAP + 1, self._at + _NEAR)
         best: tuple[tuple[bool, bool, bool, int], Element, str] | None = None
+        inside = frozenset(text)
         for number, block in self._around(self._at - _NEAR, last + _GAP):
-            if first <= number <= last and number in text:
+            if first <= number <= last and number in inside:
                 continue
             for element in _small_around(block.element):
                 if element is self._heading:
@@ -179,7 +183,7 @@ class _Finder:
         return self._blocks_of(self._head.body)
 
     def _extracted_text(self) -> list[int]:
-        if len(self._page.text) > _LARGEST:
+        if len(self._page.text) > _LARGEST or len(self._outline.places) > _MOST_ELEMENTS:
             return []
         from trafilatura import bare_extraction  # takes long, and most crawls never need it
 
@@ -302,11 +306,11 @@ class _Finder:
     def _section(self) -> Element | None:
         """The link to a section that is nearest to the headline and in no list of such links."""
         near = {block.element for _, block in self._around(self._at - _NEAR, self._at + _NEAR)}
+        links = (link for link in self._page.links if SECTION_PATH in attribute(link, "href"))
         found = [
             link
-            for link in self._page.links
-            if SECTION_PATH in attribute(link, "href")
-            and near.intersection((link, *link.iterancestors(), *link.iter()))
+            for link in islice(links, _MOST_LINKS)
+            if near.intersection((link, *link.iterancestors(), *link.iter()))
             and not any(e.tag in _LISTS for e in link.iterancestors())
         ]
         return min(found, key=self._distance, default=None)

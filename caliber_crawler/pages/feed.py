@@ -7,6 +7,7 @@ every edition's addresses are read and nothing but a link is required of an entr
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
@@ -15,9 +16,20 @@ from typing import Any
 import feedparser
 
 from caliber_crawler.items import Card
+from caliber_crawler.limits import LONGEST_LINE
 from caliber_crawler.pages.html import Page
 from caliber_crawler.site import Site
 from caliber_crawler.text import line
+
+# feedparser looks for declarations line by line and takes the square of the empty ones.
+# Parsers take the square of attributes and namespaces; each entity is a step of its own.
+_MOST = (
+    (b"=", "attributes", 20_000),
+    (b"xmlns", "namespaces", 100),
+    (b"&", "entities", 200_000),
+    (b"<!", "declarations", 10_000),
+)
+_SPACES = re.compile(rb"\s{20,}+")
 
 
 @dataclass
@@ -36,11 +48,13 @@ class Feed:
 
 def parse_feed(page: Page, site: Site) -> Feed:
     """Read a feed of any format that feedparser knows. Never fails."""
+    if too_much := _too_much(page.body):
+        return Feed(problem=too_much)
     headers = {"content-type": page.content_type} if page.content_type else {}
     # A file object, because feedparser takes a plain text that looks like an address for one and
     # fetches it.
     parsed: Any = feedparser.parse(
-        BytesIO(page.body),
+        BytesIO(_SPACES.sub(b"\n", page.body)),
         response_headers=headers,
         sanitize_html=False,
         resolve_relative_uris=False,
@@ -61,15 +75,26 @@ def parse_feed(page: Page, site: Site) -> Feed:
         feed.undated += at is None
         if address.url not in seen:
             seen.add(address.url)
-            title = line(entry.get("title") or "") or None
-            text = entry.get("published") or entry.get("updated")
+            title = line((entry.get("title") or "")[:LONGEST_LINE]) or None
+            text = (dict.get(entry, "published") or dict.get(entry, "updated") or "")[
+                :LONGEST_LINE
+            ] or None
             feed.cards.append(Card(address.url, href, title, None, text, at))
     return feed
 
 
+def _too_much(body: bytes) -> str | None:
+    """What a feed has so much of that reading it would take long; None when it may be read."""
+    for mark, what, most in _MOST:
+        if body.count(mark) > most:
+            return f"not read: more than {most} {what}"
+    return None
+
+
 def _instant(entry: Any) -> datetime | None:
     """The entry's time in UTC. feedparser gives it in UTC when the text names its zone."""
-    parsed = entry.get("published_parsed") or entry.get("updated_parsed")
+    # As a plain dictionary: feedparser gives the one for the other and warns of it.
+    parsed = dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")
     if parsed is None:
         return None
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 from w3lib.encoding import html_to_unicode
 
+from caliber_crawler.limits import LONGEST_LINE
 from caliber_crawler.text import line
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _BOM_ENCODINGS = (
 _WESTERN = frozenset({"cp1252", "latin-1", "iso8859-1", "iso8859-15"})
 _ACCENTS = re.compile(r"[\u00c0-\u00ff]{4}")
 _MANY = 3
+_MOST_PIECES = 5_000
 _BEGINS = re.compile(r"<html[\s>]", re.IGNORECASE)
 _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
@@ -84,9 +86,24 @@ class Page:
         begins = _BEGINS.search(self.text, 0, 10_000) is not None
         return begins and _ENDS.search(self.text) is None
 
+    def is_deeper_than(self, depth: int) -> bool:
+        """Whether elements are nested deeper, the root being the first level; for 400 at most."""
+        return bool(_deeper_than(depth)(self.root))
+
     @cached_property
     def root(self) -> Element:
         """The parsed page without comments; an empty document when there is nothing to parse."""
+        return self._parsed()
+
+    def parse(self) -> None:
+        """Make `root` ready, in a thread perhaps.
+
+        Python 3.11 holds one lock over the properties of all pages while it computes one of them,
+        so that a page that takes long would hold up all others.
+        """
+        vars(self).setdefault("root", self._parsed())
+
+    def _parsed(self) -> Element:
         source = _without_cut_tag(self.text.replace("\x00", ""))
         parser = etree.HTMLParser(
             encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
@@ -120,6 +137,12 @@ class Page:
         return [link for link in self.root.iter("a") if link.get("href")]
 
 
+@lru_cache(maxsize=4)
+def _deeper_than(depth: int) -> etree.XPath:
+    # Each step asks in C for all elements of a level at once, and a page has a dozen levels.
+    return etree.XPath(f"boolean(/*{'/*' * depth})")
+
+
 def attribute(element: Element, name: str) -> str:
     """An attribute's value without white space at its ends; "" when there is none."""
     return (element.get(name) or "").strip()
@@ -137,14 +160,11 @@ def raw_text(element: Element) -> str:
 
 
 def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> str | None:
-    """The text that a reader sees within an element, as one clean line; None when there is none.
-
-    Elements named in `without` are passed over. A line break or a block's edge is a space.
-    """
+    """The text that a reader sees within an element, as one clean line; None when there is none."""
     if element is None:
         return None
     if not len(element):
-        return line(element.text or "") or None
+        return line((element.text or "")[:LONGEST_LINE]) or None
     hidden = _NOT_SHOWN | without
     pieces: list[str] = []
     walk = etree.iterwalk(element, events=("start", "end"))
@@ -157,7 +177,9 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
             pieces += (" " if apart else "", inner.text or "")
         elif inner is not element:
             pieces += (" " if inner.tag in BLOCKS else "", inner.tail or "")
-    return line("".join(pieces)) or None
+        if len(pieces) > _MOST_PIECES:
+            break
+    return line("".join(pieces)[:LONGEST_LINE]) or None
 
 
 def _without_cut_tag(source: str) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from urllib.parse import urlsplit
 
 from caliber_crawler.items import Embed
 from caliber_crawler.pages.html import Element, attribute
+
+_BOX_ELEMENTS = 1_000  # of one box that are looked at for a picture
+_POST_LINKS = 20  # of one post
 
 Resolve = Callable[[str], str | None]
 """Turns a link of the page into an absolute http(s) address, or None."""
@@ -109,7 +114,7 @@ def background_url(style: str | None, resolve: Resolve) -> str | None:
 
 def box_picture(box: Element, resolve: Resolve) -> str | None:
     """The picture that a box shows: its background, else the first real picture within it."""
-    for element in box.iter("*"):
+    for element in islice(box.iter("*"), _BOX_ELEMENTS):
         if element.tag == "img":
             url = image_url(element, resolve)
         else:
@@ -181,7 +186,8 @@ def post_embed(element: Element, resolve: Resolve) -> Embed | None:
     stated = attribute(element, holder) if holder else ""
     url = resolve(stated) if stated else None
     if url is None:
-        links = [resolve(attribute(link, "href")) for link in element.iter("a")]
+        last = deque(element.iter("a"), maxlen=_POST_LINKS)
+        links = [resolve(attribute(link, "href")) for link in last]
         posts = [link for link in links if link and _POST_LINK[kind].match(link)]
         url = posts[-1] if posts else None
     return {"type": kind, "url": url} if url else None

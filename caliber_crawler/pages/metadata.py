@@ -10,8 +10,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from caliber_crawler.limits import MOST_HEADINGS
 from caliber_crawler.pages.html import Element, Page, attribute, raw_text, words
 from caliber_crawler.people import clean_authors, is_house
 from caliber_crawler.site import Site
@@ -22,7 +24,12 @@ ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "Op
 _HOLDERS = ("@graph", "mainEntity")
 
 
-_TITLE_END = re.compile(r"(.*\S)\s*(?:\s[|–—·»-]|::|[|:])\s+(\S.*)")
+# Marks in a title that the publisher's name may stand behind.
+_TITLE_END = re.compile(r"(?: [|–—·»-]|::|[|:])(?= )")
+_LONGEST_TITLE = 2_000  # letters; more is no title
+_LONGEST_JSON_LD = 2_000_000  # letters; many times the longest article
+_LONGEST_META = 20_000
+_MOST_NAMES = 200
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,9 @@ class Head:
         """Read it; what is not there is empty."""
         meta, article = meta_values(page), json_ld_article(page)
         stated = [_text(article, "headline"), meta.get("og:title"), meta.get("twitter:title")]
-        shown = [words(element) for element in page.root.iter("title")]
-        titles = (without_house(line(title)) for title in (*stated, *shown) if title)
+        shown = map(words, islice(page.root.iter("title"), MOST_HEADINGS))
+        named = (line(title[:_LONGEST_TITLE]) for title in (*stated, *shown) if title)
+        titles = map(without_house, named)
         return cls(meta, article, list(dict.fromkeys(filter(None, titles))))
 
     @property
@@ -85,7 +93,7 @@ class Head:
 
     def _first(self, names: Sequence[str], stated: str) -> str | None:
         values = (*(self.meta.get(name, "") for name in names), _text(self.article, stated))
-        return next(filter(None, map(line, values)), None)
+        return next(filter(None, (line(value[:_LONGEST_META]) for value in values)), None)
 
 
 def meta_values(page: Page) -> dict[str, str]:
@@ -95,7 +103,7 @@ def meta_values(page: Page) -> dict[str, str]:
         name = attribute(tag, "name") or attribute(tag, "property")
         content = attribute(tag, "content")
         if name and content:
-            values.setdefault(name.lower(), content)
+            values.setdefault(name.lower(), content[:_LONGEST_META])
     return values
 
 
@@ -123,10 +131,17 @@ def hreflang_links(page: Page, site: Site) -> dict[str, str]:
 
 
 def json_ld_article(page: Page) -> dict[str, Any]:
-    """The first JSON-LD object that describes an article; empty when there is none to be read."""
+    """The first JSON-LD object that describes an article; empty when there is none to be read.
+
+    What stands behind the first two million letters of it is not read.
+    """
+    left = _LONGEST_JSON_LD
     for script in page.root.iter("script"):
         if attribute(script, "type").lower() != "application/ld+json":
             continue
+        left -= len(script.text or "")
+        if left < 0:
+            break
         source = raw_text(script).strip().removeprefix("<!--").removesuffix("-->").strip()
         try:
             # Not strict: line ends within strings are a common slip of templates.
@@ -143,7 +158,7 @@ def json_ld_authors(article: dict[str, Any]) -> list[str]:
     """Names of the authors that are persons; organisations are left out."""
     authors = article.get("author")
     names = []
-    for author in authors if isinstance(authors, list) else [authors]:
+    for author in authors[:_MOST_NAMES] if isinstance(authors, list) else [authors]:
         if isinstance(author, str):
             names.append(author)
         elif isinstance(author, dict) and not any("Organization" in t for t in _types(author)):
@@ -182,6 +197,9 @@ def _text(article: dict[str, Any], name: str) -> str:
 
 def without_house(title: str) -> str:
     """A page's title without the publisher's name behind its last mark; a headline's own stay."""
-    while (parts := _TITLE_END.fullmatch(title)) and is_house(parts[2]):
-        title = parts[1].rstrip(" |–—·»:-")
+    ends = [found.span() for found in _TITLE_END.finditer(title)]
+    for start, end in reversed(ends):
+        if not title[:start].strip() or not is_house(title[end:]):
+            break
+        title = title[:start].rstrip(" |–—·»:-")
     return title

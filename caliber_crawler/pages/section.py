@@ -8,11 +8,13 @@ by where links lead and what they are called, not by their place on the page.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
+from caliber_crawler.limits import CARD_ELEMENTS, LONGEST_LINE, MOST_CARDS
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import Element, Page, attribute, href_of, raw_text, words
+from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.site import SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
@@ -91,7 +93,7 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
-    for element in page.with_class(CARD):
+    for element in page.with_class(CARD)[:MOST_CARDS]:
         card = _card(element, page.url, site)
         if card is None:
             result.broken_cards += 1
@@ -109,7 +111,9 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
     A link's words give the name; a link without words (a picture) gives the slug until another
     link of the section has words.
     """
-    in_cards = {link for card in page.with_class(CARD) for link in card.iter("a")}
+    in_cards = {
+        link for card in page.with_class(CARD) for link in islice(card.iter("a"), CARD_ELEMENTS)
+    }
     found: dict[str, SectionLink] = {}
     for link in sorted(page.links, key=in_cards.__contains__):
         href = attribute(link, "href")
@@ -146,7 +150,7 @@ def editions(page: Page, site: Site) -> list[Edition]:
 
 def _edition_label(link: Element) -> str | None:
     """The edition's short name when a link's words are one, or what stands for words it lacks."""
-    shown = line(raw_text(link)) if len(link) else line(link.text or "")
+    shown = (words(link) or "") if len(link) else line((link.text or "")[:LONGEST_LINE])
     if len(shown) > _LONGEST_LABEL:
         return None
     for name in [shown] if shown else (*_picture_names(link), *_codes(link)):
@@ -160,7 +164,7 @@ def _picture_names(link: Element) -> list[str]:
     """What a link without words is called: by itself, or by the picture in it."""
     named = (
         line(attribute(element, name))
-        for element in link.iter("a", "img")
+        for element in islice(link.iter("a", "img"), CARD_ELEMENTS)
         for name in ("title", "aria-label", "alt")
     )
     return list(filter(None, named))
@@ -168,7 +172,10 @@ def _picture_names(link: Element) -> list[str]:
 
 def _codes(link: Element) -> list[str]:
     """The language code of a link and the names of its pictures' files without ending."""
-    files = (attribute(image, "src").rpartition("/")[2] for image in link.iter("img"))
+    files = (
+        attribute(image, "src").rpartition("/")[2]
+        for image in islice(link.iter("img"), CARD_ELEMENTS)
+    )
     return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
@@ -180,7 +187,7 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
     links: list[Element] = []  # to the article
     section_link: Element | None = None
     parts: dict[str, Element] = {}  # class name → the first element that carries it
-    for inner in element.iter("*"):
+    for inner in islice(element.iter("*"), CARD_ELEMENTS):
         for name in (inner.get("class") or "").split():
             parts.setdefault(name, inner)
         target = href_of(inner) if inner.tag == "a" else ""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import scrapy
+from scrapy.exceptions import DownloadTimeoutError, IgnoreRequest
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.config import Config
-from caliber_crawler.errors import NotAnArticle
+from caliber_crawler.errors import NotAnArticle, OverLimit
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
 from caliber_crawler.outcomes import Refused, is_certain, is_forbidden
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
+
+T = TypeVar("T")
 
 ARTICLE_PRIORITY = 0
 LIST_PRIORITY = 100
@@ -105,7 +108,12 @@ class CaliberSpider(scrapy.Spider):
         fetch = self.fetch()
         try:
             article, notes = article_of(
-                response, self.config.site, fetch, sections=sections, addresses=addresses
+                response,
+                self.config.site,
+                fetch,
+                sections=sections,
+                addresses=addresses,
+                limits=self.config.limits,
             )
         except NotAnArticle as error:
             self._count_rejected(response, sections)
@@ -173,15 +181,22 @@ class CaliberSpider(scrapy.Spider):
         if not is_certain(error):  # of a loop of redirects only the errback hears
             outcomes = CaliberAddon.of(self.crawler).outcomes
             outcomes.failed(request, f"{type(error).__name__}: {error}")
-        reason = "no_response"
-        if isinstance(error, Refused):
-            reason = error.reason
-        elif is_forbidden(error):
-            reason = "forbidden_by_robots"
         asked, detail = request.url, f"{type(error).__name__}: {error}"
         if isinstance(error, Refused) and request.meta.get("redirect_urls"):
             asked, detail = request.meta["redirect_urls"][0], f"redirects to {asked}: {error}"
-        yield Reject(url=asked, reason=reason, detail=detail[:500], at=now())
+        yield Reject(url=asked, reason=_reason(error), detail=detail[:500], at=now())
+
+    def first_of(
+        self, what: Literal["cards", "sections"], url: str, seen: Sequence[T], most: int
+    ) -> tuple[Sequence[T], list[Any]]:
+        """What of a list may be taken, and, when that is not all of it, the reject that says so."""
+        most = max(0, most)
+        if len(seen) <= most:
+            return seen, []
+        self.count(counters.CUT, what)
+        detail = f"{len(seen)} {what} named; only the first {most} are taken"
+        reject = Reject(url=url, reason=f"too_many_{what}", detail=detail, at=now())
+        return seen[:most], [reject]
 
     # --- shorthands
 
@@ -207,3 +222,18 @@ class CaliberSpider(scrapy.Spider):
         addon = CaliberAddon.of(self.crawler)
         # One clock for all workers: which of two fetches was later decides what a record says.
         return Fetch(addon.crawl_id, self.name, addon.worker.id, addon.server_now())
+
+
+def _reason(error: BaseException | None) -> str:
+    """The reason of a reject for a request that gave no page, in one word."""
+    if isinstance(error, OverLimit):
+        return error.reason
+    if isinstance(error, DownloadTimeoutError):
+        return "too_slow"
+    if isinstance(error, Refused):
+        return error.reason
+    if is_forbidden(error):
+        return "forbidden_by_robots"
+    if isinstance(error, IgnoreRequest) and "max redirections" in str(error):
+        return "too_many_redirects"
+    return "no_response"

@@ -136,11 +136,12 @@ class CardSpider(CaliberSpider):
 
     async def _take(self, task: ListTask, cards: Sequence[Card]) -> list[Any]:
         """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests."""
+        found: list[Any]
+        cards, found = self.first_of("cards", task.url, cards, self.config.limits.cards)
         self.count(counters.CARDS_SEEN, number=len(cards))
         self._count_in_section(task, cards=len(cards))
         known = await self._known(cards)
         chosen = task.walk.take(cards, known, lambda card: self._admits_card(card, task.language))
-        found: list[Any] = []
         for card in chosen:
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)

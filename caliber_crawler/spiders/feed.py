@@ -53,8 +53,12 @@ class FeedSpider(CaliberSpider):
             detail = feed.problem or "the feed names no article of the site"
             yield reject_of(response, self.fetch(), "dead_feed", detail)
             return
-        known = await self.known_cards(feed.cards)
-        for card in feed.cards:
+        most = self.config.limits.cards
+        cards, cut = self.first_of("cards", response.url, feed.cards, most)
+        for reject in cut:
+            yield reject
+        known = await self.known_cards(cards)
+        for card in cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)
             languages = self.arguments.language

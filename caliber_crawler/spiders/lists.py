@@ -91,7 +91,7 @@ class ListWalkingSpider(ScrollingSpider):
 
     parse = parse_section
 
-    def follow(self, page: Any, language: str) -> Iterator[Request]:
+    def follow(self, page: Any, language: str) -> Iterator[Any]:
         """Requests for further lists that a list's page names; none by default."""
         return iter(())
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from caliber_crawler.items import Card, SectionRef, Sighting
+from caliber_crawler.limits import MOST_ALIASES
 from caliber_crawler.records import add_sections
 
 
@@ -26,6 +28,7 @@ class NamedArticles:
         self._named: dict[str, Named] = {}
         self._taken: set[str] = set()
         self._waiting = 0
+        self._heard: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """Number of articles that were named and not asked for yet."""
@@ -44,9 +47,14 @@ class NamedArticles:
         named.addresses += [a for a in sighting.aliases if a not in named.addresses]
         return None
 
-    @staticmethod
-    def sighting(card: Card, section: SectionRef | None) -> Sighting:
-        """What a card says of its article besides itself: sections and an address."""
+    def sighting(self, card: Card, section: SectionRef | None) -> Sighting:
+        """What a card says of its article besides itself: sections and an address.
+
+        Of one article so many cards are heard; a list that goes on for ever says nothing new.
+        """
+        self._heard[card.url] += 1
+        if self._heard[card.url] > MOST_ALIASES:
+            return Sighting(card.url)
         refs = [ref for ref in (section, card.section) if ref is not None]
         aliases = [] if card.href == card.url else [card.href]
         return Sighting(card.url, add_sections([], refs), aliases)

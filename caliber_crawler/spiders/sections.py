@@ -100,7 +100,10 @@ class SectionsSpider(ListWalkingSpider):
         """
         page = self._read(response)
         language = language or page.language or ROOT_LANGUAGE
-        named = _of_edition(page, language)
+        most = self.config.limits.sections
+        named, cut = self.first_of("sections", response.url, _of_edition(page, language), most)
+        for reject in cut:
+            yield reject
         await self._remember_named(language, named)
         if not self.arguments.section:
             for link in named:
@@ -201,11 +204,16 @@ class SectionsSpider(ListWalkingSpider):
             async for found in self.parse_section(page):
                 yield found
 
-    def follow(self, page: ListPage, language: str) -> Iterator[Request]:
-        """Requests for the sections that a page of an edition names and that were not asked for."""
-        if not self.arguments.section and not self.arguments.query:
-            for link in _of_edition(page, language):
-                yield from self.list_request(link.href, link.ref, language)
+    def follow(self, page: ListPage, language: str) -> Iterator[Request | Reject]:
+        """Requests for sections that a page names and that were not asked for, within the limit."""
+        if self.arguments.section or self.arguments.query:
+            return
+        new = [x for x in _of_edition(page, language) if self._key(x.href) not in self.tasks]
+        most = self.config.limits.sections * len(self.arguments.language)
+        links, cut = self.first_of("sections", page.url, new, most - len(self.tasks))
+        yield from cut
+        for link in links:
+            yield from self.list_request(link.href, link.ref, language)
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list: an address that the site does not have is an unknown section."""

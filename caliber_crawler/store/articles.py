@@ -20,6 +20,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from caliber_crawler.errors import StoreError
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article, Sighting
+from caliber_crawler.limits import MOST_ALIASES
 from caliber_crawler.records import add_sections
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import Operation, bulk_write
@@ -296,7 +297,8 @@ class ArticleStore:
             )
             record.sections = add_sections(record.sections, sighting.sections)
             aliases = dict.fromkeys((*record.aliases, *sighting.aliases))
-            record.aliases = [alias for alias in aliases if alias and alias != record.url]
+            others = [alias for alias in aliases if alias and alias != record.url]
+            record.aliases = others[:MOST_ALIASES]
         updates = [
             UpdateOne(guard, {"$set": said})
             for id_, guard in guards.items()
