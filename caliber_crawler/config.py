@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.revisit import Pace
+from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ class Config:
 
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Config:
-        """Read and check; `ConfigError` names the setting, its value and what is allowed."""
+        """Read and check; `ConfigError` names the setting, its value and what is allowed.
+
+        The secrets of the settings are kept from then on, see `secret_settings`.
+        """
+        guard(settings)
         site = Site.from_settings(str(settings["CALIBER_BASE_URL"]), str(settings["SITE_TIMEZONE"]))
         uri = str(settings["MONGODB_URI"] or "").strip()
         return cls(

@@ -11,6 +11,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.outcomes import is_certain
 from caliber_crawler.responses import CUT_OFF, page_of
+from caliber_crawler.secrecy import keep_logins
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,6 +36,11 @@ class OutcomeMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(CaliberAddon.of(crawler))
+
+    def process_request(self, request: Request) -> None:
+        # A login in it is hidden before anything is said about the request.
+        if isinstance(proxy := request.meta.get("proxy"), str) and "@" in proxy:
+            keep_logins(proxy if "://" in proxy else f"http://{proxy}")
 
     def process_response(self, request: Request, response: Response) -> Response:
         if response.status >= 500 or response.status in _PASSING:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import SplitResult, quote, unquote_plus, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_plus, urljoin, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from w3lib.url import canonicalize_url
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.secrecy import HIDDEN
 
 ROOT_LANGUAGE = "ru"
 """The edition whose addresses carry no prefix."""
@@ -78,19 +79,22 @@ class Site:
     @classmethod
     def from_settings(cls, base_url: str, zone: str) -> Site:
         """Check both settings; `ConfigError` names the one that is impossible and why."""
+        # Where there is an @ there may be a password before it.
+        shown = HIDDEN if "@" in unquote(base_url) else base_url
         try:
             parts = urlsplit(base_url.strip())
             port = parts.port
         except ValueError as error:
-            raise ConfigError(f"CALIBER_BASE_URL={base_url!r}: {error}") from None
+            why = "it cannot be read" if shown == HIDDEN else error
+            raise ConfigError(f"CALIBER_BASE_URL={shown!r}: {why}") from None
         hostname = parts.hostname or ""
         if parts.scheme not in _DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname):
             raise ConfigError(
-                f"CALIBER_BASE_URL={base_url!r}: give an origin such as https://caliber.az"
+                f"CALIBER_BASE_URL={shown!r}: give an origin such as https://caliber.az"
             )
-        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(
-                f"CALIBER_BASE_URL={base_url!r}: give scheme, host and port only, no path or user"
+                f"CALIBER_BASE_URL={shown!r}: give scheme, host and port only, no path or user"
             )
         host = f"[{hostname}]" if ":" in hostname else hostname
         shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"

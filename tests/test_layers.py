@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "caliber_crawler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-DATA = {"items", "site", "errors", "counters"}
+DATA = {"items", "site", "errors", "counters", "secrecy"}
 RULES = {
     "pages",
     "text",
