@@ -124,8 +124,8 @@ def from_plain(said: dict[str, Any], spider: Spider) -> Request:
 def _without_login(meta: dict[str, Any]) -> dict[str, Any]:
     """A request's meta without what its proxy is told: a queue keeps no password.
 
-    A proxy that holds for all requests is found again by whoever makes the request. A proxy that a spider
-    named keeps its login in the process that knew it; another one asks it without.
+    A proxy for all requests is found again by whoever makes the request. One that a spider named
+    keeps its login in the process that knew it; another process asks it without.
     """
     kept = {name: value for name, value in meta.items() if name not in ("_auth_proxy", "proxy")}
     proxy = meta.get("proxy")

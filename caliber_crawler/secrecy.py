@@ -107,6 +107,7 @@ def _character(char: str) -> str:
         codes = [units[i : i + 4] for i in range(0, len(units), 4)]
         forms.append("".join(rf"\\+u{_any_case(code)}" for code in codes))
         forms.append(rf"\\+x{_any_case(f'{ord(char):02x}')}")
+        forms.append(rf"\\+U{_any_case(f'{ord(char):08x}')}")
     if char == "\\":
         forms[-1] = r"\\+"
     return f"(?:{'|'.join([re.escape(char), *forms])})"

@@ -22,16 +22,14 @@ _SECRET_NAME = re.compile(
 )
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.%]+\]|%2f[\w.%-]+)(?::\d{1,5})?"
 # Of a URI without the scheme: nothing but hosts, a database and options.
-_NO_LOGIN = re.compile(
-    rf"(?:{_HOST}(?:,{_HOST})*)?(?:/[\w.-]*)?(?:\?.*)?", re.IGNORECASE | re.ASCII | re.DOTALL
-)
+_NO_LOGIN = re.compile(rf"(?ias)(?:{_HOST}(?:,{_HOST})*)?(?:/[\w.-]*)?(?:\?.*)?")
 _OPTION = re.compile(
     r"[?&;][^=&;]*(?:password|token|secret|properties)[^=&;]*=([^&]*)", re.IGNORECASE
 )
 
 
 def guard(settings: BaseSettings) -> None:
-    """Keep the secrets of these settings and of the environment's proxies, and see to it that logs
+    """Keep the secrets of these settings and of the system's proxies, and see to it that logs
     and tracebacks hide them. May be called again."""
     saying.install()
     for address in PROXIES.values():
