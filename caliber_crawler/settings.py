@@ -145,6 +145,7 @@ FEED_EXPORTERS = {
     "jsonlines": "caliber_crawler.exporters.RecordLinesExporter",
     "jsonl": "caliber_crawler.exporters.RecordLinesExporter",
     "jl": "caliber_crawler.exporters.RecordLinesExporter",
+    "csv": "caliber_crawler.exporters.RecordTableExporter",
 }
 FEED_STORAGES = {
     "": "caliber_crawler.feeds.FeedStorage",

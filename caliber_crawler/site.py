@@ -41,9 +41,13 @@ _TRACKING = re.compile(
     r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url|amp",
     re.IGNORECASE,
 )
-_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.:-]+/[^\s\\]*$")
+# What no address is to hold as it is: it would steer a terminal, change the order of letters, or
+# end the attribute in which the address stands.
+_UNSAFE = '\x00-\x20\x7f-\xa0\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"<>'
+_TO_ENCODE = re.compile(f"[{_UNSAFE}]")
+_ABSOLUTE = re.compile(rf"https?://[A-Za-z0-9.:-]+/[^\s\\{_UNSAFE}]*$")
 _HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[0-9a-f:.]+(?:%\w+)?")
-_ROOT_PATH = re.compile(r"/(?:[^/.\s\\][^.\s\\]*)?$")
+_ROOT_PATH = re.compile(rf"/(?:[^/.\s\\{_UNSAFE}][^.\s\\{_UNSAFE}]*)?$")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
 
 
@@ -113,7 +117,8 @@ class Site:
     def resolve(self, href: str, page_url: str | None = None) -> str | None:
         """Absolute http(s) address of a link; None for anything else (mail, script, broken).
 
-        Spaces are percent-encoded; all else stays as the page has it.
+        Spaces, control characters, marks of direction, quotes and angle brackets are
+        percent-encoded; all else stays as the page has it.
         """
         href = href.strip()
         # Most links need not be taken apart: absolute ones, and paths from the site's root.
@@ -126,7 +131,9 @@ class Site:
             scheme = urlsplit(url).scheme
         except ValueError:
             return None
-        return url.replace(" ", "%20") if scheme in _DEFAULT_PORTS else None
+        if scheme not in _DEFAULT_PORTS:
+            return None
+        return _TO_ENCODE.sub(lambda match: quote(match[0], errors="replace"), url)
 
     def canonical(self, href: str, page_url: str | None = None) -> str | None:
         """The one form of an address of this site; None when it is none of this site's.
