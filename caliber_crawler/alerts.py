@@ -7,6 +7,7 @@ messages need, the classes here say so. Nothing is imported before something is 
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def check(settings: BaseSettings) -> list[str]:
             raise ConfigError(f"{name}={settings[name]!r}: give 0 or 1")
     if settings.get("SPIDERMON_SMTP_PORT"):
         port = str(settings["SPIDERMON_SMTP_PORT"])
-        if not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
+        if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
             raise ConfigError(f"SPIDERMON_SMTP_PORT={port!r}: give the number of a port")
     return ways
 

@@ -21,6 +21,7 @@ OFF = "off"
 OVERLAPS = ("refuse", "allow")
 PROGRESS = ("auto", "lines", "off")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
 _MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?")
@@ -159,14 +160,14 @@ def _pace(settings: BaseSettings) -> Pace:
 
 def _whole(settings: BaseSettings, name: str) -> int:
     text = str(settings[name]).strip()
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not _DIGITS.fullmatch(text) or int(text) == 0:
         raise ConfigError(f"{name}={settings[name]!r}: give a whole number of 1 or more")
     return int(text)
 
 
 def _port(settings: BaseSettings, name: str) -> int:
     text = str(settings[name] or "0").strip()
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+    if not _DIGITS.fullmatch(text) or int(text) > 65535:
         raise ConfigError(f"{name}={settings[name]!r}: give a port, 1 to 65535; empty or 0: none")
     return int(text)
 

@@ -104,7 +104,9 @@ def read_answer(
         pieces = _strings_at(value, fmt.path)
         if pieces is None:
             return None
-        inner = read_page(Page(url, "".join(pieces).encode()), site, values=values)
+        inner = read_page(
+            Page(url, "".join(pieces).encode("utf-8", "replace")), site, values=values
+        )
         return Reading(inner.entries, {**inner.values, **others})
     objects = lookup(value, fmt.path)
     if not isinstance(objects, list):
