@@ -10,7 +10,7 @@ from scrapy.settings import BaseSettings, get_settings_priority
 
 from caliber_crawler import saying
 from caliber_crawler.secrecy import SHORT, has_secret, keep, keep_logins
-from caliber_crawler.settings import PROXIES
+from caliber_crawler.settings import proxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def guard(settings: BaseSettings) -> None:
     """Keep the secrets of these settings and of the system's proxies, and see to it that logs
     and tracebacks hide them. May be called again."""
     saying.install()
-    for address in PROXIES.values():
+    for address in proxies().values():
         keep_logins(address if "://" in address else f"http://{address}")
     default = get_settings_priority("default")
     for name, value in settings.items():

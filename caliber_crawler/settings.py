@@ -28,8 +28,9 @@ def variables_with(settings: Mapping[str, str]) -> dict[str, str]:
     return os.environ | ({_PASSED_ON: json.dumps(dict(settings))} if settings else {})
 
 
-PROXIES = getproxies()
-"""Addresses of proxies by scheme, as Scrapy takes them from the environment."""
+def proxies() -> dict[str, str]:
+    """Addresses of proxies by scheme, as Scrapy takes them from the environment."""
+    return getproxies()
 
 
 # --- of this crawler (docs/settings.md)

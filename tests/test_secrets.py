@@ -19,10 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
+from scrapy import Request, Spider
 from scrapy.settings import Settings
 
-from caliber_crawler import secrecy
+from caliber_crawler import requests, secrecy
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.requests import from_plain, to_plain
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
 from caliber_crawler.store.server import find_mongod
@@ -370,6 +372,30 @@ def test_what_is_kept_of_settings() -> None:
     guard(Settings(given, priority="project"))
     said = secrecy.hide("of-proxy of-feed of-aws of-api of-nobody guest joe http://p:1")
     assert said == "*** *** *** *** of-nobody guest joe http://p:1"
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_queued_request_keeps_no_login_of_its_proxy() -> None:
+    class Reader(Spider):
+        name = "reader"
+
+    full, bare = f"http://{USER}:{ENCODED}@p.example:3128", "http://p.example:3128"
+    request = Request("https://caliber.az/en/post/a", meta={"proxy": full, "other": 1})
+    plain = to_plain(request, Reader())
+    assert plain["meta"] == {"proxy": bare, "other": 1}
+    assert secrecy.hide(PASSWORD) == "***"
+    # This process knows the login; one that does not asks without.
+    assert from_plain(plain, Reader()).meta["proxy"] == full
+    requests._logins.clear()
+    assert from_plain(plain, Reader()).meta["proxy"] == bare
+
+    # As Scrapy leaves a request that went by the system's proxy.
+    meta = {"proxy": bare, "_auth_proxy": bare, "_scheme_proxy": True}
+    headers = {"Proxy-Authorization": "Basic xyz", "Accept": "text/html"}
+    sent = Request("https://caliber.az/en/post/a", headers=headers, meta=meta)
+    plain = to_plain(sent, Reader())
+    assert "meta" not in plain
+    assert list(plain["headers"]) == ["Accept"]
 
 
 @pytest.mark.usefixtures("nothing_kept")
