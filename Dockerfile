@@ -10,7 +10,10 @@ RUN pip install --no-cache-dir --requirement requirements.txt
 COPY scrapy.cfg ./
 COPY caliber_crawler ./caliber_crawler
 
-RUN useradd --create-home crawler
-USER crawler
+# A number, so that Kubernetes can tell that it is not root. It owns nothing in the image: what it
+# writes goes to its home and /tmp, which may be the only places that can be written to.
+RUN useradd --uid 10001 --create-home crawler
+USER 10001
+ENV PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["scrapy"]
 CMD ["list"]

@@ -22,6 +22,7 @@ from caliber_crawler.errors import CaliberError, StoreUnavailable
 from caliber_crawler.items import whole_milliseconds
 from caliber_crawler.outcomes import Outcomes
 from caliber_crawler.politeness import Turns
+from caliber_crawler.secret_settings import guard
 from caliber_crawler.store import Store, Worker
 from caliber_crawler.verdict import BROKEN_OFF, STORE_LOST
 from caliber_crawler.workers import arrive
@@ -93,6 +94,11 @@ class CaliberAddon:
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Raises `ConfigError` for an impossible setting."""
         return cls(crawler, Config.from_settings(crawler.settings))
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        """Hide the secrets of the settings before anything is logged."""
+        guard(settings)
 
     @classmethod
     def of(cls, crawler: Crawler) -> CaliberAddon:

@@ -7,13 +7,15 @@ messages need, the classes here say so. Nothing is imported before something is 
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.secrecy import hide
+from caliber_crawler.text import line as in_one_line
 from caliber_crawler.verdict import HEALTHY, Verdict
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ _NEEDS = {
     "telegram": ("SPIDERMON_TELEGRAM_SENDER_TOKEN", "SPIDERMON_TELEGRAM_RECIPIENTS"),
     "mail": ("SPIDERMON_SMTP_HOST", "SPIDERMON_EMAIL_SENDER", "SPIDERMON_EMAIL_TO"),
 }
-_SECRETS = (
-    "SPIDERMON_SLACK_SENDER_TOKEN", "SPIDERMON_TELEGRAM_SENDER_TOKEN", "SPIDERMON_SMTP_PASSWORD",
-)  # fmt: skip
 # At DEBUG they log addresses and headers, which hold tokens.
 _TALKATIVE = ("urllib3", "slack_sdk")
 _CODES = range(7)
@@ -57,12 +56,12 @@ class Alert:
 
     @property
     def text(self) -> str:
-        """Subject, verdict, which crawl, and what was wrong before."""
-        lines = [self.subject, "", self.verdict.line, "", f"Crawl {self.crawl_id}"]
+        """Subject, verdict, which crawl, and what was wrong before. It shows no secret."""
+        lines = [self.subject, "", in_one_line(self.verdict.line), "", f"Crawl {self.crawl_id}"]
         if self.before:
             said = self.before.get("verdict") or "it did not come to its end"
-            lines.append(f"Crawl {self.before['_id']} before it: {said}")
-        return "\n".join(lines)
+            lines.append(f"Crawl {self.before['_id']} before it: {in_one_line(said)}")
+        return hide("\n".join(lines))
 
 
 def check(settings: BaseSettings) -> list[str]:
@@ -83,7 +82,7 @@ def check(settings: BaseSettings) -> list[str]:
             raise ConfigError(f"{name}={settings[name]!r}: give 0 or 1")
     if settings.get("SPIDERMON_SMTP_PORT"):
         port = str(settings["SPIDERMON_SMTP_PORT"])
-        if not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
+        if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
             raise ConfigError(f"SPIDERMON_SMTP_PORT={port!r}: give the number of a port")
     return ways
 
@@ -107,7 +106,7 @@ def send(alert: Alert, crawler: Crawler) -> None:
         try:
             _WAYS[way](alert, crawler)
         except Exception as error:  # whatever a service or the network does
-            said = _redacted(f"{type(error).__name__}: {error}", settings)
+            said = in_one_line(hide(f"{type(error).__name__}: {error}"))
             logger.error("The alert could not be sent by %s: %s", way, said)
         else:
             logger.info("Alert sent by %s", way)
@@ -129,7 +128,7 @@ def _slack(alert: Alert, crawler: Crawler) -> None:
         include_attachments = False
 
         def get_message(self) -> str:
-            text = _redacted(alert.text, crawler.settings)
+            text = alert.text
             return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
     action = Slack.from_crawler(crawler)
@@ -161,7 +160,7 @@ def _telegram(alert: Alert, crawler: Crawler) -> None:
 
     class Telegram(SendTelegramMessage):  # type: ignore[misc]
         def get_message(self) -> str:
-            return _redacted(alert.text, crawler.settings).translate(_MARKDOWN)
+            return alert.text.translate(_MARKDOWN)
 
     action = Telegram.from_crawler(crawler)
     action.manager._client = Client(crawler.settings["SPIDERMON_TELEGRAM_SENDER_TOKEN"])
@@ -188,7 +187,7 @@ def _mail(alert: Alert, crawler: Crawler) -> None:
             return alert.subject
 
         def get_body_text(self) -> str:
-            return _redacted(alert.text, settings)
+            return alert.text
 
         def get_body_html(self) -> str:
             return ""
@@ -236,10 +235,3 @@ def _codes(settings: BaseSettings) -> set[int]:
     if not allowed.issuperset(parts):
         raise ConfigError(f"ALERT_CODES={given!r}: give exit codes of 1 to 6, as 1,3,5")
     return set(map(int, parts))
-
-
-def _redacted(text: str, settings: BaseSettings) -> str:
-    for secret in filter(None, map(settings.get, _SECRETS)):
-        for form in (str(secret), quote(str(secret), safe="")):
-            text = text.replace(form, "***")
-    return text

@@ -14,6 +14,7 @@ from caliber_crawler.errors import ConfigError
 from caliber_crawler.limits import DEEPEST, MOST_CARDS, Limits
 from caliber_crawler.reach import Network, Reach, hosts_of, networks_of
 from caliber_crawler.revisit import Pace
+from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ OFF = "off"
 OVERLAPS = ("refuse", "allow")
 PROGRESS = ("auto", "lines", "off")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
 _MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?")
@@ -89,7 +91,11 @@ class Config:
 
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Config:
-        """Read and check; `ConfigError` names the setting, its value and what is allowed."""
+        """Read and check; `ConfigError` names the setting, its value and what is allowed.
+
+        The secrets of the settings are kept from then on, see `secret_settings`.
+        """
+        guard(settings)
         site = Site.from_settings(str(settings["CALIBER_BASE_URL"]), str(settings["SITE_TIMEZONE"]))
         uri = str(settings["MONGODB_URI"] or "").strip()
         return cls(
@@ -175,7 +181,7 @@ def _pace(settings: BaseSettings) -> Pace:
 
 def _whole(settings: BaseSettings, name: str, most: int = 10**12) -> int:
     text = str(settings[name]).strip()
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= most:
+    if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= most:
         allowed = "1 or more" if most == 10**12 else f"1 to {most}"
         raise ConfigError(f"{name}={settings[name]!r}: give a whole number of {allowed}")
     return int(text)
@@ -199,7 +205,7 @@ def _limits(settings: BaseSettings) -> Limits:
 
 def _port(settings: BaseSettings, name: str) -> int:
     text = str(settings[name] or "0").strip()
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+    if not _DIGITS.fullmatch(text) or int(text) > 65535:
         raise ConfigError(f"{name}={settings[name]!r}: give a port, 1 to 65535; empty or 0: none")
     return int(text)
 

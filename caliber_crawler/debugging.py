@@ -8,6 +8,7 @@ from scrapy.commands import ScrapyCommand
 
 from caliber_crawler.config import OFF, Config
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.saying import told
 
 
 class WithoutStore(ScrapyCommand):
@@ -38,4 +39,4 @@ def usage_error(error: ConfigError) -> Exception:
     """Scrapy's way to end a command with exit code 2 and a message."""
     from scrapy.exceptions import UsageError
 
-    return UsageError(str(error), print_help=False)
+    return UsageError(told(str(error)), print_help=False)

@@ -57,6 +57,10 @@ class OverLimit(CaliberError):
         self.detail = detail
 
 
+class UnknownRule(CaliberError):
+    """A stored rule of a list has no form that this version knows. The message says what is off."""
+
+
 class BrowserUnavailable(CaliberError):
     """The browser cannot be started or does not answer. The message says what to look at."""
 

@@ -1,11 +1,13 @@
-"""JSON lines for feeds (-o, -O): the same record as in MongoDB, one line each."""
+"""Feeds (-o, -O) in JSON lines and CSV: the same record as in MongoDB, one line or row each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from scrapy.exporters import JsonLinesItemExporter
+from scrapy.exporters import CsvItemExporter, JsonLinesItemExporter
 
+from caliber_crawler.export.table import cell
 from caliber_crawler.items import Article, json_line
 
 
@@ -23,3 +25,18 @@ class RecordLinesExporter(JsonLinesItemExporter):
 
     def _chosen(self, item: Any) -> dict[str, Any]:
         return dict(self.get_serialized_fields(item, include_empty=True))
+
+
+class RecordTableExporter(CsvItemExporter):
+    """One record a row, cells as those of `scrapy export`: nested values as JSON, and an apostrophe
+    before what a spreadsheet would take for a formula (docs/export.md says how to undo it)."""
+
+    def export_item(self, item: Any) -> None:
+        super().export_item(item.document() if isinstance(item, Article) else item)
+
+    def serialize_field(self, field: Any, name: str, value: Any) -> Any:
+        serializer = field.get("serializer")
+        return serializer(value) if serializer else value
+
+    def _build_row(self, values: Iterable[Any]) -> Iterable[Any]:
+        return map(cell, values)

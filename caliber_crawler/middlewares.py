@@ -14,6 +14,7 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.outcomes import Refused, is_certain
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import CUT_OFF, page_of
+from caliber_crawler.secrecy import keep_logins
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,6 +44,11 @@ class OutcomeMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(CaliberAddon.of(crawler))
+
+    def process_request(self, request: Request) -> None:
+        # A login in it is hidden before anything is said about the request.
+        if isinstance(proxy := request.meta.get("proxy"), str) and "@" in proxy:
+            keep_logins(proxy if "://" in proxy else f"http://{proxy}")
 
     def _refused(self, request: Request, refusal: Refused) -> None:
         self._addon.count(counters.REFUSED, refusal.reason)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
 
+from caliber_crawler.secrecy import hide
+
 if TYPE_CHECKING:
     from scrapy import Request
 
@@ -49,7 +51,7 @@ class Outcomes:
         """The request, or what was to be made of its answer, failed."""
         key = request.meta.get(LEASE)
         if key is not None:
-            self._errors[key] = error
+            self._errors[key] = hide(error)
 
     def fine(self, request: Request) -> None:
         """The request failed before and was answered now."""

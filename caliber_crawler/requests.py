@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from scrapy.utils.request import fingerprint, request_from_dict
 
 from caliber_crawler.config import Config
 from caliber_crawler.errors import Unserialisable
+from caliber_crawler.secrecy import keep_logins
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,6 +36,9 @@ SEQUEL = "sequel"
 once, while it is being added."""
 
 _LARGEST_INT = 2**63
+_OF_A_PROXY = frozenset({b"Proxy-Authorization"})
+_LOGIN = re.compile(r"(?<=://)[^/]*@|^[^/]*@")
+_logins: dict[str, str] = {}  # addresses of proxies without a login → with it
 # What a request has unless told otherwise need not be kept.
 _DEFAULTS = {"method": "GET", "encoding": "utf-8"}
 
@@ -78,7 +83,10 @@ def to_plain(request: Request, spider: Spider) -> dict[str, Any]:
     """
     # As `Request.to_dict`, which looks through all members of the spider for each callback.
     said = {name: getattr(request, name) for name in request.attributes}
-    said["headers"] = {name.decode("latin-1"): v for name, v in request.headers.items()}
+    said["headers"] = {
+        name.decode("latin-1"): v for name, v in request.headers.items() if name not in _OF_A_PROXY
+    }
+    said["meta"] = _without_login(request.meta)
     for name in ("callback", "errback"):
         if said[name] is not None:
             said[name] = _method(spider, said[name], request)
@@ -105,9 +113,29 @@ def _method(spider: Spider, function: Any, request: Request) -> str:
 def from_plain(said: dict[str, Any], spider: Spider) -> Request:
     """The inverse of `to_plain`. Raises `Unserialisable` when the spider lacks the callback."""
     try:
-        return request_from_dict(said, spider=spider)
+        request = request_from_dict(said, spider=spider)
     except (ValueError, AttributeError, TypeError) as error:
         raise Unserialisable(f"{said.get('url')} cannot be made: {error}") from error
+    if (proxy := request.meta.get("proxy")) in _logins:
+        request.meta["proxy"] = _logins[proxy]
+    return request
+
+
+def _without_login(meta: dict[str, Any]) -> dict[str, Any]:
+    """A request's meta without what its proxy is told: a queue keeps no password.
+
+    A proxy for all requests is found again by whoever makes the request. One that a spider named
+    keeps its login in the process that knew it; another process asks it without.
+    """
+    kept = {name: value for name, value in meta.items() if name not in ("_auth_proxy", "proxy")}
+    proxy = meta.get("proxy")
+    if kept.pop("_scheme_proxy", False) or "proxy" not in meta:
+        return kept
+    if isinstance(proxy, str) and "@" in proxy:
+        full, proxy = proxy, _LOGIN.sub("", proxy, count=1)
+        keep_logins(full)
+        _logins[proxy] = full
+    return kept | {"proxy": proxy}
 
 
 def _not_plain(value: object, where: str) -> str | None:

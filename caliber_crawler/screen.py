@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caliber_crawler.tally import Figures, grouped
+from caliber_crawler.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -241,7 +242,7 @@ def summary(counts: Mapping[str, int], of: str) -> RenderableType:
         for row in group.rows:
             style = "yellow" if row.name.startswith(_TROUBLES) else ""
             said = "" if row.meaning == before else row.meaning  # once for a counter with details
-            table.add_row(Text(f"  {row.name}", style=style), f"{row.number}", said)
+            table.add_row(Text(f"  {harmless(row.name)}", style=style), f"{row.number}", said)
             before = row.meaning
         if group.zero:
             # One cell of the last column, so that many names wrap there.
@@ -334,7 +335,8 @@ def _sections(rows: list[SectionRow], width: int, room: int) -> RenderableType:
     for row in shown:
         numbers = (row.new, row.changed, row.unchanged) if wide else (row.new,)
         named = ["" if row.named is None else str(row.named)] if wide else []
-        table.add_row(row.name, *named, *map(str, numbers), row.state or "")
+        # As Text: a name in brackets is no markup.
+        table.add_row(Text(harmless(row.name)), *named, *map(str, numbers), row.state or "")
     if len(shown) < len(rows):
         table.add_row(Text(f"and {len(rows) - len(shown)} more", style="dim"))
     return table

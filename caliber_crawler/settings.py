@@ -6,9 +6,11 @@ The settings of docs/settings.md may be given with ``-s NAME=value`` or as envir
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
+from urllib.request import getproxies
 
 from scrapy.settings import default_settings
 
@@ -19,9 +21,18 @@ def _from_environment(name: str, default: str) -> str:
     return os.environ.get(name, default)
 
 
-def variables_with(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that this one starts."""
-    return os.environ | dict(changes)
+_PASSED_ON = "CALIBER_PASSED_SETTINGS"
+
+
+def variables_with(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts, with settings that no command line may
+    show: those can be read by all users of a machine."""
+    return os.environ | ({_PASSED_ON: json.dumps(dict(settings))} if settings else {})
+
+
+def proxies() -> dict[str, str]:
+    """Addresses of proxies by scheme, as Scrapy takes them from the environment."""
+    return getproxies()
 
 
 # --- of this crawler (docs/settings.md)
@@ -163,6 +174,7 @@ FEED_EXPORTERS = {
     "jsonlines": "caliber_crawler.exporters.RecordLinesExporter",
     "jsonl": "caliber_crawler.exporters.RecordLinesExporter",
     "jl": "caliber_crawler.exporters.RecordLinesExporter",
+    "csv": "caliber_crawler.exporters.RecordTableExporter",
 }
 FEED_STORAGES = {
     "": "caliber_crawler.feeds.FeedStorage",
@@ -182,3 +194,5 @@ if sys.platform != "win32":  # where uvloop does not run
     ASYNCIO_EVENT_LOOP = "uvloop.Loop"
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
+
+globals().update(json.loads(_from_environment(_PASSED_ON, "{}")))

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import SplitResult, quote, unquote_plus, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_plus, urljoin, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from w3lib.url import canonicalize_url
 
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.limits import LONGEST_URL
+from caliber_crawler.secrecy import HIDDEN
 
 ROOT_LANGUAGE = "ru"
 """The edition whose addresses carry no prefix."""
@@ -41,9 +42,13 @@ _TRACKING = re.compile(
     r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url|amp",
     re.IGNORECASE,
 )
-_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.:-]+/[^\s\\]*$")
+# What no address is to hold as it is: it would steer a terminal, change the order of letters, or
+# end the attribute in which the address stands.
+_UNSAFE = '\x00-\x20\x7f-\xa0\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"<>'
+_TO_ENCODE = re.compile(f"[{_UNSAFE}]")
+_ABSOLUTE = re.compile(rf"https?://[A-Za-z0-9.:-]+/[^\s\\{_UNSAFE}]*$")
 _HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[0-9a-f:.]+(?:%\w+)?")
-_ROOT_PATH = re.compile(r"/(?:[^/.\s\\][^.\s\\]*)?$")
+_ROOT_PATH = re.compile(rf"/(?:[^/.\s\\{_UNSAFE}][^.\s\\{_UNSAFE}]*)?$")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+|/")
 
 
@@ -79,19 +84,22 @@ class Site:
     @classmethod
     def from_settings(cls, base_url: str, zone: str) -> Site:
         """Check both settings; `ConfigError` names the one that is impossible and why."""
+        # Where there is an @ there may be a password before it.
+        shown = HIDDEN if "@" in unquote(base_url) else base_url
         try:
             parts = urlsplit(base_url.strip())
             port = parts.port
         except ValueError as error:
-            raise ConfigError(f"CALIBER_BASE_URL={base_url!r}: {error}") from None
+            why = "it cannot be read" if shown == HIDDEN else error
+            raise ConfigError(f"CALIBER_BASE_URL={shown!r}: {why}") from None
         hostname = parts.hostname or ""
         if parts.scheme not in _DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname):
             raise ConfigError(
-                f"CALIBER_BASE_URL={base_url!r}: give an origin such as https://caliber.az"
+                f"CALIBER_BASE_URL={shown!r}: give an origin such as https://caliber.az"
             )
-        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(
-                f"CALIBER_BASE_URL={base_url!r}: give scheme, host and port only, no path or user"
+                f"CALIBER_BASE_URL={shown!r}: give scheme, host and port only, no path or user"
             )
         host = f"[{hostname}]" if ":" in hostname else hostname
         shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
@@ -110,9 +118,9 @@ class Site:
     def resolve(self, href: str, page_url: str | None = None) -> str | None:
         """Absolute http(s) address of a link; None for anything else (mail, script, broken).
 
-        So it is for addresses of more than `LONGEST_URL` letters.
-
-        Spaces are percent-encoded; all else stays as the page has it.
+        So it is for addresses of more than `LONGEST_URL` letters. Spaces, control characters, marks
+        of direction, quotes and angle brackets are percent-encoded; all else stays as the page has
+        it.
         """
         href = href.strip()
         if len(href) > LONGEST_URL:
@@ -127,7 +135,9 @@ class Site:
             scheme = urlsplit(url).scheme
         except ValueError:
             return None
-        return url.replace(" ", "%20") if scheme in _DEFAULT_PORTS else None
+        if scheme not in _DEFAULT_PORTS:
+            return None
+        return _TO_ENCODE.sub(lambda match: quote(match[0], errors="replace"), url)
 
     def canonical(self, href: str, page_url: str | None = None) -> str | None:
         """The one form of an address of this site; None when it is none of this site's.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,9 @@ from scrapy.exceptions import UsageError
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
+from caliber_crawler.saying import complain
 from caliber_crawler.store import Store
+from caliber_crawler.text import harmless
 from caliber_crawler.verdict import COULD_NOT_START
 
 
@@ -58,10 +59,10 @@ class StoreCommand(ScrapyCommand):
         except ConfigError as error:
             raise usage_error(error) from None
         except CaliberError as error:
-            print(f"caliber-crawler: {error}", file=sys.stderr)
+            complain(str(error))
             self.exitcode = COULD_NOT_START
             return
-        print(json.dumps(told, default=plain) if opts.json else self.show(told, opts))
+        print(json.dumps(told, default=plain) if opts.json else harmless(self.show(told, opts)))
 
     async def _told(
         self, config: Config, crawl_id: str, args: list[str], opts: argparse.Namespace

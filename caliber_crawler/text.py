@@ -20,6 +20,10 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\u3164\ufe00-\ufe0e"
     "\ufeff\uffa0\ufff9-\ufffc\ufffe\uffff\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
 )
+# What steers a terminal or changes the order of letters, in a text that may have several lines.
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _JOINER = "\u200d"
 _MOST_MARKS = 30  # on one letter; as Unicode's "stream-safe" texts
 _MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}+")
@@ -92,6 +96,21 @@ def line(text: str) -> str:
         return text.strip()
     # Emoji joiners aside, removing a character can bring two spaces together, so that comes first.
     return " ".join(visible(text).split())
+
+
+def harmless(text: str) -> str:
+    r"""The text for a terminal or a log: characters that steer it are written out; tabs and line
+    ends stay.
+
+    >>> harmless("\x1b[31m red\n")
+    '\\x1b[31m red\n'
+    """
+    return _STEERING.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def paragraphs(text: str) -> list[str]:

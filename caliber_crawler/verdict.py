@@ -9,6 +9,7 @@ from caliber_crawler import counters
 from caliber_crawler.health import Finding, at_once, split
 from caliber_crawler.health.figures import FALLBACK
 from caliber_crawler.health.findings import TROUBLES, some
+from caliber_crawler.secrecy import hide
 
 HEALTHY = 0
 COULD_NOT_START = 1
@@ -39,6 +40,10 @@ class Verdict:
 
     code: int
     line: str
+
+    def __post_init__(self) -> None:
+        """It is stored, sent and printed, and may repeat an error of any package."""
+        object.__setattr__(self, "line", hide(self.line))
 
     @property
     def status(self) -> str:

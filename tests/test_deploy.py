@@ -110,3 +110,38 @@ def test_compose_runs_the_schedule() -> None:
     assert command == "schedule"
     assert (ROOT / path).exists()
     assert services["schedule"]["volumes"] == ["./deploy:/app/deploy:ro"]
+
+
+def test_containers_run_as_a_plain_user_with_a_read_only_file_system() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    [user] = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert int(user) > 0
+    assert any(line.startswith(f"RUN useradd --uid {user} --create-home crawler") for line in lines)
+    # Who the user is, is settled before anything is run.
+    entry = next(n for n, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
+    assert lines.index(f"USER {user}") < entry
+
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    for service in services.values():
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert not {"privileged", "ports", "network_mode", "pid"} & set(service)
+    for name in ("worker", "schedule"):
+        service = services[name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["cap_add"] == ["SYS_ADMIN"]
+        assert service["tmpfs"] == ["/tmp", f"/home/crawler:uid={user},mode=0700"]
+        assert "user" not in service  # the image's
+
+    job = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"] == {"fsGroup": int(user)}
+    assert container["securityContext"] == {
+        "runAsNonRoot": True,
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {"/tmp", "/home/crawler", "/dev/shm"}

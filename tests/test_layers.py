@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "caliber_crawler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-DATA = {"items", "site", "errors", "counters", "limits"}
+DATA = {"items", "site", "errors", "counters", "limits", "secrecy"}
 RULES = {
     "pages",
     "text",

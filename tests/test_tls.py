@@ -42,7 +42,7 @@ def wrong(authority: Authority) -> Iterator[tuple[str, list[str]]]:
 
 
 def take(scrapy: Scrapy, base: str, **settings: str) -> Run:
-    given = {"CALIBER_BASE_URL": base, "RETRY_TIMES": "0"} | settings
+    given = {"CALIBER_BASE_URL": base, "ROBOTS_PATIENCE_SECONDS": "0.1"} | settings
     options = [f"-s{name}={value}" for name, value in given.items()]
     process = scrapy.start(
         "crawl", "articles", "-a", f"url={base}{ARTICLE}", "-O", str(scrapy.feed), *options
@@ -56,8 +56,9 @@ def test_an_unknown_authority_is_refused_and_a_known_one_taken(
     base, asked = right
     run = take(scrapy_without_store, base)
     assert asked == []
-    assert run.code == 3
-    assert "certificate verify failed" in run.err
+    assert run.code == 1
+    assert "robots.txt cannot be had" in run.verdict
+    assert "certificate verify failed" in run.verdict
     run = take(scrapy_without_store, base, TLS_CA_FILE=str(authority.file))
     assert run.code == 0, run.err
     assert len(run.records) == 1
@@ -70,7 +71,7 @@ def test_a_certificate_of_another_host_is_refused(
     base, asked = wrong
     run = take(scrapy_without_store, base, TLS_CA_FILE=str(authority.file))
     assert asked == []
-    assert run.code == 3
+    assert run.code == 1
     assert run.records == []
 
 

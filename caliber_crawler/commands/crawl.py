@@ -7,7 +7,6 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 from types import FrameType
 from typing import Any
 
@@ -22,6 +21,8 @@ from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.saying import complain
+from caliber_crawler.secrecy import keep_logins
 from caliber_crawler.spiders.base import CaliberSpider
 from caliber_crawler.text import line as in_one_line
 from caliber_crawler.verdict import COULD_NOT_START, Verdict
@@ -59,6 +60,8 @@ class Command(crawl.Command):
     def _check(self, spidercls: type[Any], arguments: dict[str, str]) -> None:
         """Refuse impossible settings and arguments before anything is started."""
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        for value in arguments.values():
+            keep_logins(value)
         try:
             config = Config.from_settings(self.settings)
             check(self.settings)
@@ -100,7 +103,7 @@ class Command(crawl.Command):
             alert = addon.alert if addon else None
         if alert is not None:
             send(alert, crawler)  # after all that the crawl had to do, so that nothing waits for it
-        print(f"caliber-crawler: {in_one_line(verdict.line)}", file=sys.stderr)
+        complain(in_one_line(verdict.line))
         return verdict.code
 
 

@@ -20,6 +20,7 @@ from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.export.forms import FORMATS, STDOUT, Form, form_of
 from caliber_crawler.export.output import Output, Written
+from caliber_crawler.saying import complain
 from caliber_crawler.spiders.arguments import DUPLICATES, STATUSES, ExportArguments, bounds
 from caliber_crawler.store import Store
 from caliber_crawler.store.reading import ArticleReader, Selection
@@ -134,7 +135,7 @@ class Command(ScrapyCommand):
 
     @staticmethod
     def _say(message: str) -> None:
-        print(f"caliber-crawler: {message}", file=sys.stderr)
+        complain(message)
 
 
 def _selection(opts: argparse.Namespace, config: Config) -> Selection:

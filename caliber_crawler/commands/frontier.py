@@ -10,6 +10,7 @@ from scrapy.exceptions import UsageError
 from caliber_crawler.store import Store
 from caliber_crawler.store.frontier import FrontierAdmin
 from caliber_crawler.store_command import StoreCommand
+from caliber_crawler.text import line
 
 _ACTIONS = ("retry", "release", "drop")
 
@@ -94,5 +95,5 @@ def _table(told: dict[str, Any]) -> str:
         for request in told.get(state, ()):
             why = request["error"] or (request["worker"] if state == "leased" else "") or ""
             tried = f"attempts {request['attempts']}"
-            rows.append(f"{state}  {request['url']}  {tried}  {why}".rstrip())
+            rows.append(f"{state}  {request['url']}  {tried}  {line(why)}".rstrip())
     return "\n".join(rows)

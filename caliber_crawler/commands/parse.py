@@ -11,6 +11,7 @@ from scrapy.utils.defer import deferred_from_coro
 
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import WithoutStore
+from caliber_crawler.saying import told
 
 
 class Command(WithoutStore, parse.Command):
@@ -42,5 +43,5 @@ class Command(WithoutStore, parse.Command):
         try:
             return await self.pcrawler.engine.scraper.itemproc.process_item_async(item)
         except DropItem as reason:
-            print(f"# Dropped: {reason}")
+            print(f"# Dropped: {told(str(reason))}")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -61,7 +62,7 @@ class Command(StoreCommand):
         if not opts.output or opts.output == "-":
             raise UsageError("say which file to write: -o report.html", print_help=False)
         top = opts.top.strip()
-        if not (top.isascii() and top.isdigit() and 1 <= int(top) <= _MOST_LISTED):
+        if not (re.fullmatch("[0-9]{1,9}", top) and 1 <= int(top) <= _MOST_LISTED):
             raise UsageError(
                 f"--top {opts.top!r}: give a whole number from 1 to {_MOST_LISTED}",
                 print_help=False,

@@ -19,6 +19,7 @@ from scrapy.exceptions import UsageError
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError, ScheduleError, ScheduleTaken
+from caliber_crawler.saying import complain, told
 from caliber_crawler.schedule.checks import Checker
 from caliber_crawler.schedule.clock import SystemClock
 from caliber_crawler.schedule.keeping import FileKeeper, Keeper, StoreKeeper
@@ -79,13 +80,13 @@ class Command(ScrapyCommand):
             config = Config.from_settings(self.settings)
             schedule = source.load()
         except ScheduleError as error:
-            print(f"caliber-crawler: the schedule cannot be used\n{error}", file=sys.stderr)
+            complain(f"the schedule cannot be used\n{error}")
             self.exitcode = WRONG_USAGE
             return
         except ConfigError as error:
             raise usage_error(error) from None
         if opts.check:
-            print(next_runs(schedule, datetime.now(UTC), opts.runs))
+            print(told(next_runs(schedule, datetime.now(UTC), opts.runs)))
             return
         _log_to_stderr(str(self.settings["LOG_LEVEL"]))
         try:
@@ -93,7 +94,7 @@ class Command(ScrapyCommand):
         except ConfigError as error:
             raise usage_error(error) from None
         except (CaliberError, OSError) as error:
-            print(f"caliber-crawler: {error}", file=sys.stderr)
+            complain(str(error))
             taken = isinstance(error, ScheduleTaken)
             self.exitcode = OTHER_CRAWL if taken else COULD_NOT_START
 
@@ -152,7 +153,7 @@ def next_runs(schedule: Schedule, now: datetime, number: int) -> str:
 def echo(name: str, line: str) -> None:
     """Pass on what a crawl writes."""
     with suppress(OSError):  # a log that nobody takes any more stops no crawl
-        print(f"{name} | {line}", file=sys.stderr, flush=True)
+        print(f"{name} | {told(line)}", file=sys.stderr, flush=True)
 
 
 def _log_to_stderr(level: str) -> None:

@@ -112,7 +112,9 @@ def read_answer(
         pieces = _strings_at(value, fmt.path)
         if pieces is None or sum(map(len, pieces)) > _LONGEST_HTML:
             return None
-        inner = read_page(Page(url, "".join(pieces).encode()), site, values=values)
+        inner = read_page(
+            Page(url, "".join(pieces).encode("utf-8", "replace")), site, values=values
+        )
         return Reading(inner.entries, {**inner.values, **others})
     objects = lookup(value, fmt.path)
     if not isinstance(objects, list):

@@ -146,13 +146,16 @@ def leaves(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, Any]]:
     return found
 
 
+_INDEX = re.compile(r"[0-9]{1,9}")
+
+
 def lookup(value: Any, path: str) -> Any:
     """The value at a dotted path; None when there is none. The empty path is the value itself."""
     for step in path.split(".") if path else ():
         name = step.replace("\u2024", ".")
         if isinstance(value, dict):
             value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
             value = value[int(name)]
         else:
             return None

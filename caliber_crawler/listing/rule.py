@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from caliber_crawler.errors import UnknownRule
 from caliber_crawler.listing.answers import Format, Reading
 from caliber_crawler.listing.exchange import FieldName, Request, Shape, put_together
 
@@ -82,16 +83,39 @@ class ListRule:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ListRule:
-        """The inverse of `to_document`. Raises KeyError or TypeError for anything else."""
-        return cls(
-            document["method"],
-            document["origin"],
-            document["body_kind"],
-            Format.from_document(document["format"]),
-            {(place, name): value for place, name, value in document["constants"]},
-            {(place, name): Source(**source) for place, name, source in document["sources"]},
-            Source(**document["next_url"]) if document["next_url"] else None,
-        )
+        """The inverse of `to_document`. Raises `UnknownRule` for anything else."""
+        try:
+            rule = cls(
+                document["method"],
+                document["origin"],
+                document["body_kind"],
+                Format.from_document(document["format"]),
+                {(place, name): value for place, name, value in document["constants"]},
+                {(place, name): Source(**source) for place, name, source in document["sources"]},
+                Source(**document["next_url"]) if document["next_url"] else None,
+            )
+            rule._try()
+        except Exception as error:  # whatever another version or a hand has written there
+            raise UnknownRule(f"{type(error).__name__}: {error}") from error
+        return rule
+
+    def _try(self) -> None:
+        """Raise for what no request could be made of, whatever pages and answers say."""
+        keys = self.format.keys
+        texts = [self.method, self.origin, self.body_kind, self.format.kind, self.format.path]
+        texts += [self.format.prefix, *keys, *keys.values()]
+        sources = [*self.sources.values(), *filter(None, [self.next_url])]
+        texts += [text for one in sources for text in (one.kind, one.name, one.first, one.cast)]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("something is no text")
+        for one in sources:
+            if one.kind in ("step", "count") and not (type(one.start) is type(one.by) is int):
+                raise TypeError(f"{one.kind} is no number")
+        put_together(self._shape("", {**self.constants, **dict.fromkeys(self.sources, "1")}))
+        urlsplit(self.origin)
+
+    def _shape(self, base: str, fields: Mapping[FieldName, Any]) -> Shape:
+        return Shape(self.method, self.origin or base, self.body_kind, _ordered(fields))
 
     @property
     def needs_values(self) -> bool:
@@ -193,13 +217,16 @@ def _step(
         if _is_end(value):
             return None
         fields[name] = _cast(value, source.cast)
-    shape = Shape(rule.method, rule.origin or base, rule.body_kind, _ordered(fields))
-    request = put_together(shape)
-    if rule.next_url is not None:
-        address = value_of(rule.next_url, state, reading, now_ms)
-        if _is_end(address) or not isinstance(address, str):
-            return None
-        request = Request(request.method, urljoin(url, address), request.headers, request.body)
+    try:
+        request = put_together(rule._shape(base, fields))
+        if rule.next_url is not None:
+            address = value_of(rule.next_url, state, reading, now_ms)
+            if _is_end(address) or not isinstance(address, str):
+                return None
+            request = Request(request.method, urljoin(url, address), request.headers, request.body)
+        "".join((request.url, request.body, *request.headers.values())).encode()
+    except ValueError:  # of what the answer says no address or body can be made
+        return None
     return Step(request, state)
 
 

@@ -53,12 +53,15 @@ def parse_feed(page: Page, site: Site) -> Feed:
     headers = {"content-type": page.content_type} if page.content_type else {}
     # A file object, because feedparser takes a plain text that looks like an address for one and
     # fetches it.
-    parsed: Any = feedparser.parse(
-        BytesIO(_SPACES.sub(b"\n", page.body)),
-        response_headers=headers,
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    try:
+        parsed: Any = feedparser.parse(
+            BytesIO(_SPACES.sub(b"\n", page.body)),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:  # as of half a surrogate pair, which it cannot encode again
+        return Feed(problem=f"not a feed: {line(str(error))[:200]}")
     feed = Feed()
     if not parsed.get("version"):
         why = parsed.get("bozo_exception")

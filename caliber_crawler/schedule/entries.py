@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from caliber_crawler.schedule.cron import Cron
+from caliber_crawler.secrecy import hide
 
 OVERLAPS = ("skip", "queue", "replace")
 MISSED = ("once", "skip")
@@ -41,7 +42,8 @@ class Entry:
     @property
     def crawl(self) -> str:
         """What is crawled, as text to compare: a crawl of another one cannot be resumed by it."""
-        return json.dumps([self.spider, dict(self.arguments)], sort_keys=True)
+        said = {name: hide(value) for name, value in self.arguments.items()}
+        return json.dumps([self.spider, said], sort_keys=True)
 
     @property
     def apart(self) -> bool:

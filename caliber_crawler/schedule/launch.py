@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 from scrapy.settings import get_settings_priority
 
 from caliber_crawler.schedule.processes import Child, Listener
+from caliber_crawler.secret_settings import is_secret
 from caliber_crawler.settings import variables_with
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from caliber_crawler.schedule.entries import Entry
-
-# Command lines can be read by all users of a machine, and this one may hold a password.
-_SECRET = ("MONGODB_URI",)
 
 
 class Launcher:
@@ -32,7 +30,8 @@ class Launcher:
     async def start(self, entry: Entry, crawl_id: str, listener: Listener) -> Child:
         """Start a crawl. Raises OSError."""
         settings = {**self._settings, **entry.settings, "CRAWL_ID": crawl_id}
-        secrets = {name: settings.pop(name) for name in _SECRET if name in settings}
+        secrets = {name: value for name, value in settings.items() if is_secret(name, value)}
+        settings = {name: value for name, value in settings.items() if name not in secrets}
         options = [*_options("-a", entry.arguments), *_options("-s", settings)]
         return await Child.start(
             ["crawl", entry.spider, *options], variables_with(secrets), listener

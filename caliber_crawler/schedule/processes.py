@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from caliber_crawler.saying import told
+
 VERDICT = "caliber-crawler: "
 _LONGEST_LINE = 1024 * 1024
 _POLL_SECONDS = 0.5
@@ -94,7 +96,7 @@ class Child:
                 continue
             if not raw:
                 return
-            line = raw.decode("utf-8", "replace").rstrip()
+            line = told(raw.decode("utf-8", "replace").rstrip())
             if line.startswith(VERDICT) or (line and not self.line.startswith(VERDICT)):
                 self.line = line
             self._listener(line)

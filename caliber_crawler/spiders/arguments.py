@@ -23,6 +23,7 @@ MODES = ("update", "full")
 LEAST_LETTERS = 3
 _SPAN = re.compile(r"([0-9]{1,7})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+_WHOLE = re.compile(r"[0-9]{1,15}")
 _LONGEST = 200 * 366 * 24
 STATUSES = ("all", "live", "gone")
 DUPLICATES = ("keep", "drop")
@@ -255,7 +256,7 @@ def _positive(name: str, given: Mapping[str, str]) -> int | None:
     if name not in given:
         return None
     text = given[name].strip()
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not _WHOLE.fullmatch(text) or int(text) == 0:
         raise ArgumentError(f"{name}={given[name]!r}: give a whole number of 1 or more")
     return int(text)
 
@@ -263,7 +264,7 @@ def _positive(name: str, given: Mapping[str, str]) -> int | None:
 def _lines(path: str) -> list[str]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no such file, no UTF-8, no name for a file
         raise ArgumentError(f"file={path!r} cannot be read: {error}") from None
     return [line.strip() for line in lines if not line.lstrip().startswith("#")]
 

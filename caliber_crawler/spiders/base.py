@@ -27,6 +27,7 @@ from caliber_crawler.responses import (
     reject_of,
     requested_urls,
 )
+from caliber_crawler.secrecy import hide
 from caliber_crawler.spiders.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ LACKING = (404, 410)
 class CaliberSpider(scrapy.Spider):
     """Base of the spiders of this project.
 
-    `arguments` are the checked arguments, `given_arguments` the texts that they came from.
+    `arguments` are the checked arguments, `given_arguments` the texts that they came from,
+    without passwords, for those who look at the crawl.
     """
 
     arguments_class: ClassVar[type[Arguments]]
@@ -62,7 +64,7 @@ class CaliberSpider(scrapy.Spider):
         arguments = cls.arguments_class.parse(kwargs, config)
         spider = super().from_crawler(crawler)
         spider.config = config
-        spider.given_arguments = {name: str(value) for name, value in kwargs.items()}
+        spider.given_arguments = {name: hide(str(value)) for name, value in kwargs.items()}
         spider.allowed_domains = [config.site.host]
         spider.set_arguments(arguments)
         return spider

@@ -25,6 +25,7 @@ from pymongo.errors import (
 )
 
 from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
+from caliber_crawler.secrecy import HIDDEN, hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,6 @@ _URI = re.compile(
 )
 _PLAIN_USER = re.compile(r"(?:[\w.+-]|%40)*", re.ASCII)
 _SECRET_OPTION = re.compile(r"((?:password|token|secret|properties)[^=&]*=)[^&]*", re.IGNORECASE)
-HIDDEN = "***"
 
 
 def redact(uri: str) -> str:
@@ -139,7 +139,7 @@ def translate(error: Exception, what: str) -> StoreError:
 
     The request failed also when a document is too large, or has a value that MongoDB cannot hold.
     """
-    message = f"{what}: {_in_short(error)}"
+    message = hide(f"{what}: {_in_short(error)}")
     if isinstance(error, OperationFailure) and error.code in {UNAUTHORIZED, AUTHENTICATION_FAILED}:
         return StoreUnavailable(
             f"{message}; let the user of MONGODB_URI read and write MONGODB_DATABASE"

@@ -21,6 +21,7 @@ from pymongo import InsertOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.items import Reject
+from caliber_crawler.secrecy import hide
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 
@@ -63,5 +64,5 @@ def _fit(value: object) -> Any:
     if isinstance(value, int) and -_LARGEST_INT <= value < _LARGEST_INT:
         return value
     # Half of a surrogate pair, which no encoding can hold, becomes its code in letters.
-    text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = hide(str(value)).encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + _CUT

@@ -11,6 +11,7 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from caliber_crawler.errors import UnknownRule
 from caliber_crawler.listing.rule import ListRule
 from caliber_crawler.store.client import driver_errors
 
@@ -28,7 +29,7 @@ class RuleStore:
             document = await self._rules.find_one({"_id": key})
         try:
             return ListRule.from_document(document["rule"]) if document else None
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, UnknownRule):
             return None
 
     async def put(self, key: str, rule: ListRule, at: datetime) -> None:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caliber_crawler import secrecy
 from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.store import access, watchdog
 from caliber_crawler.store.advice import OR_OTHER_SERVER, PACKAGE, explain
@@ -134,7 +135,9 @@ class _Attempt:
             share = self._take_share()
             try:
                 port = self._join_or_start()
-                login = f"{access.USER}:{access.read_key(self.data_dir)}"
+                key = access.read_key(self.data_dir)
+                secrecy.keep([key], access.USER)
+                login = f"{access.USER}:{key}"
                 return share, f"mongodb://{login}@127.0.0.1:{port}/?directConnection=true"
             except BaseException:
                 _give_back(share)
