@@ -36,7 +36,9 @@ logger = logging.getLogger(__name__)
 _MOST_BYTES = 500 * 1024
 # After a reading that failed, the rules from before hold for so long.
 _AGAIN_SECONDS = 600.0
-_TOO_MANY_REQUESTS = 429
+# Statuses that are no word of the site's on its rules: later, and a proxy's own refusal.
+_NO_WORD = frozenset({407, 429})
+_LEAST_PAUSE_SECONDS = 0.2
 
 
 class _Rules:
@@ -91,7 +93,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
                 logger.warning("%s; the rules read before hold on", found)
                 rules.due = _now() + _AGAIN_SECONDS
                 return
-            pause = min(most, first * 2.0 ** min(attempt, 30))
+            pause = max(_LEAST_PAUSE_SECONDS, min(most, first * 2.0 ** min(attempt, 30)))
             if _now() + pause >= deadline:
                 self._give_up(origin, found)
             self._addon.count(counters.ROBOTS_RETRIES)
@@ -120,7 +122,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
             return f"{url} cannot be had ({type(error).__name__}: {error})"
         self._stats.inc_value("robotstxt/response_count")
         self._stats.inc_value(f"robotstxt/response_status_count/{response.status}")
-        if response.status >= 500 or response.status == _TOO_MANY_REQUESTS:
+        if response.status >= 500 or response.status in _NO_WORD:
             return f"{url} cannot be had (status {response.status})"
         return response
 

@@ -110,7 +110,8 @@ def _character(char: str) -> str:
         forms.append(rf"\\+U{_any_case(f'{ord(char):08x}')}")
     if char == "\\":
         forms[-1] = r"\\+"
-    return f"(?:{'|'.join([re.escape(char), *forms])})"
+    # The bare character comes last, because others begin with it: "&" and "&amp;".
+    return f"(?:{'|'.join([*forms, re.escape(char)])})"
 
 
 def _any_case(digits: str) -> str:

@@ -210,13 +210,13 @@ def test_wrong_password_given_with_s(
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A proxy that lets nobody through; `logins` are those that it was given."""
+    """A proxy that lets nobody through to a page; `logins` are those that it was given."""
 
     logins: list[str]
 
     def do_GET(self) -> None:
         self.logins.append(self.headers.get("Proxy-Authorization", ""))
-        self.send_response(503)
+        self.send_response(404 if self.path.endswith("/robots.txt") else 503)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

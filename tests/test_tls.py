@@ -129,7 +129,7 @@ def test_the_browser_trusts_the_same(
     assert run.out.count("ERR_CERT_AUTHORITY_INVALID") == 2
     assert right[1] == wrong[1] == []
     run = scrapy(*options, **given, TLS_CA_FILE=str(authority.file))
-    assert f"SHOWN {right[0]}{WORLD} True" in run.out, run.err
+    assert f"SHOWN {right[0]}{WORLD} True" in run.out, run.out + run.err
     assert f"FAILED {wrong[0]}{WORLD}" in run.out
     assert "ERR_CERT_COMMON_NAME_INVALID" in run.out
     assert wrong[1] == []
