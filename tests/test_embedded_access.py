@@ -15,6 +15,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from caliber_crawler import secrecy
 from caliber_crawler.store import access
 from caliber_crawler.store.server import EmbeddedServer, find_mongod
 from tests.conftest import ROOT, wait_until
@@ -148,3 +149,10 @@ def test_the_command_shows_the_password_only_when_asked(data_dir: Path, whole: b
     assert rest == ""
     assert password not in told
     assert (str(data_dir / access.KEY_FILE) in told) is not whole
+
+
+def test_the_password_is_hidden_in_all_that_is_said(data_dir: Path) -> None:
+    with EmbeddedServer(data_dir) as uri:
+        assert secrecy.hide(f"lost {uri}, {password_of(uri)}") == (
+            f"lost {uri.replace(password_of(uri), '***')}, ***"
+        )
