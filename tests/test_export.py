@@ -80,7 +80,7 @@ class TestFormats:
         else:
             table = pq.read_table(path)
             found = table.to_pylist(maps_as_pydicts="strict")
-            keep = {"conflicts", "garbled", "partial"}  # a struct has all of its fields
+            keep = {"conflicts", "cut", "garbled", "partial"}  # a struct has all of its fields
             for each in found:
                 each["extraction"] = {
                     k: v for k, v in each["extraction"].items() if v is not None or k not in keep

@@ -127,7 +127,7 @@ def test_the_password_is_not_in_the_report(
     scrapy: Scrapy, database: Documents, user: tuple[str, str]
 ) -> None:
     name, password = user
-    host = scrapy.settings["MONGODB_URI"].removeprefix("mongodb://").split("/")[0]
+    host = scrapy.settings["MONGODB_URI"].rpartition("@")[2].split("/")[0]
     secret = quote(password, safe="")
     uri = f"mongodb://{name}:{secret}@{host}/?authSource={database.name}"
     run = scrapy("report", "-o", "report.html", MONGODB_URI=uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pymongo.database import Database
 
 from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
 from caliber_crawler.store import Store, watchdog
+from caliber_crawler.store.client import redact
 from caliber_crawler.store.indexes import INDEXES, ensure_indexes
 from tests.conftest import wait_until
 
@@ -65,14 +67,14 @@ def is_running(folder: Path) -> bool:
 class TestOpening:
     async def test_given_server(self, mongo_uri: str, database: Documents, tmp_path: Path) -> None:
         store = await Store.open(mongo_uri, database.name, tmp_path / "unused", "crawl-1")
-        assert store.where == f"{mongo_uri} database {database.name!r}"
+        assert store.where == f"{redact(mongo_uri)} database {database.name!r}"
         assert store.database.name == database.name
         await store.close()
         assert not (tmp_path / "unused").exists()
         assert {"meta", *INDEXES} <= set(database.list_collection_names())
 
     async def test_password_is_not_shown(self, mongo_uri: str, database_name: str) -> None:
-        secret = mongo_uri.replace("mongodb://", "mongodb://ann:s3cret@")
+        secret = re.sub(r"//.*@", "//ann:s3cret@", mongo_uri)
         with pytest.raises(StoreUnavailable) as caught:
             await Store.open(secret, database_name, Path(), "crawl-1")
         assert "s3cret" not in str(caught.value)
