@@ -170,9 +170,9 @@ def test_once(scrapy: Scrapy, database: Documents, path: Path) -> None:
     run = scrapy("schedule", str(path), "--once", "nwes")
     assert run.code == 2
     assert "no crawl 'nwes' in the schedule; there are news" in run.err
-    run = scrapy("schedule", str(path), "--once", "news", "-s", "RETRY_TIMES=0")
-    assert run.code == 3, run.err  # the crawl's: nothing answers there
-    assert "news | caliber-crawler: nothing collected" in run.err
+    run = scrapy("schedule", str(path), "--once", "news", ROBOTS_PATIENCE_SECONDS="0.1")
+    assert run.code == 1, run.err  # the crawl's: nothing answers there
+    assert "news | caliber-crawler: could not start" in run.err
     with serve(SiteConfig(articles=30, seed=18)) as site:
         path.write_text(YEARLY)
         run = scrapy("schedule", str(path), "--once", "news", CALIBER_BASE_URL=site.url)
