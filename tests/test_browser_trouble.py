@@ -501,6 +501,7 @@ def test_a_crawl_that_is_killed_takes_its_browser_along(crawler: Scrapy) -> None
 # --- how the site is asked
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("render", ["browser", "auto"])
 def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str) -> None:
     with serve(BUSY) as site:
@@ -519,6 +520,7 @@ def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str
 # --- scrolling keeps pages small
 
 
+@pytest.mark.alone
 async def test_old_cards_are_emptied_and_still_counted() -> None:
     script = """
     let next = 0;

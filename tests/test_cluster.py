@@ -293,6 +293,7 @@ def test_a_page_that_kills_its_workers_is_set_aside(cluster: Cluster) -> None:
     assert cluster.crawl()["exit_code"] == 4
 
 
+@pytest.mark.alone
 def test_all_workers_together_keep_one_delay(cluster: Cluster) -> None:
     with serve(SiteConfig(articles=60, seed=5, cards=20)) as site:
         workers = [
@@ -308,6 +309,7 @@ def test_all_workers_together_keep_one_delay(cluster: Cluster) -> None:
     assert all(times[i + 5] - times[i] > 0.95 for i in range(len(times) - 5))
 
 
+@pytest.mark.alone
 def test_a_browser_keeps_the_same_delay(cluster: Cluster) -> None:
     with serve(SiteConfig(articles=80, seed=5, cards=10)) as site:
         options = {"CLUSTER_DOWNLOAD_DELAY": "0.2", "render": "browser", "limit": "25"}
@@ -340,6 +342,7 @@ def test_retry_after_holds_for_all_workers(cluster: Cluster) -> None:
     check_complete(site, cluster)
 
 
+@pytest.mark.alone
 def test_gaps_grow_while_the_site_asks_to_slow_down(cluster: Cluster) -> None:
     with serve(SiteConfig(articles=20, seed=5)) as site:
         pushy = site.first_list("en", "world")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from pymongo.database import Database
 
 from demo_site import SiteConfig, serve
@@ -96,6 +97,7 @@ def test_an_odd_time_is_unknown_and_counted(
     assert crawl["counts"]["times/without_clock"] == 1
 
 
+@pytest.mark.alone
 def test_no_more_requests_are_on_their_way_than_the_setting_allows(scrapy: Scrapy) -> None:
     with serve(SiteConfig(articles=40, seed=1)) as site:
         site.knobs.delay = 0.2

@@ -136,6 +136,7 @@ def test_robots_are_obeyed_and_forbidding_everything_is_not_healthy(
     assert "nothing collected" in everything.verdict
 
 
+@pytest.mark.alone
 def test_delay_and_user_agent_are_polite(scrapy_without_store: Scrapy) -> None:
     with serve(SiteConfig(articles=120, seed=3)) as site:
         run = scrapy_without_store.crawl(
