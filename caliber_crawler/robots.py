@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 _MOST_BYTES = 500 * 1024
 # After a reading that failed, the rules from before hold for so long.
 _AGAIN_SECONDS = 600.0
+# Where the settings name no pause: a site in trouble must not be asked without end.
+_FIRST_PAUSE_SECONDS = 1.0
 _TOO_MANY_REQUESTS = 429
 
 
@@ -82,7 +84,8 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         return rules.parser
 
     async def _read(self, origin: str, rules: _Rules, request: Request) -> None:
-        first, most = self._addon.config.backoff_first, self._addon.config.backoff_most
+        first = self._addon.config.backoff_first or _FIRST_PAUSE_SECONDS
+        most = self._addon.config.backoff_most or first
         deadline = _now() + self._patience
         for attempt in itertools.count():
             found = await self._ask(origin)

@@ -110,7 +110,8 @@ def _character(char: str) -> str:
         forms.append(rf"\\+U{_any_case(f'{ord(char):08x}')}")
     if char == "\\":
         forms[-1] = r"\\+"
-    return f"(?:{'|'.join([re.escape(char), *forms])})"
+    # The character as it is comes last: some of its other forms begin with it, as "&amp;" does.
+    return f"(?:{'|'.join([*forms, re.escape(char)])})"
 
 
 def _any_case(digits: str) -> str:
