@@ -24,10 +24,15 @@ def _from_environment(name: str, default: str) -> str:
 _PASSED_ON = "CALIBER_PASSED_SETTINGS"
 
 
-def variables_with(settings: Mapping[str, str]) -> dict[str, str]:
+def variables_with(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts, with other values for some variables."""
+    return os.environ | dict(variables)
+
+
+def variables_passing_on(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that this one starts, with settings that no command line may
     show: those can be read by all users of a machine."""
-    return os.environ | ({_PASSED_ON: json.dumps(dict(settings))} if settings else {})
+    return variables_with({_PASSED_ON: json.dumps(dict(settings))} if settings else {})
 
 
 def proxies() -> dict[str, str]:
