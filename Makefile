@@ -34,7 +34,7 @@ lock: setup ## name the newest allowed versions of all packages, with their hash
 bench: setup ## benchmarks; ARGS=--quick for a short run
 	@$(PYTHON) -m benchmarks $(ARGS)
 
-soak: setup ## what takes long: kills at many moments, fuzzing, memory over a long crawl
+soak: setup ## what takes long: kills at many moments, fuzzing, memory over a long crawl, hostile pages
 	@$(PYTHON) -m pytest -n 2 --soak tests/soak $(ARGS)
 
 clean: ## remove the environment and what the demo stored

@@ -4,6 +4,9 @@ As RFC 9309 says: a site that answers with 4xx has no rules. One that does not a
 or 5xx, may have some, so nothing is asked for until it tells; when it does not within
 ROBOTS_PATIENCE_SECONDS, the crawl ends. Rules are read again after ROBOTS_HOURS, and those read
 before hold on while that fails. A page of HTML holds no rules, which is told.
+
+What is out of reach (`reach`) is not waited for: a robots.txt that redirects to another host is
+none, and on a host whose name leads to no public address nothing is asked for.
 """
 
 from __future__ import annotations
@@ -12,22 +15,24 @@ import asyncio
 import itertools
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from scrapy import Request, signals
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.misc import build_from_crawler
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.outcomes import Refused
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.verdict import ROBOTS_UNREACHABLE
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
-    from scrapy.http import Response
     from scrapy.robotstxt import RobotParser
 
 logger = logging.getLogger(__name__)
@@ -38,7 +43,8 @@ _MOST_BYTES = 500 * 1024
 _AGAIN_SECONDS = 600.0
 # Statuses that are no word of the site's on its rules: later, and a proxy's own refusal.
 _NO_WORD = frozenset({407, 429})
-_LEAST_PAUSE_SECONDS = 0.2
+# Where the settings name no pause: a site in trouble must not be asked without end.
+_FIRST_PAUSE_SECONDS = 1.0
 
 
 class _Rules:
@@ -79,29 +85,36 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         return rules.parser
 
     async def _read(self, origin: str, rules: _Rules, request: Request) -> None:
-        first, most = self._addon.config.backoff_first, self._addon.config.backoff_most
+        first = self._addon.config.backoff_first or _FIRST_PAUSE_SECONDS
+        most = self._addon.config.backoff_most or first
         deadline = _now() + self._patience
         for attempt in itertools.count():
             found = await self._ask(origin)
-            if not isinstance(found, str):
+            refused = found if isinstance(found, Refused) else None
+            if refused is not None and refused.reason == OFF_SITE and rules.parser is None:
+                logger.warning("%s/robots.txt leads away (%s), so it is none", origin, refused)
+                found = Response(f"{origin}/robots.txt", status=404)
+            if isinstance(found, Response):
                 rules.parser = await self._rules_of(found, request)
                 rules.due = _now() + self._lasting
                 self._take_delay(origin, rules.parser)
                 return
+            if refused is not None:
+                found = f"{origin}/robots.txt cannot be had ({refused})"
             if rules.parser is not None:
                 self._addon.count(counters.ROBOTS_KEPT)
                 logger.warning("%s; the rules read before hold on", found)
                 rules.due = _now() + _AGAIN_SECONDS
                 return
-            pause = max(_LEAST_PAUSE_SECONDS, min(most, first * 2.0 ** min(attempt, 30)))
-            if _now() + pause >= deadline:
-                self._give_up(origin, found)
+            pause = min(most, first * 2.0 ** min(attempt, 30))
+            if refused is not None or _now() + pause >= deadline:
+                self._give_up(origin, str(found), refused)
             self._addon.count(counters.ROBOTS_RETRIES)
             logger.warning("%s; nothing is asked for before it can be read", found)
             await self._wait(pause)
 
-    async def _ask(self, origin: str) -> Response | str:
-        """An answer that tells, or why there is none."""
+    async def _ask(self, origin: str) -> Response | Refused | str:
+        """An answer that tells, or why there is none: `Refused` when it is out of reach."""
         url = f"{origin}/robots.txt"
         request = Request(
             url,
@@ -119,6 +132,8 @@ class RobotsMiddleware(RobotsTxtMiddleware):
             if self._addon.stopping:
                 raise
             self._stats.inc_value(f"robotstxt/exception_count/{type(error)}")
+            if isinstance(error, Refused):
+                return error
             return f"{url} cannot be had ({type(error).__name__}: {error})"
         self._stats.inc_value("robotstxt/response_count")
         self._stats.inc_value(f"robotstxt/response_status_count/{response.status}")
@@ -166,10 +181,12 @@ class RobotsMiddleware(RobotsTxtMiddleware):
             return
         raise IgnoreRequest("a signal ended the crawl before its rules were known")
 
-    def _give_up(self, origin: str, why: str) -> None:
+    def _give_up(self, origin: str, why: str, refused: Refused | None) -> NoReturn:
         if origin == self._addon.config.site.base and not self._debugging:
             message = f"{why}, so what it forbids is not known"
             self._addon.stop(message, ROBOTS_UNREACHABLE)
+        if refused is not None:
+            raise Refused(refused.reason, str(refused))
         raise IgnoreRequest(f"not asked for, because {why}")
 
 

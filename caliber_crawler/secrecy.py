@@ -110,7 +110,7 @@ def _character(char: str) -> str:
         forms.append(rf"\\+U{_any_case(f'{ord(char):08x}')}")
     if char == "\\":
         forms[-1] = r"\\+"
-    # The bare character comes last, because others begin with it: "&" and "&amp;".
+    # The character as it is comes last: some of its other forms begin with it, as "&amp;" does.
     return f"(?:{'|'.join([*forms, re.escape(char)])})"
 
 

@@ -24,13 +24,13 @@ def _from_environment(name: str, default: str) -> str:
 _PASSED_ON = "CALIBER_PASSED_SETTINGS"
 
 
-def variables_with(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that this one starts."""
-    return os.environ | dict(changes)
+def variables_with(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts, with other values for some variables."""
+    return os.environ | dict(variables)
 
 
-def variables_passing(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a crawl that this process starts, with settings that no command line may
+def variables_passing_on(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts, with settings that no command line may
     show: those can be read by all users of a machine."""
     return variables_with({_PASSED_ON: json.dumps(dict(settings))} if settings else {})
 

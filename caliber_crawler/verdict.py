@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -138,17 +139,21 @@ def _counts(stats: Mapping[str, object]) -> dict[str, int]:
 
 
 def _troubles(stats: Mapping[str, object]) -> list[str]:
-    """What went wrong, each in words with its number."""
-    rejected = sum(
-        value
-        for key, value in stats.items()
-        if isinstance(value, int) and key.startswith(counters.stat(counters.REJECTED, " ").strip())
+    """What went wrong, each in words with its number; of rejects also the most frequent reasons."""
+    prefix = counters.stat(counters.REJECTED, " ").strip()
+    reasons = Counter(
+        {
+            key.removeprefix(prefix): value
+            for key, value in stats.items()
+            if isinstance(value, int) and key.startswith(prefix)
+        }
     )
+    why = some([f"{number} {reason}" for reason, number in reasons.most_common()])
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
         "requests set aside": _count(stats, counters.FRONTIER_SET_ASIDE),
         "requests not plain": _count(stats, counters.FRONTIER_UNSERIALISABLE),
-        "pages rejected": rejected,
+        f"pages rejected ({why})": reasons.total(),
         "records lost": _count(stats, counters.STORE_LOST),
         "sections unknown": _count(stats, counters.LISTS_UNKNOWN),
         "errors in callbacks": _number(stats.get("spider_exceptions/count")),

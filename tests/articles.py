@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from pymongo.database import Database
@@ -18,6 +15,7 @@ from caliber_crawler.records import clean
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.documents import Internal, new_internal
 from tests.conftest import Scrapy
+from tests.memory import watched
 
 Documents = Database[dict[str, Any]]
 
@@ -93,14 +91,8 @@ def fill(database: Documents, number: int, *, start: int = 0) -> None:
 def export_peak(scrapy: Scrapy, name: str, records: int) -> float:
     """Peak memory in MiB of an export to a new file, which is checked to have so many records."""
     process = scrapy.start("export", "-o", name)
-    # Not `ru_maxrss`: that of a child begins with the memory of the process that forked it.
-    status = Path(f"/proc/{process.pid}/status")
-    peak = 0
-    while process.poll() is None:
-        if found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text()):  # a dead one has none
-            peak = max(peak, int(found[1]))
-        time.sleep(0.01)
-    run = scrapy.finish(process)
+    with watched(process.pid) as memory:
+        run = scrapy.finish(process)
     assert run.code == 0, run.err
     assert run.out.startswith(f"{name}: {records} records, ")
-    return peak / 1024
+    return memory.own

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,10 +86,11 @@ class LoopbackResolver(client.Resolver):
 
 
 @contextmanager
-def names(*answers: str) -> Iterator[tuple[int, list[str]]]:
-    """A name server on loopback: its port, and what it was asked for.
+def names(*answers: str, **others: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """A name server on loopback: its port, and what it answered.
 
-    For any name it gives the `answers`, one a question, and the last one from then on.
+    For any name it gives the `answers`, one a question, and the last one from then on. `others` are
+    the answers for names ``LABEL.example`` of their own.
     """
     asked: list[str] = []
     wanted = (1, 255)  # an IPv4 address, or all there is
@@ -97,7 +99,7 @@ def names(*answers: str) -> Iterator[tuple[int, list[str]]]:
         port = server.getsockname()[1]
 
         def serve() -> None:
-            given = 0
+            given: Counter[str] = Counter()
             while True:
                 question, sender = server.recvfrom(2000)
                 if question == b"end":
@@ -107,8 +109,11 @@ def names(*answers: str) -> Iterator[tuple[int, list[str]]]:
                 head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, int(kind in wanted), 0, 0)
                 reply = head + question[12:end]
                 if kind in wanted:
-                    address = answers[min(given, len(answers) - 1)]
-                    given += 1
+                    label = question[13 : 13 + question[12]].decode("ascii")
+                    said = others.get(label, answers)
+                    label = label if label in others else ""
+                    address = said[min(given[label], len(said) - 1)]
+                    given[label] += 1
                     asked.append(address)
                     reply += struct.pack(">HHHIH", 0xC00C, 1, 1, 0, 4) + socket.inet_aton(address)
                 server.sendto(reply, sender)

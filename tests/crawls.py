@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import time
@@ -14,6 +13,7 @@ from pymongo.database import Database
 
 from demo_site import SiteConfig, World, serve, serve_process
 from tests.conftest import Scrapy, wait_until
+from tests.memory import watched
 
 Documents = Database[dict[str, Any]]
 
@@ -29,12 +29,12 @@ def peak_memory(scrapy: Scrapy, articles: int, **settings: str) -> float:
         )
         options = ("-a", f"file={addresses}", "-O", str(scrapy.feed), "-L", "WARNING")
         process = scrapy.start("crawl", "articles", *options, CALIBER_BASE_URL=url, **settings)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
+        with watched(process.pid) as memory:
+            _, err = process.communicate()
+    assert process.returncode == 0, err
     with scrapy.feed.open("rb") as lines:
         assert sum(1 for _ in lines) == articles
-    return usage.ru_maxrss / 1024
+    return memory.own
 
 
 def kill_and_crawl_again(

@@ -52,7 +52,8 @@ class Attack:
 class HostileSite:
     """A site that is being served. `good` are addresses of articles that must all be stored.
 
-    `instead` says which path is answered like another one, such as ``/rss.xml`` like an attack.
+    `instead` says which path is answered like another one, such as ``/rss.xml`` like an attack;
+    `further` are answers to paths of a test's own.
     """
 
     url: str
@@ -60,6 +61,7 @@ class HostileSite:
     attacks: dict[str, Attack]
     log: list[str] = field(default_factory=list)
     instead: dict[str, str] = field(default_factory=dict)
+    further: dict[str, Answer] = field(default_factory=dict)
 
     def of_kind(self, kind: str) -> list[Attack]:
         return [attack for attack in self.attacks.values() if attack.kind == kind]
@@ -324,8 +326,10 @@ def attacks() -> list[Attack]:
 
 
 @contextmanager
-def hostile_site(good: int = 12) -> Iterator[HostileSite]:
-    """Serve it in a thread of this process."""
+def hostile_site(
+    good: int = 12, host: str = "127.0.0.1", name: str | None = None
+) -> Iterator[HostileSite]:
+    """Serve it in a thread of this process, at the address `host`, which goes by `name`."""
     config = SiteConfig(articles=good, seed=3)
     stand_in = Site(config)
     named: dict[str, Attack] = {}
@@ -348,7 +352,9 @@ def hostile_site(good: int = 12) -> Iterator[HostileSite]:
             path = asked.path.partition("~")[0]
             path = site.instead.get(path, path)
             site.log.append(asked.path)
-            if path in paths:
+            if path in site.further:
+                await site.further[path](writer, asked.path)
+            elif path in paths:
                 await paths[path].answer(writer, asked.path)
             else:
                 await _from_stand_in(stand_in, asked, writer)
@@ -359,8 +365,8 @@ def hostile_site(good: int = 12) -> Iterator[HostileSite]:
             with suppress(OSError):
                 writer.close()
 
-    with _running(loop, answer) as url:
-        site.url = url
+    with _running(loop, answer, host) as port:
+        site.url = url = f"http://{name or host}:{port}"
         world = stand_in.world
         site.good = [url + world.article("en", i).path for i in range(good)]
         yield site
@@ -388,13 +394,14 @@ async def _from_stand_in(site: Site, asked: Request, writer: asyncio.StreamWrite
 def _running(
     loop: asyncio.AbstractEventLoop,
     answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> Iterator[str]:
+    host: str,
+) -> Iterator[int]:
     """A server on a port of its own, and its loop in a thread until the end."""
     ready, stop = threading.Event(), asyncio.Event()
     port = [0]
 
     async def serve() -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        server = await asyncio.start_server(answer, host, 0)
         port[0] = server.sockets[0].getsockname()[1]
         ready.set()
         await stop.wait()
@@ -408,7 +415,7 @@ def _running(
     thread.start()
     ready.wait(10)
     try:
-        yield f"http://127.0.0.1:{port[0]}"
+        yield port[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import bson
@@ -32,6 +30,7 @@ from caliber_crawler.records import add_sections, meet
 from caliber_crawler.spiders.named import NamedArticles
 from tests.conftest import Scrapy
 from tests.hostile import Attack, HostileSite, attacks, body_of, hostile_site
+from tests.memory import watched
 from tests.pages import ARTICLE_URL, SITE, article, listing, page
 
 Documents = Database[dict[str, Any]]
@@ -48,15 +47,10 @@ def crawl(scrapy: Scrapy, site: HostileSite, urls: list[str], **settings: str) -
         "crawl", "articles", "-a", f"file={addresses}", "-s", "RETRY_TIMES=0",
         CALIBER_BASE_URL=site.url, LOG_LEVEL="CRITICAL", **settings,
     )  # fmt: skip
-    peak = 0
-    # What the system says at the end would count this process too, from which that one was made.
-    while process.poll() is None:
-        said = Path(f"/proc/{process.pid}/status").read_text("utf-8")
-        found = re.search(r"VmHWM:\s+(\d+) kB", said)
-        peak = max(peak, int(found[1]) if found else 0)
-        time.sleep(0.05)
-    assert process.returncode in (0, 3, 4)
-    return peak / 1024
+    with watched(process.pid) as memory:
+        run = scrapy.finish(process)
+    assert run.code in (0, 3, 4), run.err
+    return memory.own
 
 
 def reasons(database: Documents) -> dict[str, str]:
@@ -85,7 +79,6 @@ def test_articles_that_mean_harm(scrapy: Scrapy, database: Documents) -> None:
             cut = stored[site.url + attack.path]["extraction"].get("cut", [])
             assert tuple(cut) == attack.cut, attack.name
     assert peak < MOST_MIB, peak
-    print("peak", peak)
     counts = database.crawls.find_one({})["counts"]  # type: ignore[index]
     wanted = [a.reason for a in posts if a.reason]
     for reason in {*wanted} - {"too_many_redirects", "no_response", "not_an_article_unknown"}:

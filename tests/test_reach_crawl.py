@@ -85,6 +85,8 @@ def test_redirects_and_robots_lead_nowhere_else(scrapy: Scrapy, database: Docume
     assert f"redirects to http://127.0.0.1:{there}/" in rejects[paths[0]]["detail"]
     assert counted(run)["requests/refused/off_site"] == len(paths) - 1 + 1  # and robots.txt
     assert counted(run)["rejected/off_site"] == len(paths) - 1
+    assert counted(run)["robots/retries"] == 0
+    assert "/robots.txt leads away" in run.err
 
 
 def test_a_feed_and_a_next_page_lead_nowhere_else(scrapy_without_store: Scrapy) -> None:
@@ -144,6 +146,22 @@ def test_a_name_that_changes_its_address(scrapy: Scrapy, database: Documents) ->
     assert "leads to 127.0.0.1, which is no public address" in refused[0]["detail"]
     assert counted(run)["requests/refused/private_address"] == len(refused)
     assert run.code == 4, run.err
+
+
+def test_a_site_whose_name_leads_to_this_machine_is_not_waited_for(scrapy: Scrapy) -> None:
+    with (
+        canary() as bird,
+        serve(SiteConfig(articles=10, seed=1)) as site,
+        names("127.0.0.1") as (port, _),
+    ):
+        run = by_name(scrapy, site, port, "sections", "render=http")
+        assert site.log == []
+    assert bird.seen == []
+    assert run.code == 1
+    assert "could not start" in run.verdict
+    assert "it leads to 127.0.0.1, which is no public address" in run.verdict
+    assert counted(run)["requests/refused/private_address"] == 2  # robots.txt, the home page
+    assert counted(run)["robots/retries"] == 0
 
 
 def test_addresses_named_by_hand(scrapy_without_store: Scrapy) -> None:

@@ -48,6 +48,16 @@ def test_a_site_that_does_not_tell_is_not_crawled(
     assert record["status"] == "failed"
 
 
+def test_a_site_in_trouble_is_not_asked_without_end(scrapy: Scrapy) -> None:
+    """Also where the settings name no pause."""
+    with serve(SiteConfig(articles=30, seed=3)) as site:
+        site.knobs.robots = (503, LATER)
+        none = {"BACKOFF_FIRST_SECONDS": "0", "BACKOFF_MOST_SECONDS": "0"}
+        run = crawl(scrapy, site, ROBOTS_PATIENCE_SECONDS="1.5", **none)
+        assert 1 <= len(site.log) <= 2
+    assert run.code == 1
+
+
 def test_what_was_queued_is_kept_for_another_time(scrapy: Scrapy, database: Documents) -> None:
     """The same crawl goes on when the site is well again, and loses nothing."""
     with serve(SiteConfig(articles=40, seed=3)) as site:

@@ -10,7 +10,7 @@ from scrapy.settings import get_settings_priority
 
 from caliber_crawler.schedule.processes import Child, Listener
 from caliber_crawler.secret_settings import is_secret
-from caliber_crawler.settings import variables_passing
+from caliber_crawler.settings import variables_passing_on
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -34,7 +34,7 @@ class Launcher:
         settings = {name: value for name, value in settings.items() if name not in secrets}
         options = [*_options("-a", entry.arguments), *_options("-s", settings)]
         return await Child.start(
-            ["crawl", entry.spider, *options], variables_passing(secrets), listener
+            ["crawl", entry.spider, *options], variables_passing_on(secrets), listener
         )
 
 
