@@ -558,3 +558,22 @@ async def test_old_cards_are_emptied_and_still_counted() -> None:
     late = sorted(later - earlier for earlier, later in pairwise(clock[-15:]))
     # A late batch costs about as much as an early one: the middle ones are compared.
     assert late[7] < 3 * steps[7] + 0.1
+
+
+async def test_huge_cards_are_taken_in_portions() -> None:
+    """Reading them holds up all else, so no look brings more than a million letters."""
+    huge = card_html("/en/post/story-NUMBER").replace("<div ", f'<div data-x="{"y" * 15_000}" ', 1)
+    html = "".join(huge.replace("NUMBER", str(number)) for number in range(150))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**launch_options("", 30))
+        page = await browser.new_page()
+        await page.set_content(html)
+        scroller = Scroller(page, lambda: False, quiet=0.5)
+        looks = [await scroller.present()]
+        while found := await scroller.more():
+            looks.append(found)
+        await browser.close()
+    assert sum(map(len, looks)) == 150
+    assert len({card for look in looks for card in look}) == 150
+    assert all(sum(map(len, look)) <= 1_000_000 for look in looks)
+    assert len(looks) == 3

@@ -31,8 +31,10 @@ _ASKING = frozenset({"xhr", "fetch"})
 _BLOCKED = ("net::ERR_FAILED", "net::ERR_ABORTED")
 _LONGEST_ANSWER = 500_000
 _KEPT_EXCHANGES = 20
-# So many cards are taken at once, the others at the next look; and so many letters of each.
+# So many cards, and letters of all together, are taken at once, the others at the next look; and so
+# many letters of each.
 _MOST_CARDS = 500
+_LONGEST_LOOK = 1_000_000
 _LONGEST_CARD = 20_000
 
 # So many of the latest cards stay whole, since scripts read the last one's attributes or its place.
@@ -43,8 +45,15 @@ _NEW = f".{CARD}:not([data-caliber-seen])"
 
 _TAKE_NEW = f"""
 keep => {{
-  const fresh = [...document.querySelectorAll('{_NEW}')].slice(0, {_MOST_CARDS});
-  const html = fresh.map(card => card.outerHTML.slice(0, {_LONGEST_CARD}));
+  const fresh = [], html = [];
+  let room = {_LONGEST_LOOK};
+  for (const card of [...document.querySelectorAll('{_NEW}')].slice(0, {_MOST_CARDS})) {{
+    const text = card.outerHTML.slice(0, {_LONGEST_CARD});
+    room -= text.length;
+    if (room < 0) break;
+    fresh.push(card);
+    html.push(text);
+  }}
   fresh.forEach(card => card.setAttribute('data-caliber-seen', ''));
   const whole = [...document.querySelectorAll('[data-caliber-seen]:not([data-caliber-empty])')];
   for (const card of whole.slice(0, Math.max(0, whole.length - keep))) {{
