@@ -112,7 +112,7 @@ def test_a_section_that_moved_has_the_home_page_read_again(
         assert said is not None
         for entry in said["sections"]:
             if entry["slug"] == "world":
-                entry["href"] = entry["href"].replace("world", "the-old-world")
+                entry["path"] = entry["path"].replace("world", "the-old-world")
         database["navigation"].replace_one({}, said)
         asked(site)
         run = crawl_world(scrapy, site)
@@ -131,3 +131,14 @@ def test_a_section_that_is_gone_for_good_is_told(scrapy: Scrapy, database: Docum
     assert run.code == 2
     assert "unknown section world" in run.err
     assert database["navigation"].count_documents({}) == 1
+
+
+def test_sections_are_remembered_when_the_site_has_another_origin(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    for seed in (52, 52):
+        with serve(SiteConfig(articles=40, seed=seed)) as site:
+            run = crawl_world(scrapy, site)
+            assert run.code == 0, run.err
+            pages = pages_of(site)
+    assert pages == [WORLD]

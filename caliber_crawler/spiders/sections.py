@@ -147,11 +147,11 @@ class SectionsSpider(ListWalkingSpider):
         An update of sections that were named a few hours ago goes to them at once. What the site
         adds in between is found on their own pages, or when the home page is read again.
         """
-        addon = CaliberAddon.of(self.crawler)
+        addon, site = CaliberAddon.of(self.crawler), self.config.site
         store, wanted = addon.store, self.arguments.section
         if store is None or self.arguments.query or self.arguments.mode != "update":
             return []
-        key, since = self._key(self.config.site.home(language)), now() - self.config.navigation
+        key, since = self._key(site.home(language)), now() - self.config.navigation
         entries = await addon.patiently(lambda: store.navigation.get(key, since))
         by_slug = {entry["slug"]: entry for entry in entries}
         if not set(wanted) <= by_slug.keys():
@@ -159,7 +159,9 @@ class SectionsSpider(ListWalkingSpider):
         requests: list[Request] = []
         for entry in (by_slug[slug] for slug in wanted) if wanted else entries:
             ref: SectionRef = {"slug": entry["slug"], "name": entry["name"]}
-            requests += self.list_request(entry["href"], ref, language, **{REMEMBERED: True})
+            requests += self.list_request(
+                site.base + entry["path"], ref, language, **{REMEMBERED: True}
+            )
         self.count(counters.LISTS_REMEMBERED, number=len(requests))
         return requests
 
@@ -170,9 +172,7 @@ class SectionsSpider(ListWalkingSpider):
             return
         entries: list[Entry] = [
             {
-                "href": link.href,
-                "url": link.url,
-                "language": link.language,
+                "path": self._path(link),
                 "slug": link.ref["slug"],
                 "name": link.ref["name"],
             }
@@ -181,6 +181,12 @@ class SectionsSpider(ListWalkingSpider):
         ]
         key = self._key(self.config.site.home(language))
         await addon.patiently(lambda: store.navigation.put(key, entries, now()))
+
+    def _path(self, link: SectionLink) -> str:
+        """A section's address as linked, without origin; of other hosts' the canonical one."""
+        base = self.config.site.base
+        linked = link.href if link.href.startswith(f"{base}/") else link.url
+        return linked.removeprefix(base)
 
     async def _not_there(self, task: ListTask) -> AsyncIterator[Request]:
         """A section is gone that was named before: what is named now is to be seen."""

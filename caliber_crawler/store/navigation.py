@@ -1,7 +1,7 @@
 """The collection `navigation`: the sections that home pages named when they were last read.
 
-{_id: <address of the home page without origin>, sections: [{href, url, language, slug, name}],
- read_at, read_by: <crawl id>}
+{_id: <address of the home page without origin>, sections: [{path, slug, name}], read_at,
+ read_by: <crawl id>}
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from caliber_crawler.store.client import driver_errors
 
 
 class Entry(TypedDict):
-    """A section as the navigation links it; `href` is absolute."""
+    """A section as the navigation links it; `path` is its address without origin."""
 
-    href: str
-    url: str
-    language: str
+    path: str
     slug: str
     name: str
 
