@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.fuzzing import TARGETS, read_answers, read_feed
+from tests.fuzzing import TARGETS, read_answers, read_feed, read_requests
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -34,4 +34,6 @@ def run(name: str, examples: int) -> None:
 def test_what_fuzzing_found() -> None:
     """Inputs that once raised; the short form finds them seldom."""
     read_feed(b"<html><head><title>&#xD800;</title></head></html>")
+    read_requests(("", '{"": [null], "0": [null]}', ""))
+    read_requests(("", '{"": null, "\u2205": [null], "a.b": 1, "a\u2024b": [1]}', ""))
     read_answers(["\ud800<a class='x' href=\"/en/post/a\">"])

@@ -140,10 +140,20 @@ def leaves(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, Any]]:
         return [(path, value)]
     found: list[tuple[str, Any]] = []
     for name, inner in pairs:
-        # A dot within a name would read as a step, so such names are written with another sign.
-        step = name.replace(".", "\u2024")
+        step = _step(name)
         found += leaves(inner, f"{path}.{step}" if path else step, depth + 1)
     return found
+
+
+def _step(name: str) -> str:
+    """A name within a path. A dot in it would read as a step, and an empty one as none, so both are
+    written with another sign."""
+    return name.replace(".", "\u2024") or "\u2205"
+
+
+def _name(step: str) -> str:
+    """The inverse of `_step`."""
+    return "" if step == "\u2205" else step.replace("\u2024", ".")
 
 
 _INDEX = re.compile(r"[0-9]{1,9}")
@@ -152,7 +162,7 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 def lookup(value: Any, path: str) -> Any:
     """The value at a dotted path; None when there is none. The empty path is the value itself."""
     for step in path.split(".") if path else ():
-        name = step.replace("\u2024", ".")
+        name = _name(step)
         if isinstance(value, dict):
             value = value.get(name)
         elif isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
@@ -219,7 +229,10 @@ def _grow(shape: Shape) -> Any:
             *steps, last = path.split(".")
             node = tree
             for step in steps:
-                node = node.setdefault(step, {})
+                # Two names may be written alike: one that holds our signs, and one with a dot.
+                if not isinstance(node.get(step), dict):
+                    node[step] = {}
+                node = node[step]
             node[last] = value
     return _lists(tree)
 
@@ -227,7 +240,7 @@ def _grow(shape: Shape) -> Any:
 def _lists(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
-    grown = {name.replace("\u2024", "."): _lists(inner) for name, inner in node.items()}
+    grown = {_name(step): _lists(inner) for step, inner in node.items()}
     if grown and list(grown) == [str(i) for i in range(len(grown))]:
         return list(grown.values())
     return grown
