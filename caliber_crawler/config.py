@@ -106,7 +106,7 @@ class Config:
             languages=_languages(str(settings["SITE_LANGUAGES"])),
             mongodb_uri=OFF if uri.lower() == OFF else uri,
             mongodb_database=_database(str(settings["MONGODB_DATABASE"])),
-            mongodb_data_dir=Path(str(settings["MONGODB_DATA_DIR"])).expanduser(),
+            mongodb_data_dir=_folder(settings, "MONGODB_DATA_DIR"),
             mongodb_retry_seconds=_seconds(settings, "MONGODB_RETRY_SECONDS"),
             crawl_id=_crawl_id(str(settings["CRAWL_ID"] or "")),
             download_delay=_seconds(settings, "CLUSTER_DOWNLOAD_DELAY"),
@@ -211,8 +211,16 @@ def _port(settings: BaseSettings, name: str) -> int:
 
 
 def _path(settings: BaseSettings, name: str) -> Path | None:
-    text = str(settings[name] or "").strip()
-    return Path(text).expanduser() if text else None
+    return _folder(settings, name) if str(settings[name] or "").strip() else None
+
+
+def _folder(settings: BaseSettings, name: str) -> Path:
+    try:
+        return Path(str(settings[name]).strip()).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{name}={settings[name]!r}: there is no such user; give a path, or ~ for your own home"
+        ) from None
 
 
 def _authorities(settings: BaseSettings, name: str) -> Path | None:

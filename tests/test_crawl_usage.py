@@ -67,6 +67,8 @@ def test_wrong_arguments(
         ("MONGODB_DATABASE", "a.b"),
         ("SCROLL_QUIET_SECONDS", "soon"),
         ("LIST_MAX_BATCHES", "0"),
+        ("MONGODB_DATA_DIR", "~no-such-user/mongodb"),
+        ("PROMETHEUS_TEXTFILE", "~no-such-user/metrics.prom"),
         ("REFRESH_LEAST_HOURS", "often"),
         ("REFRESH_MOST_DAYS", "-1"),
         ("REFRESH_MOST_DAYS", "0.01"),

@@ -50,7 +50,10 @@ def find_executable(setting: str) -> str | None:
     """
     if not setting:
         return next(filter(None, map(shutil.which, NAMES_ON_PATH)), None)
-    path = Path(setting).expanduser()
-    if not os.access(path, os.X_OK):
-        raise ConfigError(f"CHROMIUM_EXECUTABLE={setting!r} is no executable file")
-    return str(path)
+    try:
+        path = Path(setting).expanduser()
+        if os.access(path, os.X_OK):
+            return str(path)
+    except (RuntimeError, ValueError):  # the home of nobody; a character that no path has
+        pass
+    raise ConfigError(f"CHROMIUM_EXECUTABLE={setting!r} is no executable file")
