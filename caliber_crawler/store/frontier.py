@@ -360,12 +360,16 @@ class FrontierStore:
     async def anything_left(self) -> bool:
         """Whether anything is queued or on lease; False is the end of the crawl.
 
-        One look at one moment: of two, one for what is queued and one for what is leased, both
-        would miss what changes hands in between.
+        What changes hands meanwhile moves within the index of states, and a busy server reads an
+        index in several steps: there it can be missed. So that nothing is there is believed only
+        after a walk through the documents themselves, which stay in their places.
         """
         left = {"crawl_id": self._crawl, "state": {"$in": [QUEUED, LEASED]}}
         with driver_errors("looking at the frontier"):
-            return await self._safe.find_one(left, {"_id": 1}) is not None
+            if await self._safe.find_one(left, {"_id": 1}) is not None:
+                return True
+            in_place = [("$natural", 1)]
+            return await self._safe.find_one(left, {"_id": 1}, hint=in_place) is not None
 
     async def failures(self, most: int = 20) -> list[tuple[str, str]]:
         """Address and last error of requests that failed, up to `most`."""
