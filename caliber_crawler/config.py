@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -215,8 +216,16 @@ def _path(settings: BaseSettings, name: str) -> Path | None:
 
 
 def _folder(settings: BaseSettings, name: str) -> Path:
+    text = str(settings[name]).strip()
     try:
-        return Path(str(settings[name]).strip()).expanduser()
+        os.fsencode(text)
+        if "\0" in text:
+            raise ValueError(text)
+        return Path(text).expanduser()
+    except ValueError:
+        raise ConfigError(
+            f"{name}={settings[name]!r} holds characters that no path can have"
+        ) from None
     except RuntimeError:
         raise ConfigError(
             f"{name}={settings[name]!r}: there is no such user; give a path, or ~ for your own home"

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
-from caliber_crawler import dates, people, settings, site, text
+from caliber_crawler import dates, people, secrecy, settings, site, text
 from caliber_crawler.config import Config
 from caliber_crawler.errors import CaliberError
 from caliber_crawler.listing.answers import Format, find_format, read_answer, read_page
@@ -275,9 +275,14 @@ def follow_rules(said: tuple[Any, Any]) -> None:
 
 _PARTS = (
     "CALIBER SITE MONGODB CRAWL CRAWLER CLUSTER FRONTIER BACKOFF REFRESH SCROLL BROWSER NAVIGATION "
-    "LIST HEALTH PROGRESS PROMETHEUS CHROMIUM"
+    "LIST HEALTH PROGRESS PROMETHEUS CHROMIUM ROBOTS TLS PAGE ARTICLE RESPONSE DOWNLOAD REDIRECT"
 ).split()
-_OF_CONFIG = [name for name in vars(settings) if name.partition("_")[0] in _PARTS]
+# Not those that are dictionaries: Scrapy reads them itself, before our code does.
+_OF_CONFIG = [
+    name
+    for name, value in vars(settings).items()
+    if name.partition("_")[0] in _PARTS and not isinstance(value, dict)
+]
 _BASE = {name: getattr(settings, name) for name in vars(settings) if name.isupper()}
 
 
@@ -291,6 +296,10 @@ CONFIG = _config({"CALIBER_BASE_URL": SITE.base})
 
 
 def read_settings(given: dict[str, str]) -> None:
+    # A process keeps the secrets of its settings; those of thousands of inputs would make each
+    # look for them longer than the one before.
+    secrecy._kept.clear()
+    secrecy._pattern = None
     _ours(lambda: _config(given))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.background import repeated
 
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 _SHARE = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
@@ -31,28 +33,21 @@ def watched(pid: int) -> Iterator[Memory]:
 
     Not `ru_maxrss`: that of a child begins with the memory of the process that forked it.
     """
-    memory, left = Memory(), threading.Event()
+    memory = Memory()
+    rounds = itertools.count(1)
 
-    def watch() -> None:
-        rounds = 0
-        while not left.wait(_EVERY_SECONDS):
-            memory.own = max(memory.own, _found(pid, "status", _PEAK))
-            rounds += 1
-            if rounds % _CHILDREN_EVERY == 0:
-                descendants = _descendants(pid)
-                for child in descendants:
-                    peak = _found(child, "status", _PEAK)
-                    memory.children[child] = max(memory.children.get(child, 0.0), peak)
-                shares = sum(_found(child, "smaps_rollup", _SHARE) for child in descendants)
-                memory.together = max(memory.together, shares)
+    def look() -> None:
+        memory.own = max(memory.own, _found(pid, "status", _PEAK))
+        if next(rounds) % _CHILDREN_EVERY == 0:
+            descendants = _descendants(pid)
+            for child in descendants:
+                peak = _found(child, "status", _PEAK)
+                memory.children[child] = max(memory.children.get(child, 0.0), peak)
+            shares = sum(_found(child, "smaps_rollup", _SHARE) for child in descendants)
+            memory.together = max(memory.together, shares)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with repeated(_EVERY_SECONDS, look):
         yield memory
-    finally:
-        left.set()
-        thread.join()
 
 
 def _found(pid: int, name: str, pattern: re.Pattern[str]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from demo_site import ServedSite, SiteConfig, serve
+from demo_site.world import Truth
 from tests.conftest import Run, Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
@@ -126,18 +128,28 @@ def test_a_delay_that_is_none_is_not_kept(scrapy: Scrapy, asked: str) -> None:
     assert len(run.records) == 2
 
 
+def forty(site: ServedSite) -> list[Truth]:
+    return [site.world.article("en", i) for i in range(40)]
+
+
+def start_one_by_one(
+    scrapy: Scrapy, site: ServedSite, truths: list[Truth], addresses: Path
+) -> subprocess.Popen[str]:
+    """Crawl these articles, one request at a time, with rules that are soon too old."""
+    addresses.write_text("".join(f"{site.url}{t.path}\n" for t in truths))
+    site.knobs.delay = 0.05
+    return scrapy.start(
+        "crawl", "articles", "-a", f"file={addresses}",
+        "-s", "CONCURRENT_REQUESTS=1", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1",
+        CALIBER_BASE_URL=site.url, ROBOTS_HOURS="0.0001", **QUICK,
+    )  # fmt: skip
+
+
 def test_rules_are_read_again_in_a_long_crawl(scrapy: Scrapy, tmp_path: Path) -> None:
     """Those read before hold while that fails; new ones hold from then on, a delay included."""
     with serve(SiteConfig(articles=60, seed=3)) as site:
-        truths = [site.world.article("en", i) for i in range(40)]
-        addresses = tmp_path / "urls.txt"
-        addresses.write_text("".join(f"{site.url}{t.path}\n" for t in truths))
-        site.knobs.delay = 0.05
-        one_by_one = ("-s", "CONCURRENT_REQUESTS=1", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1")
-        process = scrapy.start(
-            "crawl", "articles", "-a", f"file={addresses}", *one_by_one,
-            CALIBER_BASE_URL=site.url, ROBOTS_HOURS="0.0001", **QUICK,
-        )  # fmt: skip
+        truths = forty(site)
+        process = start_one_by_one(scrapy, site, truths, tmp_path / "urls.txt")
         wait_until(lambda: len(site.log) >= 8)
         site.knobs.robots = "User-agent: *\nDisallow: /\n"
         run = scrapy.finish(process)
@@ -150,16 +162,9 @@ def test_rules_are_read_again_in_a_long_crawl(scrapy: Scrapy, tmp_path: Path) ->
 
 def test_a_reading_again_that_fails_changes_nothing(scrapy: Scrapy, tmp_path: Path) -> None:
     with serve(SiteConfig(articles=60, seed=3)) as site:
-        truths = [site.world.article("en", i) for i in range(40)]
-        addresses = tmp_path / "urls.txt"
-        addresses.write_text("".join(f"{site.url}{t.path}\n" for t in truths))
+        truths = forty(site)
         site.knobs.robots = f"User-agent: *\nDisallow: {truths[-1].path}\n"
-        site.knobs.delay = 0.05
-        one_by_one = ("-s", "CONCURRENT_REQUESTS=1", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1")
-        process = scrapy.start(
-            "crawl", "articles", "-a", f"file={addresses}", *one_by_one,
-            CALIBER_BASE_URL=site.url, ROBOTS_HOURS="0.0001", **QUICK,
-        )  # fmt: skip
+        process = start_one_by_one(scrapy, site, truths, tmp_path / "urls.txt")
         wait_until(lambda: len(site.log) >= 3)
         site.knobs.robots = (503, LATER)
         run = scrapy.finish(process)

@@ -29,6 +29,7 @@ from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
 from caliber_crawler.store.server import find_mongod
 from demo_site import ServedSite, SiteConfig, serve
+from tests.background import repeated
 from tests.conftest import Run, Scrapy
 
 CORE = "s3cr3t"  # stands in every spelling, so that a part of the password is found, too
@@ -102,19 +103,8 @@ def uri_of(port: int | str, password: str = ENCODED) -> str:
 def watched(scrapy: Scrapy) -> Iterator[set[str]]:
     """Command lines of all processes of this runner while it is at work."""
     seen: set[str] = set()
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.05):
-            seen.update(scrapy.alive())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with repeated(0.05, lambda: seen.update(scrapy.alive())):
         yield seen
-    finally:
-        over.set()
-        thread.join()
 
 
 def assert_nowhere(scrapy: Scrapy, run: Run, *more: object) -> None:

@@ -90,6 +90,16 @@ def test_a_bad_file_is_refused(tmp_path: Path, content: bytes | None, why: str) 
         Config.from_settings(settings)
 
 
+@pytest.mark.parametrize("name", ["TLS_CA_FILE", "PROMETHEUS_TEXTFILE", "MONGODB_DATA_DIR"])
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_what_cannot_be_a_path_is_refused(name: str, text: str) -> None:
+    settings = Settings()
+    settings.setmodule("caliber_crawler.settings")
+    settings.set(name, text)
+    with pytest.raises(ConfigError, match=f"^{name}=.* holds characters that no path can have"):
+        Config.from_settings(settings)
+
+
 SHOW = """
 import scrapy
 

@@ -7,10 +7,12 @@ version or is new. Each step may be cut off and done again, by several workers a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.errors import StoreError
@@ -69,16 +71,9 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = N
 
 async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
     """Give records what similar ones are found by, and revisions what changed."""
-    articles, done = database["articles"], 0
-    operations: list[UpdateOne] = []
-    async for document in articles.find({"internal": {"$exists": False}}):
-        operations.append(_with_internal(document, pace))
-        if len(operations) == _BATCH:
-            await bulk_write(articles, operations)
-            done += len(operations)
-            logger.info("Bringing records up to date: %s so far", done)
-            operations = []
-    await bulk_write(articles, operations)
+    articles = database["articles"]
+    older = articles.find({"internal": {"$exists": False}})
+    await _each(articles, older, lambda document: _with_internal(document, pace))
     if "published_at" in await articles.index_information():
         await articles.drop_index("published_at")  # `published_id` does what it did
     for name, value in (("changes", []), ("moved_to", None)):
@@ -87,15 +82,25 @@ async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
 
 async def _to_3(database: AsyncDatabase[dict[str, Any]]) -> None:
     """Give records the bands and traces that similar ones are found by now."""
-    articles, done = database["articles"], 0
+    articles = database["articles"]
+    older = articles.find({"internal.version": {"$lt": 3}}, _FINGERPRINTED)
+    await _each(articles, older, _with_marks)
+
+
+async def _each(
+    articles: AsyncCollection[dict[str, Any]],
+    older: AsyncCursor[dict[str, Any]],
+    mend: Callable[[dict[str, Any]], UpdateOne],
+) -> None:
+    """Write what `mend` makes of each document, in batches, and say how far it is."""
     operations: list[UpdateOne] = []
-    older = {"internal.version": {"$lt": 3}}
-    async for document in articles.find(older, _FINGERPRINTED):
-        operations.append(_with_marks(document))
+    done = 0
+    async for document in older:
+        operations.append(mend(document))
         if len(operations) == _BATCH:
             await bulk_write(articles, operations)
             done += len(operations)
-            logger.info("Fingerprints of texts brought up to date: %s so far", done)
+            logger.info("Bringing records up to date: %s so far", done)
             operations = []
     await bulk_write(articles, operations)
 
