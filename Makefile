@@ -31,11 +31,12 @@ audit: setup ## known vulnerabilities; fails also for what cannot be checked
 lock: setup ## name the newest allowed versions of all packages, with their hashes
 	@bash scripts/lock.sh
 
-bench: setup ## benchmarks; ARGS=--quick for a short run
+bench: setup ## benchmarks; ARGS=--quick for a short run, or names of some
+	@bash scripts/setup_bench.sh
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 soak: setup ## what takes long: kills at many moments, fuzzing, memory over a long crawl, hostile pages
 	@$(PYTHON) -m pytest -n 2 --soak tests/soak $(ARGS)
 
 clean: ## remove the environment and what the demo stored
-	rm -rf .venv .caliber/demo
+	rm -rf .venv .venv-bench .caliber/demo

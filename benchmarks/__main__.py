@@ -1,66 +1,73 @@
-"""``make bench``: run the benchmarks and print their tables."""
+"""``make bench``: run benchmarks, print their tables, and keep their figures.
+
+Each benchmark writes FOLDER/NAME.json when it is done; a later run of some of them replaces those
+only. The page and the picture are then made of all that the folder holds.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-import platform
-import statistics
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import duplicates, frontier, lists, pages, workers
-from benchmarks.crawl import compare
+from benchmarks.machine import machine
+from benchmarks.measure import ROOT
+from benchmarks.outcome import Outcome
+from benchmarks.page import write_page
+
+# Each is a module here with `measure(quick: bool) -> Outcome`, in the order of the page.
+BENCHMARKS = (
+    "crawl",
+    "pages",
+    "lists",
+    "frontier",
+    "workers",
+    "duplicates",
+)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when all that was asked for was measured, 1 otherwise, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer articles, one run each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    options = parser.parse_args()
-    small, large, runs = (150, 600, 1) if options.quick else (1000, 3000, 3)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="small, one run each")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="where figures are kept")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="page to write; picture beside")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    quick = ROOT / ".caliber" / "bench-quick"
+    results = options.results or (quick if options.quick else ROOT / "benchmarks" / "results")
+    page = options.page or (quick if options.quick else ROOT / "docs") / "benchmarks.md"
+    results.mkdir(parents=True, exist_ok=True)
 
-    print(f"Python {platform.python_version()}, {platform.platform()}")
-    print("\nOne article page:")
-    one_page = pages.compare(40 if options.quick else 200)
-    print(pages.table(one_page))
-    print(f"\nWhole crawl of {large} articles, delay 0, median of {runs} (minimum to maximum):")
-    main_run = compare(large, runs)
-    print(main_run.table())
-    print(f"\nThe same for {small} articles:")
-    small_run = compare(small, runs)
-    print(small_run.table())
-    peaks = [statistics.median(u.peak for u in c.ours) for c in (small_run, main_run)]
-    print(
-        f"\nPeak memory of ours, {large} against {small} articles: {peaks[1] / peaks[0]:.2f} times"
-    )
-    sizes = (200, 600) if options.quick else (1000, 5000)
-    print("\nOne section's list, without its articles:")
-    list_runs = lists.compare(sizes)
-    print(lists.table(list_runs))
-    print("\nThe frontier alone:")
-    queues = (1_000, 20_000) if options.quick else (1_000, 30_000, 1_000_000)
-    alone = frontier.alone(queues, queues[0])
-    print(frontier.alone_table(alone))
-    crawled = frontier.crawls(large, max(runs, 1 if options.quick else 5))
-    print(f"\nAll sections and their {large} articles, delay 0:")
-    print(frontier.crawls_table(crawled))
-    print("\nWorkers, two requests at a time each, a site that answers in 100 ms:")
-    many = workers.compare(150 if options.quick else 800, (1, 8))
-    print(workers.table(many))
-    print("\nNear-duplicates:")
-    near = duplicates.compare(*((300, 20) if options.quick else (2_000, 150)))
-    print(duplicates.table(near))
-    if options.json:
-        figures = {
-            "pages": pages.figures(one_page),
-            "whole_crawl": [comparison.figures() for comparison in (main_run, small_run)],
-            "lists": lists.figures(list_runs),
-            "frontier": frontier.figures(alone, crawled),
-            "duplicates": duplicates.figures(near),
-            "workers": [vars(found) for found in many],
+    failed = []
+    for name in options.names or BENCHMARKS:
+        began = time.monotonic()
+        try:
+            outcome: Outcome = importlib.import_module(f"benchmarks.{name}").measure(options.quick)
+        except Exception as error:  # the others are worth having all the same
+            print(f"\n{name} failed: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        took = time.monotonic() - began
+        kept = {
+            "name": name,
+            "seconds": round(took, 1),
+            "machine": machine(),
+            "quick": options.quick,
         }
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        file = results / f"{name}.json"
+        file.write_text(json.dumps(kept | {"outcome": outcome.as_json()}, indent=1) + "\n")
+        print(f"\n## {outcome.title}\n\n{outcome.text}\n\n({took:.0f} s)", flush=True)
+    write_page(results, BENCHMARKS, page)
+    print(f"\nFigures: {results}; page: {page}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,7 +10,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks.measure import Usage, environment, run, spread
+from benchmarks.measure import Usage, environment, run
+from benchmarks.outcome import Bar, Outcome, markdown, spread
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
@@ -39,17 +40,27 @@ class Comparison:
             "plain": [vars(usage) for usage in self.plain],
         }
 
-    def table(self) -> str:
-        """For people."""
-        rows = [f"{'':28} {'wall s':>24} {'cpu s':>24} {'peak MiB':>24}"]
-        for name, usages in (
-            ("ours, MongoDB + JSON lines", self.ours),
-            ("plain spider", self.plain),
-        ):
-            columns = (spread([getattr(u, key) for u in usages]) for key in ("wall", "cpu", "peak"))
-            rows.append(f"{name:28} " + " ".join(f"{column:>24}" for column in columns))
-        rows.append(f"speed of ours / plain: {spread(self.ratios())}")
-        return "\n".join(rows)
+    def rows(self) -> list[tuple[str, ...]]:
+        """Of the table: number, side, wall seconds, processor seconds, peak MiB."""
+        return [
+            (f"{self.articles:,}", name)
+            + tuple(spread([getattr(u, key) for u in usages]) for key in ("wall", "cpu", "peak"))
+            for name, usages in (("ours", self.ours), ("plain spider", self.plain))
+        ]
+
+
+def measure(quick: bool) -> Outcome:
+    """For `make bench`."""
+    found = [compare(*size) for size in ([(300, 1)] if quick else [(3_000, 5), (30_000, 1)])]
+    heads = ("articles", "", "wall s", "processor s", "peak MiB")
+    text = markdown(heads, [row for one in found for row in one.rows()])
+    bars = [
+        Bar.of(
+            f"Whole crawl, {one.articles:,} articles: speed", "plain Scrapy spider", one.ratios()
+        )
+        for one in found
+    ]
+    return Outcome("Whole crawl", text, [one.figures() for one in found], tuple(bars))
 
 
 def compare(articles: int, runs: int) -> Comparison:

@@ -20,6 +20,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from benchmarks.duplicates_texts import Text, changed, recurring_texts, varied_texts
+from benchmarks.outcome import Outcome, markdown
 from caliber_crawler.items import Article, CrawlInfo
 from caliber_crawler.records import clean
 from caliber_crawler.similarity import Words, fingerprint
@@ -163,25 +164,15 @@ def _article(text: Text, name: object, after: timedelta = timedelta()) -> Articl
     )
 
 
-def table(run: DuplicatesRun) -> str:
-    """For people."""
-    rows = [f"{run.texts} varied texts, a copy of each with some of its words changed:"]
-    rows += [
-        f"  {share:>4} changed: {run.found[share]:.4f} found; {run.later[share]:.4f} when the copy "
-        "is dated a month later"
-        for share in run.found
-    ]
-    rows.append(
-        f"{run.pairs:,} pairs of unrelated texts, recurring ones among them: {run.linked} linked "
-        f"({run.linked / run.pairs * 100_000:.3f} in 100,000), {run.merged} merged"
+def measure(quick: bool) -> Outcome:
+    """For `make bench`."""
+    run = compare(*((300, 20) if quick else (2_000, 150)))
+    rows = [(share, f"{run.found[share]:.4f}", f"{run.later[share]:.4f}") for share in run.found]
+    text = markdown(("words changed", "copies found", "when dated a month later"), rows)
+    text += (
+        f"\n\nOf {run.pairs:,} pairs of unrelated texts, recurring ones among them, {run.linked} were "
+        f"linked ({run.linked / run.pairs * 100_000:.3f} in 100,000) and {run.merged} merged. An "
+        f"article costs {run.fingerprint:.3f} ms for its fingerprint and {run.settle:.3f} ms to find "
+        "what it repeats (one indexed query for a batch of a hundred)."
     )
-    rows.append(
-        f"An article costs {run.fingerprint:.3f} ms for its fingerprint and {run.settle:.3f} ms to "
-        "find what it repeats (one indexed query for a batch of a hundred)"
-    )
-    return "\n".join(rows)
-
-
-def figures(run: DuplicatesRun) -> dict[str, Any]:
-    """For the JSON output."""
-    return asdict(run)
+    return Outcome("Near-duplicates", text, asdict(run))

@@ -14,7 +14,8 @@ from typing import Any
 from pymongo import AsyncMongoClient, InsertOne, MongoClient
 
 from benchmarks.crawl import SCRAPY
-from benchmarks.measure import environment, run, spread
+from benchmarks.measure import environment, run
+from benchmarks.outcome import Bar, Outcome, markdown, spread
 from caliber_crawler.store.frontier import Entry, FrontierStore
 from caliber_crawler.store.indexes import ensure_indexes
 from caliber_crawler.store.server import EmbeddedServer
@@ -96,20 +97,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def alone_table(found: list[Alone]) -> str:
-    """For people."""
-    heads = ("queued", "added / s", "leased + acknowledged / s", f"a lease of {_AT_ONCE}, ms")
-    rows = ["  ".join(f"{head:>10}" for head in heads)]
-    for one in found:
-        cells = (one.queued, f"{one.added:.0f}", f"{one.leased:.0f}", f"{one.lease_ms:.2f}")
-        widths = (max(10, len(head)) for head in heads)
-        rows.append("  ".join(f"{c:>{width}}" for c, width in zip(cells, widths, strict=True)))
-    growth = found[-1].lease_ms / found[0].lease_ms
-    times = found[-1].queued / found[0].queued
-    rows.append(f"{times:.0f} times the queue: a lease takes {growth:.2f} times as long")
-    return "\n".join(rows)
-
-
 @dataclass(frozen=True)
 class Crawls:
     """The same crawl with either scheduler, in turns: seconds from its start to its end."""
@@ -151,17 +138,37 @@ def crawls(articles: int, runs: int) -> Crawls:
     return Crawls(articles, took["frontier"], took["memory"])
 
 
-def crawls_table(found: Crawls) -> str:
-    """For people."""
-    rows = [f"{'scheduler':12} {'seconds':>24}"]
-    rows += [f"{kind:12} {spread(getattr(found, kind)):>24}" for kind in SCHEDULERS]
-    rows.append(f"speed with the frontier / with Scrapy's memory queue: {spread(found.ratios)}")
-    return "\n".join(rows)
-
-
-def figures(found: list[Alone], crawled: Crawls) -> dict[str, Any]:
-    """For the JSON output."""
-    return {
+def measure(quick: bool) -> Outcome:
+    """For `make bench`."""
+    queues = (1_000, 20_000) if quick else (1_000, 30_000, 1_000_000)
+    found = alone(queues, queues[0])
+    crawled = crawls(300 if quick else 3_000, 1 if quick else 5)
+    heads = (
+        "queued",
+        "added a second",
+        "leased and acknowledged a second",
+        f"a lease of {_AT_ONCE}, ms",
+    )
+    rows = [
+        (f"{one.queued:,}", f"{one.added:,.0f}", f"{one.leased:,.0f}", f"{one.lease_ms:.2f}")
+        for one in found
+    ]
+    growth = found[-1].lease_ms / found[0].lease_ms
+    times = found[-1].queued / found[0].queued
+    schedulers = [(kind, spread(getattr(crawled, kind))) for kind in SCHEDULERS]
+    text = "\n\n".join(
+        (
+            markdown(heads, rows),
+            f"{times:,.0f} times the queue: a lease takes {growth:.2f} times as long.",
+            f"All sections and their {crawled.articles:,} articles, with either scheduler:",
+            markdown(("scheduler", "seconds"), schedulers),
+        )
+    )
+    bar = Bar.of(
+        "Crawl with the crash-safe frontier: speed", "Scrapy's memory queue", crawled.ratios
+    )
+    kept = {
         "alone": [asdict(a) for a in found],
         "crawls": asdict(crawled) | {"speed_ratio": crawled.ratios},
     }
+    return Outcome("Frontier", text, kept, (bar,))

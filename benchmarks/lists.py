@@ -16,6 +16,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.measure import environment, run
+from benchmarks.outcome import Bar, Outcome, markdown, spread
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
@@ -85,32 +86,44 @@ def compare(sizes: tuple[int, ...]) -> list[ListRun]:
     return found
 
 
-def table(runs: list[ListRun]) -> str:
-    """For people: the runs, and the ratios that matter."""
-    rows = [f"{'way':10} {'cards':>6} {'seconds':>9} {'peak MiB, with browser':>24}"]
-    rows += [f"{r.way:10} {r.cards:>6} {r.seconds:>9.2f} {r.memory:>24.0f}" for r in runs]
+def measure(quick: bool) -> Outcome:
+    """For `make bench`."""
+    runs = compare((200, 600) if quick else (1_000, 5_000))
     small, large = min(r.cards for r in runs), max(r.cards for r in runs)
 
-    def seconds(way: str, cards: int) -> float:
-        return statistics.median(r.seconds for r in runs if (r.way, r.cards) == (way, cards))
+    def every(way: str, cards: int, name: str) -> list[float]:
+        return [getattr(r, name) for r in runs if (r.way, r.cards) == (way, cards)]
 
-    def memory(way: str, cards: int) -> float:
-        return statistics.median(r.memory for r in runs if (r.way, r.cards) == (way, cards))
+    def median(way: str, cards: int, name: str) -> float:
+        return statistics.median(every(way, cards, name))
 
-    faster = seconds("browser", large) / seconds("http", large)
-    rows.append(f"{large} cards: rule {faster:.1f} times as fast as scrolling (medians)")
-    longer = seconds("browser", large) / seconds("browser", small)
-    more = {way: memory(way, large) / memory(way, small) for way in _REPEATS}
-    rows.append(
-        f"{large / small:.2f} times the cards: scrolling takes {longer:.2f} times the time and "
-        f"{more['browser']:.2f} times the memory; the rule takes {more['http']:.2f} times"
+    rows = [
+        (
+            way,
+            f"{cards:,}",
+            spread(every(way, cards, "seconds")),
+            spread(every(way, cards, "memory"), 0),
+        )
+        for cards in (small, large)
+        for way in _REPEATS
+    ]
+    times = {way: median(way, large, "seconds") / median(way, small, "seconds") for way in _REPEATS}
+    more = {way: median(way, large, "memory") / median(way, small, "memory") for way in _REPEATS}
+    text = markdown(("way", "cards", "seconds", "peak MiB, with browser"), rows)
+    text += (
+        f"\n\n{large / small:.2f} times the cards: scrolling takes {times['browser']:.2f} times the "
+        f"time and {more['browser']:.2f} times the memory; the rule takes {times['http']:.2f} and "
+        f"{more['http']:.2f} times."
     )
-    return "\n".join(rows)
-
-
-def figures(runs: list[ListRun]) -> list[dict[str, Any]]:
-    """For the JSON output."""
-    return [asdict(r) for r in runs]
+    bars = [
+        Bar.of(
+            f"One list of {cards:,} cards by its rule: speed",
+            "scrolling in a browser",
+            [s / median("http", cards, "seconds") for s in every("browser", cards, "seconds")],
+        )
+        for cards in (small, large)
+    ]
+    return Outcome("Lists", text, [asdict(r) for r in runs], tuple(bars))
 
 
 def _articles(cards: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import threading
 import time
@@ -83,8 +82,3 @@ def _watch(root: int, ended: threading.Event, peaks: list[float]) -> None:
         while grown := {p for p, parent in parents.items() if parent in tree and p not in tree}:
             tree |= grown
         peaks[0] = max(peaks[0], sum(memory.get(pid, 0.0) for pid in tree))
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, with minimum and maximum."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"

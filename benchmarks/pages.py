@@ -10,10 +10,10 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from trafilatura import bare_extraction, extract
 
+from benchmarks.outcome import Outcome, markdown
 from caliber_crawler.pages.article import parse_article
 from caliber_crawler.pages.html import Page
 from caliber_crawler.site import Site
@@ -62,25 +62,19 @@ def compare(number: int) -> PageRun:
     return PageRun(number, round(statistics.median(sizes)), **medians)
 
 
-def table(run: PageRun) -> str:
-    """For people."""
-    rows = [f"{'reading one page':34} {'ms':>7} {'of trafilatura':>15}"]
+def measure(quick: bool) -> Outcome:
+    """For `make bench`."""
+    run = compare(40 if quick else 200)
     names = {
         "template": "ours, known layout",
         "fallback": "ours, unknown layout (fallback)",
         "trafilatura": "trafilatura, text",
         "with_metadata": "trafilatura, text and metadata",
     }
-    for name, label in names.items():
-        took = getattr(run, name)
-        rows.append(f"{label:34} {took:>7.2f} {took / run.trafilatura:>15.2f}")
-    rows.append(f"medians over {run.pages} pages of {run.size} bytes")
-    return "\n".join(rows)
-
-
-def figures(run: PageRun) -> dict[str, Any]:
-    """For the JSON output."""
-    return asdict(run)
+    rows = [(label, f"{getattr(run, name):.2f}") for name, label in names.items()]
+    text = markdown(("reading one page", "ms"), rows)
+    text += f"\n\nMedians over {run.pages} pages of {run.size} bytes."
+    return Outcome("One article page", text, asdict(run))
 
 
 def _page(site: Site, path: str, body: bytes) -> Page:
