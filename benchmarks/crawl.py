@@ -43,8 +43,11 @@ class Comparison:
     def rows(self) -> list[tuple[str, ...]]:
         """Of the table: number, side, wall seconds, processor seconds, peak MiB."""
         return [
-            (f"{self.articles:,}", name)
-            + tuple(spread([getattr(u, key) for u in usages]) for key in ("wall", "cpu", "peak"))
+            (
+                f"{self.articles:,}",
+                name,
+                *(spread([getattr(u, key) for u in usages]) for key in ("wall", "cpu", "peak")),
+            )
             for name, usages in (("ours", self.ours), ("plain spider", self.plain))
         ]
 

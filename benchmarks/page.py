@@ -12,10 +12,10 @@ from benchmarks.peers import PYTHON
 
 _HEAD = """# Benchmarks
 
-Made by `make bench` ([how to run it](../benchmarks/README.md)). All runs of one table were made one after the
-other on the same machine, against the bundled stand-in of the site on loopback, with no delay between requests.
-Read the ratios: the times are those of one machine. Figures are medians, with the least and the most of several
-runs in brackets. A ratio above 1 means that this crawler does better.
+Made by `make bench` ([how to run it](../benchmarks/README.md)). All runs of one table were made one
+after the other on the same machine, against the bundled stand-in of the site on loopback, with no
+delay between requests. Read the ratios: the times are those of one machine. Figures are medians,
+with the least and the most of several runs in brackets.
 """
 
 
@@ -33,8 +33,9 @@ def write_page(results: Path, names: Sequence[str], page: Path) -> None:
         on = kept["machine"]
         parts.append(
             f"## {outcome.title}\n\n{outcome.text}\n\n"
-            f"*`make bench ARGS={name}`, {on['date']}: {on['processor']}, {on['memory']}, {on['system']}, "
-            f"Python {on['python']}, Scrapy {on['scrapy']}; took {kept['seconds']:.0f} s.*\n"
+            f"*`make bench ARGS={name}`, {on['date']}: {on['processor']}, {on['memory']}, "
+            f"{on['system']}, Python {on['python']}, Scrapy {on['scrapy']}; "
+            f"took {kept['seconds']:.0f} s.*\n"
         )
     if quick:
         parts.insert(1, "**Of a short run (`--quick`): too little to rely on.**\n")

@@ -1,4 +1,4 @@
-"""Draw bars of ratios, read as JSON from standard input, into an SVG file. Run by the peers' Python."""
+"""Draw bars of ratios (JSON on standard input) into an SVG file. Run by the peers' Python."""
 
 from __future__ import annotations
 
