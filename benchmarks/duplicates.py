@@ -170,9 +170,9 @@ def measure(quick: bool) -> Outcome:
     rows = [(share, f"{run.found[share]:.4f}", f"{run.later[share]:.4f}") for share in run.found]
     text = markdown(("words changed", "copies found", "when dated a month later"), rows)
     text += (
-        f"\n\nOf {run.pairs:,} pairs of unrelated texts, recurring ones among them, "
-        f"{run.linked} were linked ({run.linked / run.pairs * 100_000:.3f} in 100,000) and {run.merged} merged. An "
-        f"article costs {run.fingerprint:.3f} ms for its fingerprint and {run.settle:.3f} ms to "
-        "find what it repeats (one indexed query for a batch of a hundred)."
+        f"\n\nOf {run.pairs:,} pairs of unrelated texts, recurring ones among them, {run.linked} "
+        f"were linked and {run.merged} merged. An article costs {run.fingerprint:.3f} ms for its "
+        f"fingerprint and {run.settle:.3f} ms to find what it repeats (one query for a batch "
+        "of a hundred)."
     )
     return Outcome("Near-duplicates", text, asdict(run))

@@ -112,8 +112,8 @@ def measure(quick: bool) -> Outcome:
     text = markdown(("way", "cards", "seconds", "peak MiB, with browser"), rows)
     text += (
         f"\n\n{large / small:.2f} times the cards: scrolling takes {times['browser']:.2f} times "
-        f"the time and {more['browser']:.2f} times the memory; the rule takes {times['http']:.2f} and "
-        f"{more['http']:.2f} times."
+        f"the time and {more['browser']:.2f} times the memory; the rule takes {times['http']:.2f} "
+        f"and {more['http']:.2f} times."
     )
     bars = [
         Bar.of(
