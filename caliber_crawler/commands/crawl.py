@@ -14,6 +14,7 @@ from scrapy import signals
 from scrapy.commands import crawl
 from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
+from scrapy.settings import BaseSettings
 
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert, check, send
@@ -51,6 +52,7 @@ class Command(crawl.Command):
         self._check(loader.load(args[0]), opts.spargs)
         crawler = self._create_crawler(args[0])
         crawler.signals.connect(self._watch_signals, signals.engine_started)
+        _log_no_less(crawler.settings)
         gc.freeze()  # what is there now stays, and need not be looked through again and again
         gc.set_threshold(*_COLLECTED_AFTER)
         started = self.crawler_process.crawl(crawler, **opts.spargs)
@@ -105,6 +107,14 @@ class Command(crawl.Command):
             send(alert, crawler)  # after all that the crawl had to do, so that nothing waits for it
         complain(in_one_line(verdict.line))
         return verdict.code
+
+
+def _log_no_less(settings: BaseSettings) -> None:
+    """Have no records made that nobody takes: Scrapy has all made, a dozen for each request, and
+    drops those below LOG_LEVEL at the end."""
+    level = logging.NullHandler()
+    level.setLevel(settings["LOG_LEVEL"])
+    logging.disable(level.level - 1)
 
 
 def _error_of(started: object) -> BaseException | None:

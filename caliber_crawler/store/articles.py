@@ -31,13 +31,14 @@ from caliber_crawler.store.documents import (
     Revision,
     Stored,
     as_stored,
+    crawl_of,
     in_bson,
     revision,
 )
 from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
-from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of, crawl_of
+from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of
 from caliber_crawler.store.views import ViewStore
 
 # Of the workers that update one record at once, one wins each round: more than will ever be at it.
@@ -50,7 +51,8 @@ class Saved:
 
     `refused` is why MongoDB cannot hold it. `asks` is an address whose fate decides whether the
     article is another version of the one stored under it: find it out, and save again with it. In
-    both cases the article is the one that was given. `notes` are the words of `plans`.
+    both cases the article is the one that was given. `notes` are the words of `plans`. `inserted`
+    tells that no record of it was there before.
     """
 
     article: Article
@@ -58,6 +60,7 @@ class Saved:
     asks: str | None = None
     notes: tuple[str, ...] = ()
     internal: Internal | None = field(default=None, compare=False, repr=False)
+    inserted: bool = field(default=False, compare=False, repr=False)
 
     @property
     def is_stored(self) -> bool:
@@ -107,7 +110,9 @@ class ArticleStore:
                     raise StoreError(_never_still(article.id for article in lost.values()))
             done = {i: saved for i, saved in results.items() if saved.is_stored}
             await self._link([Stored(s.article, s.internal) for s in done.values() if s.internal])
-            await self._views.add((saved.article.id, points[i]) for i, saved in done.items())
+            new = {saved.article.id for saved in done.values() if saved.inserted}
+            shown = ((saved.article.id, points[i]) for i, saved in done.items())
+            await self._views.add(shown, new)
         return [
             results[i] if results[i].is_stored else replace(results[i], article=article)
             for i, article in enumerate(articles)
@@ -157,7 +162,8 @@ class ArticleStore:
         Takes out of `plans` those that cannot be judged before an address was asked for.
         """
         unknown = {i: (plan.seen, plan.words) for i, plan in plans.items() if plan.old is None}
-        for i, likely in (await suspects(self._articles, unknown)).items() if unknown else ():
+        found = await suspects(self._articles, unknown, fates) if unknown else {}
+        for i, likely in found.items():
             asks = plans[i].judge(likely, fates)
             if asks is not None:
                 results[i] = Saved(plans.pop(i).seen, asks=asks)
@@ -193,7 +199,12 @@ class ArticleStore:
             if isinstance(encoded, str):
                 results[i] = Saved(record, refused=encoded)
                 continue
-            results[i] = Saved(plan.result, notes=tuple(plan.notes), internal=plan.new.internal)
+            results[i] = Saved(
+                plan.result,
+                notes=tuple(plan.notes),
+                internal=plan.new.internal,
+                inserted=old is None,
+            )
             if old is None:
                 operations[i] = InsertOne(encoded)
                 continue

@@ -29,7 +29,7 @@ from bson.errors import InvalidBSON, InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from caliber_crawler.identity import dated_at
-from caliber_crawler.items import Article, PageInfo, SectionRef
+from caliber_crawler.items import Article, CrawlInfo, PageInfo, SectionRef
 from caliber_crawler.revisit import Pace, age_of
 from caliber_crawler.similarity import Words, fingerprint
 
@@ -273,3 +273,10 @@ def revision(old: Stored, new: Stored, changes: list[str]) -> Revision:
 def _short(validator: str | None) -> str | None:
     """A validator that is worth keeping; one of absurd length is none."""
     return validator if validator and len(validator) <= _LONGEST_VALIDATOR else None
+
+
+def crawl_of(article: Article) -> CrawlInfo:
+    """The article's crawl data, which everything that is to be stored has."""
+    if article.crawl is None:
+        raise ValueError(f"article {article.id} has no crawl data")
+    return article.crawl

@@ -41,15 +41,18 @@ async def settle(
 ) -> dict[str | None, str | None]:
     """Set `duplicate_of` of just stored records, and of all that this concerns.
 
-    Returns it for each id of `records`, and of the others where it changed. May be repeated. Raises
-    the driver's errors, and `StoreError` when other workers change the same articles without end.
+    Records of a first revision are taken as they are given. Returns it for each id of `records`,
+    and of the others where it changed. May be repeated. Raises the driver's errors, and
+    `StoreError` when other workers change the same articles without end.
     """
     fresh = {record.id for record in records}
     touched = set(fresh)
     hashes = {record.content_hash for record in records}
     new = fresh  # those that give way to what was there before
+    given = [record for record in records if record.revision == 1 and record.duplicate_of is None]
     for _ in range(_ATTEMPTS):
-        members = await _read(articles, hashes, touched)
+        members = await _read(articles, hashes, touched, given)
+        given = []
         if unread := {member.content_hash for member in members} - hashes:
             hashes |= unread
             continue
@@ -95,16 +98,23 @@ async def _read(
     articles: AsyncCollection[dict[str, Any]],
     hashes: Collection[str],
     ids: Collection[str | None],
+    given: Sequence[Article],
 ) -> list[Article]:
-    """Originals with these hashes, the articles with these ids, and those that name them."""
+    """Originals with these hashes, the articles with these ids, and those that name them.
+
+    Those that are `given` are not read.
+    """
+    known = [article.id for article in given]
     query = {
         "$or": [
-            {"content_hash": {"$in": list(hashes)}, "duplicate_of": None},
+            {"content_hash": {"$in": list(hashes)}, "duplicate_of": None, "_id": {"$nin": known}},
             {"duplicate_of": {"$in": list(ids)}},
-            {"_id": {"$in": list(ids)}},
+            {"_id": {"$in": list(set(ids).difference(known))}},
         ]
     }
-    return [Article.from_document(document) async for document in articles.find(query, _FIELDS)]
+    found = [Article.from_document(document) async for document in articles.find(query, _FIELDS)]
+    there = {article.id for article in found}
+    return [*found, *(article for article in given if article.id not in there)]
 
 
 def _change(member: Article, original: str | None) -> UpdateOne:

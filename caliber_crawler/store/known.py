@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from caliber_crawler.identity import NEAR_IN_TIME, Fate, Suspicion, dated_at, suspect
 from caliber_crawler.items import Article
 from caliber_crawler.similarity import Words, traces
-from caliber_crawler.store.documents import Document, Stored
+from caliber_crawler.store.documents import Document, Stored, crawl_of
 
 # What this crawl itself saw of an address so short a time ago need not be asked for again.
 _FRESH = timedelta(hours=1)
@@ -66,16 +66,20 @@ class Suspect:
 
 
 async def suspects(
-    articles: AsyncCollection[Document], unknown: Mapping[int, tuple[Article, Words]]
+    articles: AsyncCollection[Document],
+    unknown: Mapping[int, tuple[Article, Words]],
+    fates: Mapping[str, Fate],
 ) -> dict[int, list[Suspect]]:
     """For each article the records that it may be a version of, the likeliest first.
 
     One query finds records near in time with runs of words in common; set phrases give many, of
-    which only those are read whole that share more than a phrase.
+    which only those are read whole that share more than a phrase. Left out are those that are
+    present at their own addresses (`fate_of`), so that nothing can be a version of them.
     """
     left = {i: frozenset(traces(said, article.language)) for i, (article, said) in unknown.items()}
     dates = [when for article, _ in unknown.values() if (when := dated_at(article))]
-    pairs = await _alike(articles, dates, left)
+    present = _present([article for article, _ in unknown.values()], fates)
+    pairs = await _alike(articles, dates, left, present)
     ids = sorted({id_ for _, id_ in pairs})
     if not ids:
         return {}
@@ -93,6 +97,7 @@ async def _alike(
     articles: AsyncCollection[Document],
     dates: Collection[datetime],
     left: Mapping[int, frozenset[int]],
+    present: Document,
 ) -> list[tuple[int, str]]:
     """Pairs of an article and the id of a record that has enough traces in common with it."""
     by_trace: dict[int, list[int]] = defaultdict(list)
@@ -104,6 +109,7 @@ async def _alike(
     query = {
         "internal.traces": {"$in": sorted(by_trace)},
         "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
+        "$nor": [present],
     }
     wanted = frozenset(by_trace)
     fewest = min(map(len, left.values()))
@@ -135,6 +141,20 @@ def fate_of(stored: Stored, article: Article, fates: Mapping[str, Fate]) -> Fate
         return "gone"
     fresh = abs(crawl["fetched_at"] - record.crawl["fetched_at"]) <= _FRESH
     return "present" if record.crawl["id"] == crawl["id"] and fresh else None
+
+
+def _present(articles: Sequence[Article], fates: Mapping[str, Fate]) -> Document:
+    """The query for records of which `fate_of` says to all these articles that they are present."""
+    crawls = {crawl_of(article)["id"] for article in articles}
+    times = [crawl_of(article)["fetched_at"] for article in articles]
+    return {
+        # A batch is of one crawl; of several none would be the crawl of all its articles.
+        "crawl.id": {"$in": list(crawls) if len(crawls) == 1 else []},
+        "crawl.fetched_at": {"$gte": max(times) - _FRESH, "$lte": min(times) + _FRESH},
+        "status": {"$ne": "gone"},
+        "internal.missing": None,
+        "url": {"$nin": list(fates)},
+    }
 
 
 def by_address(addresses: Collection[str], ids: Collection[str | None] = ()) -> dict[str, Any]:

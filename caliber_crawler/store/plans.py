@@ -15,7 +15,14 @@ from caliber_crawler.records import aside, changes, first_seen, meet
 from caliber_crawler.revisit import Pace
 from caliber_crawler.similarity import Words
 from caliber_crawler.site import identity_of
-from caliber_crawler.store.documents import Move, Stored, new_internal, next_internal, with_move
+from caliber_crawler.store.documents import (
+    Move,
+    Stored,
+    crawl_of,
+    new_internal,
+    next_internal,
+    with_move,
+)
 from caliber_crawler.store.known import Known, Suspect, fate_of
 
 # An update holds only while these are as they were read. `crawl` changes with every save.
@@ -171,13 +178,6 @@ class Plan:
 def addresses_of(article: Article) -> list[str]:
     """All addresses that an article is known by."""
     return [address for address in (article.url, *article.aliases) if address]
-
-
-def crawl_of(article: Article) -> CrawlInfo:
-    """The article's crawl data, which everything that is to be stored has."""
-    if article.crawl is None:
-        raise ValueError(f"article {article.id} has no crawl data")
-    return article.crawl
 
 
 def _move(seen: Article, suspect: Suspect, fate: Fate) -> Move:

@@ -8,7 +8,7 @@ no unique keys; so whoever adds points looks first for those that an earlier att
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,11 +28,14 @@ class ViewStore:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._views = database["views"]
 
-    async def add(self, seen: Iterable[tuple[str | None, Article]]) -> int:
+    async def add(
+        self, seen: Iterable[tuple[str | None, Article]], new: Collection[str | None] = ()
+    ) -> int:
         """Add a point for each article (id of its record, the page's reading) that shows a counter.
 
-        May be repeated: the same fetch gives one point. Returns how many were added. Raises the
-        driver's errors.
+        May be repeated: the same fetch gives one point. `new` are ids of records that were not
+        there a moment ago, so that no earlier attempt can have left their points. Returns how many
+        were added. Raises the driver's errors.
         """
         points: dict[tuple[str, datetime], int] = {
             (id_, article.crawl["fetched_at"]): article.views
@@ -41,15 +44,7 @@ class ViewStore:
         }
         if not points:
             return 0
-        times = [at for _, at in points]
-        there = self._views.find(
-            {
-                "article": {"$in": sorted({id_ for id_, _ in points})},
-                "at": {"$gte": min(times), "$lte": max(times)},
-            },
-            {"_id": 0, "article": 1, "at": 1},
-        )
-        known = {(point["article"], point["at"]) async for point in there}
+        known = await self._known([point for point in points if point[0] not in new])
         fresh = [
             {"at": at, "article": id_, "views": views}
             for (id_, at), views in points.items()
@@ -58,3 +53,15 @@ class ViewStore:
         if fresh:
             await self._views.insert_many(fresh, ordered=False)
         return len(fresh)
+
+    async def _known(self, points: Sequence[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
+        """Those of the points, and perhaps others, that are there."""
+        if not points:
+            return set()
+        times = [at for _, at in points]
+        query = {
+            "article": {"$in": sorted({id_ for id_, _ in points})},
+            "at": {"$gte": min(times), "$lte": max(times)},
+        }
+        there = self._views.find(query, {"_id": 0, "article": 1, "at": 1})
+        return {(point["article"], point["at"]) async for point in there}
