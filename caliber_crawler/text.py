@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from ftfy import fix_encoding
 from ftfy.badness import is_bad
@@ -30,6 +31,7 @@ _MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}+")
 _NEEDS_WORK = re.compile(
     r"[^\S ]| {2}|" + _INVISIBLE.pattern + "|" + _JOINER,
 )
+_LABEL = 40  # letters of a label, at most
 _LINE_END = re.compile("\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _PARAGRAPH_END = re.compile(r"\n{2,}")
 # Lines of the page's furniture, compared as a whole by `fold`. They are no part of an article even
@@ -92,7 +94,7 @@ def _in_emoji(char: str) -> bool:
 
 def line(text: str) -> str:
     """One line: visible text, every run of white space one space, none at the ends."""
-    if not _NEEDS_WORK.search(text) and text.isascii():
+    if text.isascii() and not _NEEDS_WORK.search(text):
         return text.strip()
     # Emoji joiners aside, removing a character can bring two spaces together, so that comes first.
     return " ".join(visible(text).split())
@@ -132,6 +134,10 @@ def fold(text: str) -> str:
     the same word is typed with either; so ``İLHAM`` equals ``ilham`` and ``BAKI`` equals ``bakı``.
     All else follows Unicode case folding of the compatibility form (NFKC).
     """
+    return _fold_label(text) if len(text) <= _LABEL else _fold(text)
+
+
+def _fold(text: str) -> str:
     key = line(text)
     if key.isascii():
         return key.casefold()
@@ -141,6 +147,10 @@ def fold(text: str) -> str:
         if folded == key:
             return key
         key = folded
+
+
+# Every page of a site has the same labels.
+_fold_label = lru_cache(maxsize=2_000)(_fold)
 
 
 def fold_clean(text: str) -> str:
