@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from caliber_crawler import settings as project_settings
 from caliber_crawler.config import Config
 from caliber_crawler.doctor import machine, options
 from caliber_crawler.doctor.chromium import chromium
-from caliber_crawler.doctor.database import Database, clock
+from caliber_crawler.doctor.database import Database, clock, server
 from caliber_crawler.doctor.findings import (
     ATTENTION,
     BROKEN,
@@ -38,11 +39,11 @@ from caliber_crawler.doctor.findings import (
 )
 from caliber_crawler.doctor.network import network
 from caliber_crawler.store import Store, Worker
-from caliber_crawler.store.condition import VERSION
+from caliber_crawler.store.condition import VERSION, Condition
 from caliber_crawler.store.frontier import Entry, FrontierStore
 from demo_site import ServedSite, SiteConfig, serve
 from tests.canary import Authority, tls_site
-from tests.conftest import Scrapy
+from tests.conftest import ROOT, Scrapy
 
 PASSWORD = "hidden-s3cr3t"
 CHECKS_OF_THE_SITE = ["robots.txt", "page", "site clock"]
@@ -153,6 +154,26 @@ def test_the_disk(tmp_path: Path) -> None:
     assert "cannot write to" in finding.found
     [finding] = machine.disk("disk", Path("/proc"), "feeds")  # nothing is free there
     assert finding.state == BROKEN
+
+
+def test_python_and_packages_are_looked_at_when_scrapy_does_not_start() -> None:
+    """As where packages are missing: nothing but the standard library and packaging is needed."""
+    kept = "{'packaging', 'caliber_crawler', *sys.stdlib_module_names}"
+    run = subprocess.run(
+        [sys.executable, "-c", f"""
+import runpy, sys
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition('.')[0] not in {kept}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+runpy.run_module('caliber_crawler.doctor', run_name='__main__')
+"""],
+        cwd=ROOT, text=True, capture_output=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    told = run.stdout.splitlines()
+    assert [line.split(":")[0].split() for line in told] == [[OK, "python"], [OK, "packages"]]
 
 
 # --- settings
@@ -285,14 +306,23 @@ async def test_another_form_is_told_and_not_changed(
     assert database.list_collection_names() == ["meta"]
 
 
-async def test_a_server_that_is_not_there() -> None:
-    uri = f"mongodb://ann:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200"
-    findings = await of_database(MONGODB_URI=uri)
-    [finding] = findings
-    assert finding.state == BROKEN
-    assert "127.0.0.1:9 does not answer" in finding.found
-    assert "start it, or set MONGODB_URI" in finding.advice
-    assert PASSWORD not in str(findings)
+@pytest.mark.parametrize(
+    ("version", "replica_set", "is_primary", "state", "words"),
+    [
+        ("4.4.29", None, True, BROKEN, "upgrade"),
+        ("5.0.0", "rs0", True, OK, ""),
+        ("8.0.1-rc0", "rs0", False, BROKEN, "replicaSet="),
+    ],
+)
+def test_servers_that_do_and_do_not(
+    version: str, replica_set: str | None, is_primary: bool, state: str, words: str
+) -> None:
+    seen = Condition(version, replica_set, is_primary, {}, None, timedelta())
+    finding = server(seen, "somewhere")
+    assert finding.state == state
+    assert version in finding.found
+    assert str(replica_set or "a single server") in finding.found
+    assert words in finding.advice
 
 
 async def test_a_user_who_may_only_read(at: dict[str, str]) -> None:
@@ -408,6 +438,16 @@ async def test_names_that_lead_nowhere_or_inside() -> None:
     assert states(findings) == {"address": OK, "certificate": OK}
 
 
+async def test_a_proxy_resolves_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", f"http://ann:{PASSWORD}@proxy.invalid:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    settings = config(CALIBER_BASE_URL="https://caliber.invalid")
+    [finding] = await network(settings, True)
+    assert finding.state == OK
+    assert "proxy.invalid:3128" in finding.found
+    assert PASSWORD not in finding.found
+
+
 async def test_certificates(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with (
@@ -454,7 +494,7 @@ def given(values):
 
 looks = json.load(sys.stdin)
 found = {name: [] for name in looks}
-process = AsyncCrawlerProcess(settings_for(given({})))
+process = AsyncCrawlerProcess(given({"LOG_ENABLED": "0"}))
 for name, values in looks.items():
     settings = given(values)
     shared = Config.from_settings(settings) if values["MONGODB_URI"] != "off" else None
@@ -514,9 +554,15 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
         looks = {name: {"CALIBER_BASE_URL": site.url} for name, site in sites.items()}
         looks["well"] |= {**at, "CRAWLER_CONTACT": "me@example.com"}
         looks["nobody"] = {"CALIBER_BASE_URL": "http://127.0.0.1:9"}
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+        looks["silent"] = {
+            "CALIBER_BASE_URL": f"http://127.0.0.1:{silent}", "DOWNLOAD_TIMEOUT": "0.5",
+        }  # fmt: skip
         found = look_at(looks, scrapy)
     assert {name: [f.check for f in findings] for name, findings in found.items()} == {
-        name: [c for c in CHECKS_OF_THE_SITE if c != "page" or name not in ("busy", "nobody")]
+        name: [
+            c for c in CHECKS_OF_THE_SITE if c != "page" or name not in ("busy", "nobody", "silent")
+        ]
         for name in looks
     }
     assert all(f.advice or f.state == OK for findings in found.values() for f in findings)
@@ -528,8 +574,7 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
 
     finding("well", "robots.txt", OK)
     said = finding("well", "page", OK)
-    cards = len(sites["well"].first_list("en", sites["well"].sections("en")[0][0]))
-    assert cards
+    assert "20 cards, " in said
     assert f"{len(sites['well'].sections('en'))} sections" in said
     assert "ru, arm" in said
     assert "agrees" in finding("well", "site clock", OK)
@@ -544,8 +589,9 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
     assert "behind the site's" in finding("wrong", "site clock", BROKEN)
     assert "status 403" in finding("refusing", "page", BROKEN)
     assert "status 404, so no rules" in finding("without", "robots.txt", OK)
-    assert "0.2 seconds between" in finding("delaying", "robots.txt", OK)
+    assert "is 0.2 s" in finding("delaying", "robots.txt", OK)
     assert "cannot be had" in finding("nobody", "robots.txt", BROKEN)
+    assert "cannot be had" in finding("silent", "robots.txt", BROKEN)
     # Politeness: two requests, as this program, in the row that crawls share.
     for name, site in sites.items():
         asked = [hit.path for hit in site.log]
@@ -593,3 +639,6 @@ def test_a_machine_with_much_that_is_broken(scrapy: Scrapy) -> None:
     assert broken == {"settings", "chromium", "mongodb"}
     assert all(finding.advice for finding in findings if finding.state != OK)
     assert "--offline" in only(findings, "site").found
+    finding = only(findings, "mongodb")
+    assert "127.0.0.1:9 does not answer" in finding.found
+    assert "start it, or set MONGODB_URI" in finding.advice

@@ -11,12 +11,10 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.doctor.examination import Examination
-from caliber_crawler.doctor.findings import ATTENTION, BROKEN, OK, Finding
+from caliber_crawler.doctor.findings import ATTENTION, BROKEN, OK, Finding, shown
 from caliber_crawler.saying import told
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.verdict import COULD_NOT_START
-
-_WIDTH = max(map(len, (OK, ATTENTION, BROKEN)))
 
 
 class Command(ScrapyCommand):
@@ -62,7 +60,7 @@ class Command(ScrapyCommand):
         def tell(finding: Finding) -> None:
             findings.append(finding)
             if not opts.json:
-                print(shown(finding), flush=True)
+                print(told(shown(finding)), flush=True)
 
         Examination(self.settings, tell).run(offline=opts.offline)
         if opts.json:
@@ -71,12 +69,6 @@ class Command(ScrapyCommand):
             print(_sum(findings))
         if any(finding.state == BROKEN for finding in findings):
             self.exitcode = COULD_NOT_START
-
-
-def shown(finding: Finding) -> str:
-    """A finding for people."""
-    text = told(f"{finding.state:<{_WIDTH}}  {finding.check}: {finding.found}")
-    return f"{text}\n{'':<{_WIDTH}}  -> {told(finding.advice)}" if finding.advice else text
 
 
 def _plain(finding: Finding) -> dict[str, str]:

@@ -31,7 +31,11 @@ async def chromium(config: Config) -> list[Finding]:
     try:
         options = launch_options(config.chromium, config.browser_patience)
     except ConfigError as error:
-        return [broken("chromium", str(error), f"correct or leave it out; else {_INSTALL}")]
+        return [
+            broken(
+                "chromium", str(error), f"correct it or leave it out; if there is none: {_INSTALL}"
+            )
+        ]
     options["args"] = [*options["args"], *ways.options((), {}, {})]
     home: Path | None = None
     try:

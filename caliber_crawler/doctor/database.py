@@ -96,15 +96,15 @@ class Database:
         findings: list[Finding] = []
         seen: list[Condition] = []
 
-        async def server() -> list[Finding]:
+        async def looking() -> list[Finding]:
             seen.append(await condition(store.database))
-            return [_server(seen[0], store.where)]
+            return [server(seen[0], store.where)]
 
         async def writing() -> list[Finding]:
             await try_to_write(store.database)
             return [_concern(seen[0])]
 
-        findings += await examined("mongodb", server, _SECONDS)
+        findings += await examined("mongodb", looking, _SECONDS)
         if not seen:
             return findings
         findings += await examined("mongodb writes", writing, _SECONDS)
@@ -131,7 +131,8 @@ def _folder(folder: Path) -> list[Finding]:
     return [finding]
 
 
-def _server(seen: Condition, where: str) -> Finding:
+def server(seen: Condition, where: str) -> Finding:
+    """Whether a server will do."""
     kind = f"replica set {seen.replica_set!r}" if seen.replica_set else "a single server"
     found = f"MongoDB {seen.version} at {where}, {kind}"
     numbers = tuple(int(part) for part in seen.version.split(".")[:2] if part.isdigit())

@@ -1,4 +1,7 @@
-"""What a check says, and how it is run: with a deadline, and never with a traceback."""
+"""What a check says, and how it is run: with a deadline, and never with a traceback.
+
+Standard library only, see `__main__`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from caliber_crawler.errors import CaliberError
-from caliber_crawler.text import line
 
 T = TypeVar("T")
 
@@ -45,21 +47,33 @@ def broken(check: str, found: str, advice: str) -> Finding:
 
 def of_error(check: str, error: Exception, advice: str = REPORT_IT) -> Finding:
     """The finding for an error. Our own say after a semicolon what to do; else it is `advice`."""
+    said = " ".join(str(error).split())
     if not isinstance(error, CaliberError):
-        return broken(check, f"{type(error).__name__}: {line(str(error))}".rstrip(": "), advice)
-    found, semicolon, rest = line(str(error)).partition("; ")
+        return broken(check, f"{type(error).__name__}: {said}".rstrip(": "), advice)
+    found, semicolon, rest = said.partition("; ")
     return broken(check, found, rest if semicolon else advice)
 
 
+def shown(finding: Finding) -> str:
+    """A finding for people: one line, and one more when there is something to do."""
+    width = max(map(len, STATES))
+    text = f"{finding.state:<{width}}  {finding.check}: {finding.found}"
+    return f"{text}\n{'':<{width}}  -> {finding.advice}" if finding.advice else text
+
+
 async def examined(
-    check: str, examine: Callable[[], Awaitable[Sequence[Finding]]], seconds: float
+    check: str,
+    examine: Callable[[], Awaitable[Sequence[Finding]]],
+    seconds: float,
+    advice: str = REPORT_IT,
 ) -> list[Finding]:
-    """What a check finds; that it is broken when it raises, or takes longer than `seconds`."""
+    """What a check finds; that it is broken when it raises, or takes longer than `seconds`, which
+    is when `advice` is given."""
     try:
         async with asyncio.timeout(seconds):
             return list(await examine())
     except TimeoutError:
-        return [broken(check, f"no answer within {seconds:g} seconds", REPORT_IT)]
+        return [broken(check, f"no answer within {seconds:g} seconds", advice)]
     except Exception as error:  # whatever it is, the other checks are made all the same
         return [of_error(check, error)]
 

@@ -81,7 +81,11 @@ class Look(Spider):
         self._shared = shared
 
     async def start(self) -> AsyncIterator[Any]:
-        self._findings += await examined("site", self._look, _ALL_SECONDS)
+        advice = (
+            "the site is slow, or other crawls wait because it asked for that (429, 503): see "
+            "their logs, and try again in some minutes"
+        )
+        self._findings += await examined("site", self._look, _ALL_SECONDS, advice)
         return
         yield  # it asks by itself, so that it gets each answer
 
@@ -175,7 +179,7 @@ def _robots(crawler: Any, heard: _Heard, why: str) -> Finding:
         return attention("robots.txt", "it is a page of HTML and holds no rules", advice)
     status = heard.robots.status if heard.robots is not None else 0
     said = "allows sections and articles" if status < 300 else f"status {status}, so no rules"
-    return ok("robots.txt", f"{said}; {addon.delay:g} seconds between requests")
+    return ok("robots.txt", f"{said}; the delay between requests is {addon.delay:g} s")
 
 
 def _page(addon: CaliberAddon, url: str, response: Response | None, why: str) -> Finding:
