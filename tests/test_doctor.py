@@ -28,6 +28,7 @@ from caliber_crawler.config import Config
 from caliber_crawler.doctor import machine, options
 from caliber_crawler.doctor.chromium import chromium
 from caliber_crawler.doctor.database import Database, clock, server
+from caliber_crawler.doctor.examination import Examination
 from caliber_crawler.doctor.findings import (
     ATTENTION,
     BROKEN,
@@ -535,11 +536,12 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
     with ExitStack() as stack:
         for name in (
             "well", "forbidding", "busy", "html", "other", "challenge", "late", "wrong", "refusing",
-            "without", "delaying",
+            "without", "closed", "delaying",
         ):  # fmt: skip
             sites[name] = stack.enter_context(serve(SiteConfig(articles=20, seed=8)))
         html = {"Content-Type": "text/html; charset=utf-8"}
         sites["forbidding"].knobs.robots = "User-agent: *\nDisallow: /en/post/\n"
+        sites["closed"].knobs.robots = "User-agent: caliber-crawler\nDisallow: /\n"
         sites["busy"].knobs.robots = (503, "busy")
         sites["html"].knobs.robots = "<!DOCTYPE html><html><title>Log in</title></html>"
         page = b"<html><title>Cakes</title><body><p>A shop of cakes.</p></body></html>"
@@ -580,6 +582,9 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
     assert "agrees" in finding("well", "site clock", OK)
     assert "forbids articles to caliber-crawler" in finding("forbidding", "robots.txt", BROKEN)
     finding("forbidding", "page", OK)
+    said = finding("closed", "robots.txt", BROKEN)
+    assert "forbids the home page and sections and articles to caliber-crawler/" in said
+    assert "was not asked for" in finding("closed", "page", ATTENTION)
     assert "503" in finding("busy", "robots.txt", BROKEN)
     assert "page of HTML" in finding("html", "robots.txt", ATTENTION)
     assert "0 cards, 0 sections" in finding("other", "page", BROKEN)
@@ -595,7 +600,9 @@ def test_the_site_as_it_is_and_with_what_may_be_wrong(
     # Politeness: two requests, as this program, in the row that crawls share.
     for name, site in sites.items():
         asked = [hit.path for hit in site.log]
-        assert asked == (["/robots.txt"] if name == "busy" else ["/robots.txt", "/en/"]), name
+        assert asked == (
+            ["/robots.txt"] if name in ("busy", "closed") else ["/robots.txt", "/en/"]
+        ), name
         assert all(hit.agent.startswith("caliber-crawler/") for hit in site.log)
     assert "me@example.com" in sites["well"].log[0].agent
     assert [row["_id"] for row in database.politeness.find()] == [sites["well"].url]
@@ -619,6 +626,7 @@ def test_a_healthy_machine(scrapy: Scrapy) -> None:
     ]  # fmt: skip
     assert {state for state, _ in told[:-1]} <= {OK, ATTENTION}
     assert lines[-1].startswith("0 broken, ")
+    assert scrapy.alive() == []
     assert len(site.log) == 2
 
 
@@ -642,3 +650,24 @@ def test_a_machine_with_much_that_is_broken(scrapy: Scrapy) -> None:
     finding = only(findings, "mongodb")
     assert "127.0.0.1:9 does not answer" in finding.found
     assert "start it, or set MONGODB_URI" in finding.advice
+
+
+def test_what_needs_a_setting_that_cannot_be_used_is_left_out() -> None:
+    findings: list[Finding] = []
+    given_wrong = given(
+        MONGODB_DATABASE="a/b", CALIBER_BASE_URL="ftp://x", CHROMIUM_EXECUTABLE="/nowhere"
+    )
+    Examination(given_wrong, findings.append).run(offline=False)
+    for check, name in (("mongodb", "MONGODB_DATABASE"), ("site", "CALIBER_BASE_URL")):
+        finding = only(findings, check)
+        assert finding.state == ATTENTION
+        assert f"not looked at, because {name} cannot be used" in finding.found
+    said = [f.found for f in findings if f.check == "settings" and f.state == BROKEN]
+    assert [text.partition("=")[0] for text in said] == ["CALIBER_BASE_URL", "MONGODB_DATABASE"]
+    assert "robots.txt" not in states(findings)
+
+
+def test_usage(scrapy: Scrapy) -> None:
+    run = scrapy("doctor", "now")
+    assert run.code == 2
+    assert "give options only" in run.out + run.err

@@ -143,12 +143,20 @@ async def look(crawler: Any) -> list[Finding]:
     except Exception as error:  # of all sorts: refused, forbidden, not reached, cut off
         why = line(str(error)) or type(error).__name__
     findings = [_robots(crawler, heard, why)]
-    if heard.rules is not None:
+    if page is None and heard.rules is not None and not heard.rules.allowed(url, _agent(crawler)):
+        said = f"{url} was not asked for, because robots.txt forbids it"
+        findings.append(attention("page", said, "see robots.txt above"))
+    elif heard.rules is not None:
         findings.append(_page(addon, url, page, why))
     if heard.ahead is None:
         said = "the site tells no time (Date header), so this machine's is not compared with it"
         return [*findings, ok("site clock", said)]
     return [*findings, clock("site clock", "the site's", heard.ahead, "within a minute")]
+
+
+def _agent(crawler: Any) -> str:
+    """The name by which robots.txt may call us."""
+    return str(crawler.settings["ROBOTSTXT_USER_AGENT"] or crawler.settings["USER_AGENT"])
 
 
 def _robots(crawler: Any, heard: _Heard, why: str) -> Finding:
@@ -160,7 +168,7 @@ def _robots(crawler: Any, heard: _Heard, why: str) -> Finding:
             "ROBOTS_PATIENCE_SECONDS for it and then end with exit code 1"
         )
         return broken("robots.txt", why, advice)
-    agent = crawler.settings["ROBOTSTXT_USER_AGENT"] or crawler.settings["USER_AGENT"]
+    agent = _agent(crawler)
     paths = {
         "the home page": site.home("en"),
         "sections": site.section_url("en", "world"),
