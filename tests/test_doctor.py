@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
@@ -237,8 +238,8 @@ def test_the_contact() -> None:
 # --- Chromium
 
 
-async def test_chromium_is_started_and_shows_a_page() -> None:
-    [finding] = await chromium(config())
+async def test_chromium_is_started_and_shows_a_page(tmp_path: Path) -> None:
+    [finding] = await chromium(config(TLS_CA_FILE=str(Authority(tmp_path).file)))
     assert finding.state == OK, finding.found
     assert "starts and shows a page" in finding.found
 
@@ -262,6 +263,24 @@ async def test_a_chromium_that_lacks_a_library(tmp_path: Path) -> None:
     assert str(broken) in finding.found
     assert "libnss3.so" in finding.found
     assert "install the package that has libnss3.so" in finding.advice
+
+
+def test_a_chromium_that_hangs_is_ended(tmp_path: Path) -> None:
+    hanging, ran = tmp_path / "chromium", tmp_path / "ran"
+    hanging.write_text(f"#!/bin/sh\necho $$ > {ran}\nexec sleep 600\n")
+    hanging.chmod(0o755)
+    values = {"CHROMIUM_EXECUTABLE": str(hanging), "BROWSER_PATIENCE_SECONDS": "1"}
+    [finding] = asyncio.run(chromium(config(**values)))
+    assert finding.state == BROKEN
+    assert str(hanging) in finding.found
+    assert not Path(f"/proc/{ran.read_text().strip()}").exists()
+
+
+async def test_a_driver_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
+    [finding] = await chromium(config(BROWSER_PATIENCE_SECONDS="1"))
+    assert finding.state == BROKEN
+    assert "python -m playwright --version" in finding.advice
 
 
 # --- MongoDB
@@ -377,7 +396,7 @@ async def test_what_killed_crawls_left(at: dict[str, str]) -> None:
     assert "locks the spider" in unfinished.found
     again = "scrapy crawl sections -a language=en -a since=2026-06-01 -s CRAWL_ID=killed"
     assert again in unfinished.advice
-    assert "1 failed requests" in failed.found
+    assert failed.found == "requests that failed in crawl killed: 1"
     assert "scrapy frontier --drop killed" in failed.advice
 
 
@@ -474,6 +493,26 @@ async def test_certificates(tmp_path: Path) -> None:
         assert "CALIBER_BASE_URL" in finding.advice
     finding = only(await network(config(CALIBER_BASE_URL=right), True), "certificate")
     assert "no connection to 127.0.0.1" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "found", "advice"),
+    [
+        (-0.5, BROKEN, "certificate has expired", "this machine's clock is right"),
+        (3.5, ATTENTION, ", 3 days from now", "renew"),
+    ],
+)
+async def test_certificates_at_their_end(
+    tmp_path: Path, days: float, state: str, found: str, advice: str
+) -> None:
+    authority = Authority(tmp_path)
+    with tls_site({}, authority.issue("127.0.0.1", days=days)) as (site, asked):
+        settings = config(CALIBER_BASE_URL=site, TLS_CA_FILE=str(authority.file))
+        finding = only(await network(settings, True), "certificate")
+    assert finding.state == state
+    assert found in finding.found
+    assert advice in finding.advice
+    assert asked == []
 
 
 # --- the site, by the crawler's engine: many looks in one process, which has one reactor

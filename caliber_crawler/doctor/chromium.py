@@ -24,6 +24,7 @@ _INSTALL = (
     "or set CHROMIUM_EXECUTABLE to one that runs"
 )
 _CLOSING_SECONDS = 5.0
+_DRIVER = "Playwright's driver"
 
 
 async def chromium(config: Config) -> list[Finding]:
@@ -42,7 +43,8 @@ async def chromium(config: Config) -> list[Finding]:
         if config.ca_file is not None:
             trusted = config.ca_file
             home = await in_thread(lambda: authorities.home_with(trusted))
-            options["env"] = variables_with({"HOME": str(home)})
+            changes = {"HOME": str(home), "XDG_DATA_HOME": str(home / "share")}
+            options["env"] = variables_with(changes)
         return [ok("chromium", await _shown(options, config.browser_patience))]
     except authorities.NoAuthorities as error:
         found = f"it cannot be made to trust the authorities in TLS_CA_FILE: {line(str(error))}"
@@ -56,11 +58,11 @@ async def chromium(config: Config) -> list[Finding]:
 
 async def _shown(options: dict[str, Any], patience: float) -> str:
     """What was started and what it showed. Raises `BrowserUnavailable`."""
-    from playwright.async_api import Error, async_playwright
+    from playwright.async_api import async_playwright
 
     others = processes.drivers()
     manager = async_playwright()
-    path = options.get("executable_path", "Playwright's own")
+    path = _DRIVER
     started: set[processes.Process] = set()
     try:
         async with asyncio.timeout(2 * patience):
@@ -76,7 +78,7 @@ async def _shown(options: dict[str, Any], patience: float) -> str:
             await browser.close()
     except TimeoutError:
         raise BrowserUnavailable(f"{path} does not start and show a page in time") from None
-    except (Error, OSError) as error:
+    except Exception as error:  # of Playwright, the system, or of a driver that ended
         said = re.findall(r"\[err\] (.*\S)", str(error))
         reason = " - ".join([str(error).partition("\n")[0], *said[-1:]])
         raise BrowserUnavailable(f"{path} cannot be started: {line(reason)}") from None
@@ -92,6 +94,11 @@ async def _shown(options: dict[str, Any], patience: float) -> str:
 
 
 def _advice(error: str) -> str:
+    if _DRIVER in error or "reading from the driver" in error:
+        return (
+            "Playwright's own Node.js does not run: see `python -m playwright --version`; on "
+            "Debian `apt-get install libatomic1 libstdc++6`"
+        )
     missing = _LIBRARY.search(error)
     if missing:
         return (

@@ -79,4 +79,4 @@ def _failures(crawl_id: str, number: int) -> Finding:
         f"`scrapy frontier {crawl_id}` says why; then `scrapy frontier --retry {crawl_id}` and the "
         f"crawl with its CRAWL_ID, or `scrapy frontier --drop {crawl_id}`"
     )
-    return attention(CHECK, f"crawl {crawl_id} has {number} failed requests", advice)
+    return attention(CHECK, f"requests that failed in crawl {crawl_id}: {number}", advice)
