@@ -446,9 +446,11 @@ def test_clocks(seconds: float, state: str, words: str) -> None:
 
 
 async def test_names_that_lead_nowhere_or_inside() -> None:
-    [finding] = await network(config(CALIBER_BASE_URL="https://caliber.invalid"), True)
+    # There is no such interface, which is known without asking a name server.
+    [finding] = await network(config(CALIBER_BASE_URL="https://[fe80::1%nosuch]"), True)
     assert (finding.check, finding.state) == ("address", BROKEN)
-    assert "getent hosts caliber.invalid" in finding.advice
+    assert "fe80::1%nosuch leads nowhere: " in finding.found
+    assert "getent hosts fe80::1%nosuch" in finding.advice
     # To resolvers 127.1 is 127.0.0.1, but it is no address that one could have named.
     [finding] = await network(config(CALIBER_BASE_URL="http://127.1:80"), True)
     assert finding.state == BROKEN
