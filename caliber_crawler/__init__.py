@@ -30,6 +30,7 @@ Which file answers which question, in the order in which data flow:
 * How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,
   `crawl_texts`, `metrics`, `prometheus`, with `store/overview`
 * Which crawl starts by the clock, and what if it hangs?  `schedule/`, with `store/schedule`
+* What is wrong on this machine, and what helps?       `doctor/`, with `store/condition`
 * Where are passwords hidden, and what may be printed?  `secrecy`, `secret_settings`, `saying`
 * What can go wrong?                                    `errors`
 

@@ -16,8 +16,12 @@ from scrapy.settings import default_settings
 
 from caliber_crawler import __version__
 
+defaults: dict[str, str] = {}
+"""What the settings that the environment may give are when it does not."""
+
 
 def _from_environment(name: str, default: str) -> str:
+    defaults[name] = default
     return os.environ.get(name, default)
 
 
@@ -200,4 +204,4 @@ if sys.platform != "win32":  # where uvloop does not run
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 
-globals().update(json.loads(_from_environment(_PASSED_ON, "{}")))
+globals().update(json.loads(os.environ.get(_PASSED_ON, "{}")))

@@ -142,16 +142,23 @@ class Authority:
         self.file = self.folder / "authority.pem"
         self.file.write_bytes(_pem(self.certificate))
 
-    def issue(self, *names: str) -> Path:
-        """A file with key and certificate of a server with these names or addresses."""
+    def issue(self, *names: str, days: float = 30) -> Path:
+        """A file with key and certificate of a server with these names or addresses.
+
+        It is valid for so many days from now; with less than 0 it was until then.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        path = self.folder / f"{names[0]}.pem"
-        path.write_bytes(_pem(_certificate(names[0], key, self, names)) + _private(key))
+        path = self.folder / f"{names[0]}-{days:g}.pem"
+        path.write_bytes(_pem(_certificate(names[0], key, self, names, days)) + _private(key))
         return path
 
 
 def _certificate(
-    name: str, key: Any, issuer: Authority | None, names: tuple[str, ...] = ()
+    name: str,
+    key: Any,
+    issuer: Authority | None,
+    names: tuple[str, ...] = (),
+    days: float = 30,
 ) -> x509.Certificate:
     def called(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
@@ -164,7 +171,7 @@ def _certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(issuer is None, None), critical=True)
     )
     if names:

@@ -81,9 +81,10 @@ class Store:
         lease_time: timedelta = timedelta(seconds=30),
         attempts: int = 3,
         pace: Pace | None = None,
+        as_it_is: bool = False,
     ) -> Store:
         """Connect, starting or joining the embedded server when `uri` is empty, and bring the
-        database up to date.
+        database up to date; with `as_it_is` nothing is changed in it.
 
         Raises `ConfigError` for an impossible URI, `StoreUnavailable` when there is no database to
         be had, and `StoreError` when MongoDB refuses its name or the indexes, or a newer version
@@ -107,7 +108,8 @@ class Store:
                     ),
                     pace or Pace(),
                 )
-            await prepare(store.database, pace)
+            if not as_it_is:
+                await prepare(store.database, pace)
         except BaseException:
             # A thread that is still acquiring for a task cancelled meanwhile gives up at this, too.
             if server is not None:

@@ -63,3 +63,12 @@ class LockStore:
         """End the lock, if it is this crawl's."""
         with driver_errors("giving back the spider's lock"):
             await self._locks.delete_one({"_id": spider, "crawl_id": self._crawl})
+
+
+async def holders(database: AsyncDatabase[Document]) -> dict[str, Holder]:
+    """Who holds the lock of each spider, or held it last. Raises `StoreError` and its kin."""
+    with driver_errors("reading the spiders' locks"):
+        return {
+            lock["_id"]: Holder(lock["crawl_id"], lock["until"])
+            async for lock in database["locks"].find().sort("_id")
+        }
