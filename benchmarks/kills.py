@@ -150,11 +150,11 @@ def measure(quick: bool) -> Outcome:
 One worker, eight requests at a time, on a site that answers in {1000 * _ANSWER_SECONDS:.0f} ms.
 SIGKILL at moments drawn from a seed (the same for both sides: after so many requests for articles,
 and up to an answer's time later), then started again, until a run ends by itself. Delivered: a
-record in MongoDB, or an item in Redis by scrapy-redis' own `RedisPipeline`. A crawl of ours waits
-for the leases of the killed worker to run out ({_LEASE_SECONDS} s here, 30 s by default), then
-takes their requests once more. scrapy-redis removes a request from Redis when it is handed out, so
-what a killed worker had in its hands is not asked for again. The servers are not killed; Redis writes
-nothing to disk. {peers.versions("scrapy", "scrapy-redis", "redis")}."""
+record in MongoDB, or an item in Redis by scrapy-redis' own `RedisPipeline`. A crawl of ours
+waits for the leases of the killed worker to run out ({_LEASE_SECONDS} s here, 30 s by default),
+then takes their requests once more. scrapy-redis removes a request from Redis when it is handed
+out, so what a killed worker had in its hands is not asked for again. The servers are not killed;
+Redis writes nothing to disk. {peers.versions("scrapy", "scrapy-redis", "redis")}."""
     ours = sum(run.lost for run in runs if run.side == "ours")
     theirs = sum(run.lost for run in runs if run.side != "ours")
     bars = (

@@ -44,6 +44,25 @@ _HEAD_DATA = re.compile(
     re.DOTALL,
 )
 _WARM_UP = 10
+_SCORED = """
+The same {number} pages for all, half English and half Russian. Columns after the time are per cent
+of right answers, `-` where a program has no such field. Headline: whatever its quotation marks and
+dashes look like; some heads hold an earlier one, as on the real site. Authors: the same names and
+no others, none where nobody signed. Time: the instant; *no zone*: the site's clock without saying
+so; *day only*: no more than that is right. Text: F1 of words (each as often as it comes; order,
+case, punctuation and invisible characters apart), the mean of all pages; byline, captions and
+lists of further articles are no part of it. Picture: the cover's address. Section: its label. Full
+head: og tags, description, canonical link, hreflang, JSON-LD; bare: only `<title>`; unknown layout:
+every class has another name.
+""".strip()
+_TIMED = """
+Milliseconds are medians over the pages, of one page at a time, each program in a process of its own
+after {warm} pages that do not count, and in turns. Ours makes the whole record (`parse_article`).
+The others are called as their documentation shows, on the page's text and address, without network:
+`trafilatura.bare_extraction` with metadata and without comments, newspaper4k's `Article.parse` with
+the language given, `NewsPlease.from_html`, readability's `Document` (title and summary only).
+{peers}.
+""".strip()
 
 
 @dataclass(frozen=True)
@@ -125,13 +144,14 @@ def measure(quick: bool) -> Outcome:
         "headline",
         "authors",
         "time",
+        "no zone",
         "day only",
         "text",
         "picture",
         "section",
         "views",
     )
-    order = ("title", "authors", "published", "day", "body", "image", "section", "views")
+    order = ("title", "authors", "published", "local", "day", "body", "image", "section", "views")
     parts = []
     for name, label in SETS.items():
         rows = [
@@ -140,24 +160,10 @@ def measure(quick: bool) -> Outcome:
             if of == name
         ]
         parts += [f"**{label[0].upper()}{label[1:]}**", markdown(heads, rows)]
-    parts.append(
-        f"The same {number} pages for all, half English and half Russian. Columns after the time "
-        "are per cent of right answers, `-` where a program has no such field. Headline: to the "
-        "letter. Authors: the same names and no others, none where nobody signed. Time: the "
-        "instant; *day only*: a date, or a time with no or a wrong zone, of the right day. Text: "
-        "F1 of words (each as often as it comes; order, case and punctuation apart), the mean of "
-        "all pages. Picture: the cover's address. Section: its label. Some heads hold an earlier "
-        "headline, as on the real site. Full head: og tags, description, canonical link, hreflang, "
-        "JSON-LD; bare: only `<title>`; unknown layout: every class has another name."
-    )
-    parts.append(
-        "Milliseconds are medians over the pages, of one page at a time, each program in a process "
-        f"of its own after {_WARM_UP} pages that do not count, and in turns. Ours makes the whole "
-        "record (`parse_article`). The others are called as their documentation shows, on the "
-        "page's text and address, without network: `trafilatura.bare_extraction` with metadata, "
-        "newspaper4k's `Article.parse` with the language given, `NewsPlease.from_html`, readability's "
-        f"`Document` (title and summary only). {peers.versions(*PEERS.values())}."
-    )
+    parts += [
+        _SCORED.format(number=number),
+        _TIMED.format(warm=_WARM_UP, peers=peers.versions(*PEERS.values())),
+    ]
     bars = [
         Bar.of(
             f"Reading one page, {SETS[name].partition(',')[0]}: speed",

@@ -13,27 +13,32 @@ from typing import Any, Literal
 from demo_site import Truth
 from demo_site.world import ZONE
 
-Time = Literal["right", "day", "wrong", "none"]
+Time = Literal["right", "local", "day", "wrong", "none"]
+_LOOKS = str.maketrans(
+    dict.fromkeys("«»„“”‟", '"') | dict.fromkeys("‘’", "'") | dict.fromkeys("–—", "-")
+)
 FIELDS = ("title", "authors", "published", "body", "image", "section", "views")
 
 
 def score(found: Mapping[str, Any] | None, truth: Truth, base: str) -> dict[str, float | None]:
-    """0 to 1 for each field, and `day` for a time of which only the day is right; None where the
-    reader has no such field.
+    """0 to 1 for each field, None where the reader has no such field; `local` and `day` are those
+    states of a time that is not right.
 
-    title: the headline to the letter, spaces apart. authors: the same names and no others; none
-    where nobody signed. published: the instant. body: F1 of the words (see `likeness`). image: the
-    address of the cover. section: the label of the first section, capitals apart. views: the
-    number. A page that could not be read (`found` is None) has all of them wrong.
+    title: the headline, whatever its spaces, quotation marks and dashes look like. authors: the
+    same names and no others; none where nobody signed. published: the instant. body: F1 of the
+    words (see `likeness`). image: the address of the cover. section: the label of the first
+    section, capitals apart. views: the number. A page that could not be read (`found` is None) has
+    all of them wrong.
     """
     if found is None:
-        return dict.fromkeys((*FIELDS, "day"), 0.0)
+        return dict.fromkeys((*FIELDS, "local", "day"), 0.0)
     time = None if found["published"] is None else published(found["published"], truth.published)
     section = found["section"]
     return {
         "title": _equal(found["title"], truth.title),
         "authors": _has(found["authors"], set(found["authors"] or ()) == set(truth.authors)),
         "published": _has(time, time == "right"),
+        "local": _has(time, time == "local"),
         "day": _has(time, time == "day"),
         "body": likeness(found["body"], "\n".join(truth.paragraphs)),
         "image": _has(found["image"], found["image"] == base + truth.images[0][0]),
@@ -54,7 +59,7 @@ def means(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | Non
 
 
 def published(found: str, truth: datetime) -> Time:
-    """A local time without its zone, or a wrong one, can be right about the day at most."""
+    """`right`: the instant; `local`: the site's clock, without a zone; `day`: no more than that."""
     if not found:
         return "none"
     if len(found) == len("2026-06-25"):
@@ -62,6 +67,8 @@ def published(found: str, truth: datetime) -> Time:
     time = datetime.fromisoformat(found)
     if time.tzinfo is not None and time == truth:
         return "right"
+    if time.tzinfo is None and time == truth.astimezone(ZONE).replace(tzinfo=None):
+        return "local"
     local = time if time.tzinfo is None else time.astimezone(ZONE)
     return "day" if local.date() == truth.astimezone(ZONE).date() else "wrong"
 
@@ -69,7 +76,8 @@ def published(found: str, truth: datetime) -> Time:
 def likeness(found: str, truth: str) -> float:
     """F1 of the words of two texts, each word as often as it comes: 1 when both have the same.
 
-    Order, letters' case and punctuation do not matter. Two empty texts are alike.
+    Order, letters' case, punctuation and invisible characters do not matter. Two empty texts are
+    alike.
     """
     first, second = _words(found), _words(truth)
     if not first and not second:
@@ -78,7 +86,7 @@ def likeness(found: str, truth: str) -> float:
 
 
 def _words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold()))
+    return Counter(re.findall(r"\w+", _plain(text).casefold()))
 
 
 def _equal(found: str | None, truth: str) -> float | None:
@@ -86,7 +94,8 @@ def _equal(found: str | None, truth: str) -> float | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    shown = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", shown).translate(_LOOKS).split())
 
 
 def _has(found: object, is_right: bool) -> float | None:

@@ -7,6 +7,7 @@ ours imports any of them: scripts of this folder are run there, which read and w
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +30,12 @@ def ask(script: str, given: Any, *arguments: str, python: str = PYTHON) -> Any:
     # -P: the folder's own modules must not stand in for packages of the same name.
     command = [python, "-P", str(Path(__file__).with_name(script)), *arguments]
     done = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, cwd=ROOT, check=False
+        command,
+        input=json.dumps(given),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{script} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")

@@ -106,7 +106,7 @@ def _run(
                 if worker.poll() is not None:
                     log = (folder / f"worker-{i}.log").read_text()[-3000:]
                     raise RuntimeError(f"{side}: worker ended: {worker.returncode}\n{log}")
-            agents = {hit.agent.partition(" ")[0] for hit in site.log[before:]}
+            agents = {hit.agent for hit in site.log[before:] if "/post/" in hit.path}
             return len(agents) == len(commands)
 
         wait_until(seen, _PATIENCE_SECONDS, f"{len(commands)} workers of {side}")
@@ -145,7 +145,7 @@ All workers share one crawl with a delay of {DELAY} s, which allows {_ALLOWED:.0
 second. Ours: `CLUSTER_DOWNLOAD_DELAY={DELAY}`, which holds for all workers together; scrapy-redis:
 `DOWNLOAD_DELAY={DELAY}` without randomizing, which Scrapy keeps within each worker (the shared
 queue has no part in it). By the site's log: requests a second, for {seconds:.0f} s once every
-worker had been seen there; the least time between any two requests from the first one on; and the
+worker had asked for a page; the least time between any two requests from the first one on; and the
 share that came less than {_EARLY * DELAY:.3f} s after the one before. robots.txt counts, too.
 {peers.versions("scrapy", "scrapy-redis")}."""
     bars = []
