@@ -13,16 +13,16 @@ from pymongo import MongoClient
 
 from benchmarks import peers
 from benchmarks.measure import Usage, environment, run
+from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown, spread
 from benchmarks.redis_server import redis
-from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
 PLAIN = Path(__file__).with_name("plain_spider.py")
 SCRAPY = [sys.executable, "-m", "scrapy"]
 # How many addresses scrapy-redis moves from the list into its queue when it is idle. With its
 # default, CONCURRENT_REQUESTS, it waits for the slowest of each eight pages.
-_REDIS_BATCH = 200
+_REDIS_BATCH = 50
 _WARM_UP = 100
 _NAMES = {
     "ours": "ours",
@@ -66,7 +66,8 @@ class Comparison:
 
 def measure(quick: bool) -> Outcome:
     """For `make bench`."""
-    found = [compare(*size) for size in ([(300, 1)] if quick else [(3_000, 5), (30_000, 1)])]
+    sizes = [(200, 1, 0)] if quick else [(3_000, 5, _WARM_UP), (30_000, 1, _WARM_UP)]
+    found = [compare(*size) for size in sizes]
     heads = ("articles", "", "wall s", "processor s", "peak MiB", "our speed to its")
     text = markdown(heads, [row for one in found for row in one.rows()])
     text += f"""
@@ -75,11 +76,12 @@ Each side takes the same article pages, eight at a time, and obeys robots.txt. O
 and fingerprints each article, finds what it repeats, keeps it in MongoDB, shares its requests by
 the crash-safe frontier and writes a feed of JSON lines. The plain spider picks nine fields with
 CSS and writes JSON lines. scrapy-redis is that same spider with its shared queue and its filter of
-duplicates in Redis (which writes nothing to disk), fed {_REDIS_BATCH} addresses at a time.
+duplicates in Redis (which writes nothing to disk), fed {_REDIS_BATCH} addresses at a time. Each
+side has the event loop that it comes with: ours uvloop, Scrapy by default asyncio's own.
 
 Wall time is that of the whole process, its start included; processor time and memory are those of
 the crawler alone, without MongoDB, Redis and the site. The sides run in turn, each turn beginning
-with another one, after a turn of {_WARM_UP} pages that does not count; ratios are made turn by
+with another one, after a turn of {sizes[0][2]} pages that does not count; ratios are made turn by
 turn. {peers.versions("scrapy", "scrapy-redis")}; this scrapy-redis has no `start()`, which Scrapy
 asks for since 2.13, so it reads its addresses when it is idle."""
     bars = [
@@ -90,14 +92,14 @@ asks for since 2.13, so it reads its addresses when it is idle."""
     return Outcome("Whole crawl", text, [one.figures() for one in found], tuple(bars))
 
 
-def compare(articles: int, runs: int) -> Comparison:
-    """Crawl `articles` pages `runs` times with each side, after a small warm-up of each."""
+def compare(articles: int, runs: int, warm_up: int) -> Comparison:
+    """Crawl `articles` pages `runs` times with each side, after `warm_up` pages, 0 for none."""
     result = Comparison(articles)
     config = SiteConfig(articles=articles, seed=1)
     with (
         tempfile.TemporaryDirectory() as name,
         serve_process(config) as url,
-        EmbeddedServer(Path(name) / "mongodb") as uri,
+        mongodb(Path(name) / "mongodb") as uri,
         MongoClient[dict[str, Any]](uri) as client,
         redis() as server,
     ):
@@ -127,8 +129,8 @@ def compare(articles: int, runs: int) -> Comparison:
             ("plain", plain),
             ("redis", shared),
         ]
-        for turn in range(runs + 1):
-            number = articles if turn else min(articles, _WARM_UP)
+        for turn in range(0 if warm_up else 1, runs + 1):
+            number = articles if turn else warm_up
             urls.write_text("\n".join(addresses[:number]))
             for side, way in sides:
                 feed.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from pymongo import AsyncMongoClient
 
 from benchmarks import peers
 from benchmarks.duplicates_texts import Text, changed, recurring_texts, varied_texts
+from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown
 from caliber_crawler.items import Article, CrawlInfo
 from caliber_crawler.records import clean
@@ -30,7 +31,6 @@ from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.documents import Stored
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.near import settle_near
-from caliber_crawler.store.server import EmbeddedServer
 
 SHARES = (0.01, 0.02, 0.05)
 MEASURED_AGAINST = ("datasketch, 0.7", "trafilatura Simhash, 0.95")
@@ -59,7 +59,7 @@ class DuplicatesRun:
 
 def compare(texts: int, days: int) -> DuplicatesRun:
     """With so many varied texts, and texts that recur on so many days."""
-    with tempfile.TemporaryDirectory() as name, EmbeddedServer(Path(name) / "mongodb") as uri:
+    with tempfile.TemporaryDirectory() as name, mongodb(Path(name) / "mongodb") as uri:
         return asyncio.run(_compare(uri, texts, days))
 
 
@@ -67,7 +67,8 @@ async def _compare(uri: str, number: int, days: int) -> DuplicatesRun:
     varied = varied_texts(number)
     recurring = recurring_texts(days)
     async with AsyncMongoClient[dict[str, Any]](uri, tz_aware=True) as client:
-        found, later = {}, {}
+        found: dict[str, float] = {}
+        later: dict[str, float] = {}
         for share in SHARES:
             for apart, shares in ((timedelta(minutes=10), found), (timedelta(days=30), later)):
                 database = client[f"share_{round(share * 100)}_{apart.days}"]
@@ -203,7 +204,7 @@ def _article(text: Text, name: object, after: timedelta = timedelta()) -> Articl
 
 def measure(quick: bool) -> Outcome:
     """For `make bench`."""
-    sizes = (300, 20) if quick else (2_000, 150)
+    sizes = (150, 10) if quick else (2_000, 150)
     run = compare(*sizes)
     others = compare_peers(*sizes)
     heads = ("", *(f"{share} changed" for share in run.found), "linked by mistake", "ms a text")
