@@ -62,6 +62,9 @@ The others are called as their documentation shows, on the page's text and addre
 `trafilatura.bare_extraction` with metadata and without comments, newspaper4k's `Article.parse` with
 the language given, `NewsPlease.from_html`, readability's `Document` (title and summary only).
 {peers}.
+
+Read with care: ours was written for this layout and is tested on this stand-in, the others are made
+for any site.
 """.strip()
 
 

@@ -149,6 +149,7 @@ share that came less than {_EARLY * DELAY:.3f} s after the one before. robots.tx
     for ours, theirs in zip(runs[::2], runs[1::2], strict=True):
         # Nobody gains by being slower than allowed.
         ratio = max(theirs.rate, _ALLOWED) / max(ours.rate, _ALLOWED)
-        label = f"Politeness, {ours.workers} worker(s): keeping to the allowed rate"
+        workers = f"{ours.workers} worker{'s' * (ours.workers > 1)}"
+        label = f"Politeness, {workers}: keeping to the allowed rate"
         bars.append(Bar.of(label, "Scrapy with scrapy-redis", [ratio]))
     return Outcome("Politeness", text, [asdict(run) for run in runs], tuple(bars))
