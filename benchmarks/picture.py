@@ -37,6 +37,7 @@ def main() -> None:
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(1, color="#222222", linewidth=1)
     axes.set_xlabel("times better than the other; left of the line: worse", fontsize=9)
     for place, bar in zip(places, bars, strict=True):
