@@ -27,6 +27,8 @@ BENCHMARKS = (
     "frontier",
     "workers",
     "duplicates",
+    "kills",
+    "politeness",
 )
 
 

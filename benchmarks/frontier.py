@@ -15,10 +15,10 @@ from pymongo import AsyncMongoClient, InsertOne, MongoClient
 
 from benchmarks.crawl import SCRAPY
 from benchmarks.measure import environment, run
+from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown, spread
 from caliber_crawler.store.frontier import Entry, FrontierStore
 from caliber_crawler.store.indexes import ensure_indexes
-from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, serve_process
 
 _AT_ONCE = 100
@@ -47,7 +47,7 @@ def alone(sizes: tuple[int, ...], handled: int) -> list[Alone]:
 
 async def _alone(sizes: tuple[int, ...], handled: int) -> list[Alone]:
     found = []
-    with tempfile.TemporaryDirectory() as name, EmbeddedServer(Path(name) / "mongodb") as uri:
+    with tempfile.TemporaryDirectory() as name, mongodb(Path(name) / "mongodb") as uri:
         client = AsyncMongoClient[dict[str, Any]](uri, tz_aware=True, journal=True)
         async with client:
             for size in sizes:
@@ -117,7 +117,7 @@ def crawls(articles: int, runs: int) -> Crawls:
     with (
         tempfile.TemporaryDirectory() as name,
         serve_process(SiteConfig(articles=articles, seed=1)) as url,
-        EmbeddedServer(Path(name) / "mongodb") as uri,
+        mongodb(Path(name) / "mongodb") as uri,
         MongoClient[dict[str, Any]](uri, tz_aware=True) as client,
     ):
 

@@ -16,8 +16,8 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.measure import environment, run
+from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown, spread
-from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve_process
 
 SECTION = "world"
@@ -45,7 +45,7 @@ def compare(sizes: tuple[int, ...]) -> list[ListRun]:
         with (
             tempfile.TemporaryDirectory() as name,
             serve_process(config) as url,
-            EmbeddedServer(Path(name) / "mongodb") as uri,
+            mongodb(Path(name) / "mongodb") as uri,
             MongoClient[dict[str, Any]](uri, tz_aware=True) as client,
         ):
             crawls = client["caliber"]["crawls"]

@@ -6,7 +6,8 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,32 @@ def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Us
         raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
     cpu = resources.ru_utime + resources.ru_stime
     return Usage(wall, cpu, resources.ru_maxrss / 1024, max(peaks[0], resources.ru_maxrss / 1024))
+
+
+@contextmanager
+def started(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, name: str = "worker"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the background, killed when the block ends; it writes to `NAME.log`."""
+    with (
+        (folder / f"{name}.log").open("wb") as log,
+        subprocess.Popen(
+            command, env=os.environ | dict(environment), cwd=folder, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll. `RuntimeError` with `what` was waited for when time is up."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited in vain for {what}")
+        time.sleep(0.005)
 
 
 def _watch(root: int, ended: threading.Event, peaks: list[float]) -> None:

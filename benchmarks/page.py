@@ -14,8 +14,8 @@ _HEAD = """# Benchmarks
 
 Made by `make bench` ([how to run it](../benchmarks/README.md)). All runs of one table were made one
 after the other on the same machine, against the bundled stand-in of the site on loopback, with no
-delay between requests. Read the ratios: the times are those of one machine. Figures are medians,
-with the least and the most of several runs in brackets.
+delay between requests but where it is told. Read the ratios: the times are those of one machine.
+Figures are medians, with the least and the most of several runs in brackets.
 """
 
 

@@ -22,16 +22,26 @@ def main() -> None:
         [bar["high"] - bar["ratio"] for bar in bars],
     ]
     colours = ["#2a78b8" if ratio >= 1 else "#c9772b" for ratio in ratios]
-    axes.barh(places, ratios, color=colours, xerr=spans, ecolor="#444444", height=0.62)
+    # From "as good" on, since a scale of ratios has no zero to begin at.
+    axes.barh(
+        places,
+        [ratio - 1 for ratio in ratios],
+        left=1,
+        color=colours,
+        xerr=spans,
+        ecolor="#444444",
+        height=0.62,
+    )
     axes.set_yticks(
         places, [f"{bar['label']}\nagainst {bar['against']}" for bar in bars], fontsize=8
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(1, color="#222222", linewidth=1)
     axes.set_xlabel("times better than the other; left of the line: worse", fontsize=9)
     for place, bar in zip(places, bars, strict=True):
-        at = max(bar["high"], bar["ratio"])
+        at = max(bar["high"], bar["ratio"], 1)
         axes.annotate(f" {bar['ratio']:.2g}", (at, place), va="center", fontsize=8)
     axes.margins(x=0.12)
     for side in ("top", "right"):

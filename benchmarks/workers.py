@@ -13,8 +13,8 @@ from pymongo import MongoClient
 
 from benchmarks.crawl import SCRAPY
 from benchmarks.measure import environment
+from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Outcome, markdown
-from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, World, serve
 
 _ANSWER_SECONDS = 0.1
@@ -38,7 +38,7 @@ def compare(articles: int, numbers: tuple[int, ...]) -> list[WorkersRun]:
     with (
         tempfile.TemporaryDirectory() as name,
         serve(config) as site,
-        EmbeddedServer(Path(name) / "mongodb") as uri,
+        mongodb(Path(name) / "mongodb") as uri,
         MongoClient[dict[str, Any]](uri) as client,
     ):
         site.knobs.delay = _ANSWER_SECONDS
