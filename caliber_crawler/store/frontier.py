@@ -111,7 +111,7 @@ class FrontierStore:
         worker: str = "",
         *,
         lease_time: timedelta = timedelta(seconds=30),
-        attempts: int = 3,
+        attempts: int = 5,
     ) -> None:
         self._database = database
         self._crawl = crawl_id
