@@ -81,8 +81,29 @@ def test_every_exit_code_is_documented() -> None:
         assert re.search(rf"^\| {code} \|", text, re.MULTILINE)
 
 
+# Made by `make bench`, whose figures come with a commit of their own.
+MADE = {"benchmarks.md"}
+
+
+def _anchors(document: Path) -> set[str]:
+    """The names that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
+    return {name.replace(" ", "-") for name in plain}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *DOCS.glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
-            if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for document in (ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.glob("*.md")):
+        text = document.read_text("utf-8")
+        for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
+            if target.startswith("http") or Path(target).name in MADE:
+                continue
+            path = document.parent / target if target else document
+            assert path.exists(), f"{document.name}: {target}"
+            assert not heading or heading in _anchors(path), f"{document.name}: {target}#{heading}"
+
+
+def test_the_index_names_every_page() -> None:
+    index = (DOCS / "README.md").read_text("utf-8")
+    for page in DOCS.glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name
