@@ -47,6 +47,10 @@ CODES = {
     "scrapy schedule deploy/schedule.toml": 130,  # stopped by Ctrl-C (docs/exit-codes.md)
 }
 
+# What a command may begin with to be run; all else is named in `NOT_RUN`, lest a document's
+# `rm` or `apt-get` be run by a test.
+RUN = re.compile(r"(\w+=\S+ )*(scrapy|python|export|unset|kill|\.) ")
+
 # They run until somebody stops them. In the background (&) they do so until the document's end;
 # else they are stopped with Ctrl-C once they said this.
 SERVICES = {
