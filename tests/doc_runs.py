@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests import doc_tables
 from tests.conftest import Scrapy
 from tests.documents import Command
-
-_READY_SECONDS = 20
 
 
 @dataclass
@@ -125,7 +125,8 @@ def run(
         shell.wait(seconds)
     finally:
         for process in scrapy.processes():
-            os.kill(process, 9)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         shell.wait()
     codes = dict(line.split() for line in (folder / "codes").read_text().splitlines())
     return [

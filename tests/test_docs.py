@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from caliber_crawler import counters, reach, settings, verdict
 from caliber_crawler.items import ARTICLE_FIELDS
@@ -16,6 +19,7 @@ from caliber_crawler.spiders.arguments import (
     RefreshArguments,
     SectionsArguments,
 )
+from tests.documents import blocks, documents, name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -101,6 +105,17 @@ def test_links_between_documents_lead_somewhere() -> None:
             path = document.parent / target if target else document
             assert path.exists(), f"{document.name}: {target}"
             assert not heading or heading in _anchors(path), f"{document.name}: {target}#{heading}"
+
+
+READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
+
+
+def test_examples_of_data_can_be_read() -> None:
+    found = [block for path in documents() for block in blocks(name_of(path))]
+    examples = [block for block in found if block.language in READERS]
+    assert {block.language for block in examples} == READERS.keys()
+    for block in examples:
+        assert READERS[block.language](block.text), f"{block.document}:{block.line}"
 
 
 def test_the_index_names_every_page() -> None:
