@@ -1,7 +1,8 @@
-"""``python -m scripts.pictures``: pictures of a crawl before a terminal, for the README.
+"""``python -m scripts.pictures [demo] [crawl]``: pictures of a terminal, for the README.
 
-A stand-in of the site is crawled into an embedded MongoDB, before a terminal in memory: what
-it shows becomes docs/images/*.svg. They differ a little each time, as crawls do.
+`crawl`: a stand-in of the site is crawled into an embedded MongoDB, before a terminal in memory;
+`demo`: so is what ``make demo`` runs. What it shows becomes docs/images/*.svg. They differ a little
+each time, as crawls do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -26,8 +28,28 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 COLUMNS, LINES = 104, 24
 
 
-def main() -> int:
-    IMAGES.mkdir(parents=True, exist_ok=True)
+def demo() -> None:
+    """The end of ``make demo``: all that it prints, but for the summary of counters."""
+    settings = {"TERM": "xterm-256color", "PYTHONPATH": str(Path.cwd())}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "scripts.demo"]
+        terminal = Terminal(
+            command, os.environ | settings, Path(folder), columns=COLUMNS, lines=LINES
+        )
+        try:
+            code = terminal.finish()
+        finally:
+            terminal.close()
+    if code:
+        raise SystemExit(f"the demo ended with {code}:\n{terminal.everything}")
+    lines = _all(terminal)
+    verdict = next(n for n, line in enumerate(lines) if line.plain.startswith("caliber-crawler: "))
+    summary = next((n for n, line in enumerate(lines) if line.plain.startswith("Summary")), verdict)
+    _save([*lines[:summary], *lines[verdict:]], "demo", "make demo")
+
+
+def crawl() -> None:
+    """The live display of a crawl, and its summary."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedServer(Path(folder) / "mongodb") as uri,
@@ -58,6 +80,13 @@ def main() -> int:
         finally:
             terminal.close()
         _save(_everything(terminal), "summary", "scrapy crawl sections")
+
+
+def main(names: Sequence[str]) -> int:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for name, record in (("demo", demo), ("crawl", crawl)):
+        if name in names or not names:
+            record()
     return 0
 
 
@@ -70,10 +99,15 @@ def _coloured(terminal: Terminal) -> list[Text]:
     return lines
 
 
+def _all(terminal: Terminal) -> list[Text]:
+    """All lines of a terminal: those that were scrolled out of sight, and the visible ones."""
+    above = [_line(row, terminal.screen.columns) for row in terminal.screen.history.top]
+    return [*above, *_coloured(terminal)]
+
+
 def _everything(terminal: Terminal) -> list[Text]:
     """The summary and the verdict: what was scrolled out of sight, too."""
-    above = [_line(row, terminal.screen.columns) for row in terminal.screen.history.top]
-    lines = [*above, *_coloured(terminal)]
+    lines = _all(terminal)
     first = next((n for n, line in enumerate(lines) if line.plain.startswith("Summary")), 0)
     return lines[first:]
 
@@ -107,4 +141,4 @@ def _save(lines: list[Text], name: str, title: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

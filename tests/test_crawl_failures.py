@@ -98,6 +98,20 @@ def test_an_unknown_section_is_wrong_usage(scrapy: Scrapy, database: Documents) 
     assert {r["reason"] for r in database.rejects.find()} == {"unknown_section"}
 
 
+def test_a_section_of_one_edition_only_is_no_wrong_usage_when_nothing_is_new(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """The Russian edition calls it otherwise. The second crawl has no article to ask for."""
+    with serve(SiteConfig(articles=30, seed=2, cards=200)) as site:
+        wanted = {t.slug for t in site.first_list("en", "world")}
+        options = ("render=http", "section=world", "language=en,ru")
+        for code in (4, 3):
+            run = scrapy.crawl("sections", *options, CALIBER_BASE_URL=site.url)
+            assert run.code == code, run.err
+            assert "1 sections unknown" in run.verdict
+    assert {d["slug"] for d in database.articles.find()} == wanted
+
+
 def test_a_section_that_no_navigation_names_is_found_all_the_same(
     scrapy_without_store: Scrapy,
 ) -> None:

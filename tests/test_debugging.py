@@ -171,6 +171,16 @@ def test_check_passes_on_a_sound_site(
     _untouched(database, scrapy)
 
 
+def test_check_passes_in_whichever_order_pages_come(scrapy: Scrapy, site: ServedSite) -> None:
+    """Checks share one spider. The home page for one of them comes after another one's list."""
+    settings = {"CALIBER_BASE_URL": site.url, "CLUSTER_DOWNLOAD_DELAY": "0.5"}
+    process = scrapy.start("check", "sections", **settings)
+    wait_until(lambda: "/en/" in [hit.path for hit in site.log], what="the first home page")
+    site.knobs.delay_of["/en/"] = 3.0
+    run = scrapy.finish(process)
+    assert run.code == 0, run.err
+
+
 def test_check_fails_when_the_layout_changed(scrapy: Scrapy, site: ServedSite) -> None:
     site.knobs.layout = "renamed"
     run = scrapy("check", CALIBER_BASE_URL=site.url)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from caliber_crawler import counters, reach, settings, verdict
 from caliber_crawler.items import ARTICLE_FIELDS
@@ -16,6 +19,7 @@ from caliber_crawler.spiders.arguments import (
     RefreshArguments,
     SectionsArguments,
 )
+from tests.documents import blocks, documents, name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -81,8 +85,40 @@ def test_every_exit_code_is_documented() -> None:
         assert re.search(rf"^\| {code} \|", text, re.MULTILINE)
 
 
+# Made by `make bench`, whose figures come with a commit of their own.
+MADE = {"benchmarks.md"}
+
+
+def _anchors(document: Path) -> set[str]:
+    """The names that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
+    return {name.replace(" ", "-") for name in plain}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *DOCS.glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
-            if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for document in (ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.glob("*.md")):
+        text = document.read_text("utf-8")
+        for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
+            if target.startswith("http") or Path(target).name in MADE:
+                continue
+            path = document.parent / target if target else document
+            assert path.exists(), f"{document.name}: {target}"
+            assert not heading or heading in _anchors(path), f"{document.name}: {target}#{heading}"
+
+
+READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
+
+
+def test_examples_of_data_can_be_read() -> None:
+    found = [block for path in documents() for block in blocks(name_of(path))]
+    examples = [block for block in found if block.language in READERS]
+    assert {block.language for block in examples} == READERS.keys()
+    for block in examples:
+        assert READERS[block.language](block.text), f"{block.document}:{block.line}"
+
+
+def test_the_index_names_every_page() -> None:
+    index = (DOCS / "README.md").read_text("utf-8")
+    for page in DOCS.glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name

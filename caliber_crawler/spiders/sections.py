@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import CloseSpider
@@ -48,7 +49,7 @@ class SectionsSpider(ListWalkingSpider):
 
     def set_arguments(self, arguments: SectionsArguments) -> None:
         super().set_arguments(arguments)
-        self._unknown: list[str] = []
+        self._unknown: dict[tuple[str, str], None] = {}  # edition and slug, in order
 
     async def start(self) -> AsyncIterator[Any]:
         others: list[str] = []
@@ -205,9 +206,11 @@ class SectionsSpider(ListWalkingSpider):
         @on_site /en/
         @follows 1 parse_article
         """
+        other = copy(self)
+        other.tasks = {}  # `parse_home` is checked with this spider, and asks for lists once
         for link in self._read(response).sections[:1]:
             page = await self.crawler.engine.download_async(Request(link.href))
-            async for found in self.parse_section(page):
+            async for found in other.parse_section(page):
                 yield found
 
     def follow(self, page: ListPage, language: str) -> Iterator[Request | Reject]:
@@ -235,16 +238,13 @@ class SectionsSpider(ListWalkingSpider):
             async for again in self._not_there(task):
                 yield again
             return
-        section = task.section
         self.count(counters.LISTS_UNKNOWN)
-        self._unknown.append((section and section["slug"]) or request.url)
+        slug = (task.section and task.section["slug"]) or request.url
+        self._unknown[task.language, slug] = None
+        slugs = ", ".join({slug: None for _, slug in self._unknown})
         names = ", ".join(request.meta.get("known_sections", ())) or "none"
-        CaliberAddon.of(
-            self.crawler
-        ).failure = (
-            f"unknown section {', '.join(self._unknown)}; the site's navigation names {names}"
-        )
         detail = f"navigation names {names}"
+        CaliberAddon.of(self.crawler).failure = f"unknown section {slugs}; the site's {detail}"
         yield reject_of(error.response, self.fetch(), "unknown_section", detail)
 
     def parse_article(
@@ -262,11 +262,8 @@ class SectionsSpider(ListWalkingSpider):
         yield from super().parse_article(response, sections, addresses)
 
     def release(self) -> None:
-        if (
-            self._unknown
-            and set(self._unknown) >= set(self.arguments.section)
-            and not self.articles
-        ):
+        wanted = len(self.arguments.language) * len(self.arguments.section)
+        if 0 < wanted <= len(self._unknown) and not self.articles:
             raise CloseSpider(UNKNOWN_SECTION)
         super().release()
 
