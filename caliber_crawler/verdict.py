@@ -93,7 +93,7 @@ def judge(
     suspicions = _suspicions(stats, [f for f in findings if f.rule not in TROUBLES])
     if suspicions:
         return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *filter(None, [failed])]))
-    if failed and not taken:
+    if failed and not taken and not _is_quiet_hour(stats, reason):
         return Verdict(LOOKS_WRONG, f"nothing collected: {failed}")
     if failed:
         return Verdict(PARTLY_FAILED, f"{taken} articles taken, but {failed}")
@@ -103,6 +103,14 @@ def judge(
 # Reasons that say little without the message that came with them.
 _TELLING = (BROKEN_OFF, START_ERROR, ROBOTS_UNREACHABLE)
 _TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UNCHANGED)
+
+
+def _is_quiet_hour(stats: Mapping[str, object], reason: str) -> bool:
+    """Whether lists were read and showed what is known, and only a page or two failed."""
+    # A page that failed for good is rejected as well.
+    failures = max(_count(stats, counters.FAILED_REQUESTS), _rejects(stats).total())
+    known = _count(stats, counters.CARDS_KNOWN)
+    return reason == "finished" and known > 0 and 0 < failures < _FEW
 
 
 def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> list[str]:
@@ -140,14 +148,7 @@ def _counts(stats: Mapping[str, object]) -> dict[str, int]:
 
 def _troubles(stats: Mapping[str, object]) -> list[str]:
     """What went wrong, each in words with its number; of rejects also the most frequent reasons."""
-    prefix = counters.stat(counters.REJECTED, " ").strip()
-    reasons = Counter(
-        {
-            key.removeprefix(prefix): value
-            for key, value in stats.items()
-            if isinstance(value, int) and key.startswith(prefix)
-        }
-    )
+    reasons = _rejects(stats)
     why = some([f"{number} {reason}" for reason, number in reasons.most_common()])
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
@@ -165,6 +166,18 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
         ),
     }
     return [f"{number} {what}" for what, number in numbers.items() if number]
+
+
+def _rejects(stats: Mapping[str, object]) -> Counter[str]:
+    """Reason → how many pages were rejected for it."""
+    prefix = counters.stat(counters.REJECTED, " ").strip()
+    return Counter(
+        {
+            key.removeprefix(prefix): value
+            for key, value in stats.items()
+            if isinstance(value, int) and key.startswith(prefix)
+        }
+    )
 
 
 def _summary(stats: Mapping[str, object], taken: int) -> str:

@@ -78,6 +78,20 @@ def crawl_world(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: s
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("failing", "code"), [(1, 4), (3, 3)])
+def test_what_is_new_fails(scrapy: Scrapy, database: Documents, failing: int, code: int) -> None:
+    """One page that fails in an hour without news is no sign that nothing can be collected."""
+    with serve(SiteConfig(articles=30, seed=3)) as site:
+        crawl_world(scrapy, site, "render=http")
+        for number in range(100, 100 + failing):
+            post(site, number, "world")
+            site.knobs.status[f"/en/post/posted-{number}"] = 404
+        run = crawl_world(scrapy, site, "render=http")
+    assert run.code == code, run.err
+    shown = "0 articles taken, but" if code == 4 else "nothing collected:"
+    assert f"{shown} {failing} requests failed" in run.verdict
+
+
 def pages_of(site: ServedSite) -> list[str]:
     """Paths of lists and home pages asked for since the last call, robots.txt left out."""
     return sorted(path for path in asked(site).elements() if path != "/post/")
