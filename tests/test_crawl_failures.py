@@ -105,9 +105,9 @@ def test_a_section_of_one_edition_only_is_no_wrong_usage_when_nothing_is_new(
     with serve(SiteConfig(articles=30, seed=2, cards=200)) as site:
         wanted = {t.slug for t in site.first_list("en", "world")}
         options = ("render=http", "section=world", "language=en,ru")
-        for code in (4, 3):
+        for _ in range(2):
             run = scrapy.crawl("sections", *options, CALIBER_BASE_URL=site.url)
-            assert run.code == code, run.err
+            assert run.code == 4, run.err
             assert "1 sections unknown" in run.verdict
     assert {d["slug"] for d in database.articles.find()} == wanted
 
