@@ -27,6 +27,9 @@ BENCHMARKS = (
     "frontier",
     "workers",
     "duplicates",
+    "updates",
+    "store",
+    "memory",
 )
 
 
