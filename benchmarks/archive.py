@@ -23,13 +23,14 @@ from benchmarks.duplicates_texts import Text, recurring_texts, varied_texts
 from caliber_crawler.items import Article, CrawlInfo, SectionRef
 from caliber_crawler.records import clean, first_seen
 from caliber_crawler.revisit import Pace
-from caliber_crawler.store.documents import Stored, as_stored, in_bson, new_internal
+from caliber_crawler.store.documents import Stored, as_stored, new_internal
 
 SITE = "https://caliber.az"
 A_DAY = 200
 BLOCK = 1_000
 """Articles are made in blocks of so many."""
 
+_FEW = 8  # blocks that are made sooner than processes start
 _FIRST = datetime(2010, 1, 1, tzinfo=UTC)
 _SEEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _SECTIONS = ("politics", "world", "economy", "society", "culture", "sport", "region", "science")
@@ -49,6 +50,10 @@ def fill(uri: str, database: str, blocks: range) -> None:
     The documents are made by the functions that the store makes them with; what it does besides
     (looking for known and for similar records) is left out.
     """
+    if len(blocks) < _FEW:
+        for block in blocks:
+            _fill_block(uri, database, block)
+        return
     # Not forked: the driver has threads. The pool is small, so that this process stays small, too.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(len(blocks), os.cpu_count() or 1), context) as pool:
@@ -65,7 +70,7 @@ def _fill_block(uri: str, name: str, block: int) -> None:
             raise RuntimeError(f"{article.id}: {seen}")
         record = first_seen(seen, _SEEN)
         stored = Stored(record, new_internal(record, _SEEN, _PACE))
-        documents.append(in_bson(stored.document()))
+        documents.append(stored.document())
         points.append({"at": _SEEN, "article": record.id, "views": record.views})
     database["articles"].insert_many(documents, ordered=False)
     database["views"].insert_many(points, ordered=False)

@@ -173,6 +173,6 @@ def measure(quick: bool) -> Outcome:
         f"\n\nOf {run.pairs:,} pairs of unrelated texts, recurring ones among them, "
         f"{run.linked} were linked ({run.linked / run.pairs * 100_000:.3f} in 100,000) and {run.merged} merged. An "
         f"article costs {run.fingerprint:.3f} ms for its fingerprint and {run.settle:.3f} ms to "
-        "find what it repeats (one indexed query for a batch of a hundred)."
+        "find what it repeats (two indexed queries for a batch of a hundred)."
     )
     return Outcome("Near-duplicates", text, asdict(run))

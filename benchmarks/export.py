@@ -25,13 +25,16 @@ class Exported:
     size: int
 
     def median(self, name: str) -> float:
-        return statistics.median(getattr(usage, name) for usage in self.runs)
+        middle: float = statistics.median(getattr(usage, name) for usage in self.runs)
+        return middle
 
 
-def exports(uri: str, records: int, runs: int, folder: Path) -> list[Exported]:
+def exports(
+    uri: str, records: int, runs: int, folder: Path, endings: Sequence[str] = ENDINGS
+) -> list[Exported]:
     """Export the database so often in each format; each file must have all records."""
     found = []
-    for ending in ENDINGS:
+    for ending in endings:
         file = folder / f"records.{ending}"
         command = [*SCRAPY, "export", "-o", str(file)]
         usages = [run(command, environment(_NO_SITE, uri), folder) for _ in range(runs)]

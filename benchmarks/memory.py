@@ -15,7 +15,8 @@ from benchmarks.outcome import Outcome, markdown
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, serve_process
 
-_LEARNED_ON = 200  # articles of the site on which rules are learned: every list of it goes on
+# Articles of the site on which rules are learned: enough that each of its lists goes on.
+_LEARNED_ON = 300
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.archive import BLOCK, articles, fill
-from benchmarks.export import Exported, exports, table
+from benchmarks.export import ENDINGS, Exported, exports, table
 from benchmarks.outcome import Outcome, markdown, spread
 from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.client import connect
@@ -62,31 +64,46 @@ class Stored:
     resident: int
 
 
-def grow(sizes: tuple[int, ...], runs: int, exported: int) -> tuple[list[Stored], list[Exported]]:
+def grow(
+    sizes: tuple[int, ...], runs: int, endings: tuple[str, ...] = ENDINGS
+) -> tuple[list[Stored], list[Exported]]:
     """Let an archive grow to each size, measure storing `runs` blocks there, and exporting."""
     stored, files = [], []
     block = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        server = EmbeddedServer(folder / "mongodb", start_timeout=120.0)
+        data = folder / "mongodb"
         for size in sizes:
             roomy: list[float] = []
             if size >= _LARGE:
-                with server as uri:
+                with _fresh_server(data) as uri:
                     _set_cache(uri)
                     block = _fill(uri, block, size)
                     roomy = [_rate(uri, block + i) for i in range(runs)]
                     block += runs
             # With another server, so that its memory is not that of the one which filled.
-            with server as uri:
+            with _fresh_server(data) as uri:
                 block = _fill(uri, block, size)
                 _rate(uri, block)  # warms the cache up
                 rates = [_rate(uri, block + 1 + i) for i in range(runs)]
                 block += 1 + runs
-                times = 1 if size >= _LARGE else exported
-                files += exports(uri, block * BLOCK, times, folder)
+                times = 1 if size >= _LARGE else runs
+                files += exports(uri, block * BLOCK, times, folder, endings)
                 stored.append(_look(uri, size, rates, roomy, block * BLOCK))
     return stored, files
+
+
+@contextmanager
+def _fresh_server(data: Path) -> Iterator[str]:
+    """An embedded server that has ended when the block is left, so that the next one is another."""
+    with EmbeddedServer(data) as uri:
+        with MongoClient[dict[str, Any]](uri) as client:
+            pid = client.admin.command("serverStatus")["pid"]
+        yield uri
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.admin.command("fsync")  # or ending takes long
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.05)
 
 
 def _fill(uri: str, block: int, size: int) -> int:
@@ -152,7 +169,7 @@ def _look(uri: str, size: int, rates: list[float], roomy: list[float], expected:
 def measure(quick: bool) -> Outcome:
     """For `make bench`."""
     sizes = (1_000, 5_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
-    stored, files = grow(sizes, 1 if quick else 3, 1 if quick else 3)
+    stored, files = grow(sizes, 1, ("jsonl", "parquet")) if quick else grow(sizes, 3)
     rows = [
         (
             f"{one.articles:,}",
