@@ -85,7 +85,9 @@ def compare(articles: int, rounds: Sequence[int]) -> Updates:
     ):
         site.knobs.validators = True
         for way in WAYS:
-            _crawl(site, way, uri, Path(name), first=True)
+            taken = _crawl(site, way, uri, Path(name), first=True)
+            if len(taken) != articles:
+                raise RuntimeError(f"{way}: {len(taken)} of {articles} articles taken at first")
         texts = iter(varied_texts(2 * sum(rounds), seed=7)[::2])  # English ones
         for new in rounds:
             posted = set(_post(site, new, texts))
