@@ -78,8 +78,8 @@ def grow(
         folder = Path(name)
         data = folder / "mongodb"
         for size in sizes:
-            roomy: list[float] = []
-            if size >= _LARGE:
+            is_large, roomy = size >= _LARGE, list[float]()
+            if is_large:
                 with _fresh_server(data) as uri:
                     _set_cache(uri)
                     block = _fill(uri, block, size)
@@ -88,11 +88,12 @@ def grow(
             # With another server, so that its memory is not that of the one which filled.
             with _fresh_server(data) as uri:
                 block = _fill(uri, block, size)
-                _rate(uri, block)  # warms the cache up
-                rates = [_rate(uri, block + 1 + i) for i in range(runs)]
-                block += 1 + runs
-                times = 1 if size >= _LARGE else runs
-                files += exports(uri, block * BLOCK, times, folder, endings)
+                if is_large:
+                    _rate(uri, block)  # fills the cache with what is used
+                    block += 1
+                rates = [_rate(uri, block + i) for i in range(runs)]
+                block += runs
+                files += exports(uri, block * BLOCK, 1 if is_large else runs, folder, endings)
                 stored.append(_look(uri, size, rates, roomy, block * BLOCK))
     return stored, files
 

@@ -1,9 +1,9 @@
 """Which stored articles nearly repeat another one: the field `near_duplicate_of`.
 
 Candidates are found by one query over the bands that records carry (`similarity`), so any worker
-finds what any other stored; of those that come nearest a second one reads the texts. Of two that nearly repeat each other the one that was first seen later
-names the other; one that names another is not named itself if that can be. Records are linked, and
-nothing else becomes of them.
+finds what any other stored; a second one reads the texts of those that come nearest. Of two that
+nearly repeat each other the one that was first seen later names the other; one that names another
+is not named itself if that can be. Records are linked, and nothing else becomes of them.
 
 Nothing is locked, as in `duplicates`: whoever stores articles settles them afterwards in both
 directions, so of two workers the one that finishes last sees what the other left.
