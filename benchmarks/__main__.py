@@ -29,6 +29,9 @@ BENCHMARKS = (
     "duplicates",
     "kills",
     "politeness",
+    "updates",
+    "store",
+    "memory",
 )
 
 

@@ -240,7 +240,7 @@ def measure(quick: bool) -> Outcome:
         "linked to an earlier one by mistake. Of those, ours merged "
         f"{run.merged} records. Ours names one original for each, minds dates and figures, and is "
         f"measured through the real store: {run.fingerprint:.3f} ms for the fingerprint and "
-        f"{run.settle:.3f} ms to find what a text repeats (one indexed query for a batch of a "
+        f"{run.settle:.3f} ms to find what a text repeats (two indexed queries for a batch of a "
         "hundred). The others get the same cleaned headline and text, know no dates, and keep all "
         "in memory: datasketch `MinHashLSH` with 128 permutations over runs of three words, at its "
         "threshold; trafilatura `Simhash`, 64 bits compared with those of each earlier text, at a "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import subprocess
 import threading
 import time
@@ -12,14 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+_EVERY_SECONDS, _TREE_EVERY = 0.1, 10
 
 
 @dataclass(frozen=True)
 class Usage:
     """One finished process: wall and processor time in seconds, peak memory in MiB.
 
-    `tree` is the peak of the process and all that stem from it together, by samples; pages that
-    they share count once for each.
+    `peak` is the system's own high mark, read ten times a second. Not `ru_maxrss`: that of a child
+    begins with the memory of the process that started it. `tree` is the peak of the process and all
+    that stem from it together, by samples; pages that they share count once for each.
     """
 
     wall: float
@@ -52,7 +57,7 @@ def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Us
             command, env=os.environ | environment, cwd=folder, stdout=errors, stderr=errors
         )
         ended = threading.Event()
-        peaks: list[float] = [0.0]
+        peaks = [0.0, 0.0]
         watch = threading.Thread(target=_watch, args=(process.pid, ended, peaks))
         watch.start()
         _, status, resources = os.wait4(process.pid, 0)
@@ -63,7 +68,8 @@ def run(command: Sequence[str], environment: dict[str, str], folder: Path) -> Us
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
     cpu = resources.ru_utime + resources.ru_stime
-    return Usage(wall, cpu, resources.ru_maxrss / 1024, max(peaks[0], resources.ru_maxrss / 1024))
+    own, tree = peaks
+    return Usage(wall, cpu, own, max(own, tree))
 
 
 @contextmanager
@@ -93,19 +99,37 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def _watch(root: int, ended: threading.Event, peaks: list[float]) -> None:
-    """Sample the memory of a process's tree until it has ended."""
-    while not ended.wait(1.0):
-        parents: dict[int, int] = {}
-        memory: dict[int, float] = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # gone meanwhile
-                continue
-            pid = int(folder.name)
-            parents[pid] = int(fields[1])
-            memory[pid] = int(fields[21]) * _PAGE / 1024 / 1024
-        tree = {root}
-        while grown := {p for p, parent in parents.items() if parent in tree and p not in tree}:
-            tree |= grown
-        peaks[0] = max(peaks[0], sum(memory.get(pid, 0.0) for pid in tree))
+    """Sample the memory of a process, and of its tree, until it has ended."""
+    for turn in itertools.count(1):
+        peaks[0] = max(peaks[0], _high_mark(root))
+        if turn % _TREE_EVERY == 0:
+            peaks[1] = max(peaks[1], _of_tree(root))
+        if ended.wait(_EVERY_SECONDS):
+            return
+
+
+def _high_mark(pid: int) -> float:
+    """The most memory that a process had so far; 0 when it has ended."""
+    try:
+        found = _PEAK.search((Path("/proc") / str(pid) / "status").read_text())
+    except OSError:
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _of_tree(root: int) -> float:
+    """What a process and all that stem from it have now."""
+    parents: dict[int, int] = {}
+    memory: dict[int, float] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # gone meanwhile
+            continue
+        pid = int(folder.name)
+        parents[pid] = int(fields[1])
+        memory[pid] = int(fields[21]) * _PAGE / 1024 / 1024
+    tree = {root}
+    while grown := {p for p, parent in parents.items() if parent in tree and p not in tree}:
+        tree |= grown
+    return sum(memory.get(pid, 0.0) for pid in tree)

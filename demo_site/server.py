@@ -31,6 +31,7 @@ class Hit:
 
     at: of `time.monotonic()`, in seconds; wall: of `time.time()`. path: as sent, with the query.
     agent: the User-Agent header, empty when there was none. status: what was answered.
+    sent: bytes of the answer's body.
     """
 
     at: float
@@ -39,6 +40,7 @@ class Hit:
     path: str
     agent: str
     status: int
+    sent: int = 0
 
 
 class ServedSite(Site):
@@ -63,7 +65,8 @@ class _Handler:
         answer = self._site.answer(read)
         if self._on_hit is not None:
             agent = request.headers.get("User-Agent", "")
-            self._on_hit(Hit(at, wall, request.method, request.raw_path, agent, answer.status))
+            path, sent = request.raw_path, len(answer.body)
+            self._on_hit(Hit(at, wall, request.method, path, agent, answer.status, sent))
         delay = self._site.delay(read)
         if delay:
             await asyncio.sleep(delay)

@@ -1079,12 +1079,13 @@ def test_robots_txt_can_be_any_text_with_any_status(site: ServedSite) -> None:
 def test_the_log_names_every_request_in_order(site: ServedSite) -> None:
     began, wall = time.monotonic(), time.time()
     site.knobs.status["/en/"] = 503
-    fetch(site.url, "/en/?a=%20b")
+    reply = fetch(site.url, "/en/?a=%20b")
     fetch(site.url, "/ajax/list/after", {"lang": "en", "category": "world", "last_id": "100150"})
     first_hit, second_hit = site.log
     assert (first_hit.method, first_hit.path, first_hit.status) == ("GET", "/en/?a=%20b", 503)
     assert (second_hit.method, second_hit.path) == ("POST", "/ajax/list/after")
     assert first_hit.agent == "test"
+    assert first_hit.sent == len(reply.text) > 0
     assert began <= first_hit.at <= second_hit.at <= time.monotonic()
     assert wall <= first_hit.wall <= time.time()
 

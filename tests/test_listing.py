@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -496,3 +497,19 @@ def test_a_ceiling_of_batches() -> None:
     walk.take(cards(0, 5))
     walk.take(cards(5, 10))
     assert walk.ended == "ceiling"
+
+
+def test_a_walk_that_is_over_keeps_no_addresses() -> None:
+    walk, shown = Walk(), [Card(f"{BASE}/en/post/{i}", "") for i in range(5_000)]
+    tracemalloc.start()
+    try:
+        for start in range(0, len(shown), SIZE):
+            walk.take(shown[start : start + SIZE])
+        walk.nothing_more()
+        during, _ = tracemalloc.get_traced_memory()
+        walk.forget()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after < during / 10
+    assert (walk.found_any, walk.taken, walk.ended) == (True, 5_000, "end")

@@ -9,6 +9,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from benchmarks.duplicates_texts import recurring_texts
 from caliber_crawler.items import Article
 from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.migrations import prepare
@@ -130,6 +131,38 @@ async def test_never_linked(
 ) -> None:
     await store.save([near("a", **first), near("b", 2, **second)])
     assert links(database) == {"a": None, "b": None}
+
+
+async def test_texts_that_recur_are_not_all_read(
+    store: ArticleStore, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+) -> None:
+    """However many texts of one frame there are, those that come nearest are compared."""
+    daily = recurring_texts(240)["exchange rates, Russian"]
+
+    def rates(day: int) -> Article:
+        text = daily[day]
+        return near(f"rates-{day}", title=text.title, body=text.body, hours=24 * day)
+
+    await store.save([rates(day) for day in range(len(daily))])
+    again = near("again", title="Курс", body=f"{daily[3].body} Вот и всё.", hours=24 * 3 + 1)
+    database.command("profile", 2)
+    try:
+        [saved] = await store.save([again])
+    finally:
+        database.command("profile", 0)
+    assert saved.article.near_duplicate_of == "en/rates-3"
+    bands = database.articles.find_one({"_id": "en/again"}, {"internal.bands": 1})
+    assert bands is not None
+    alike = database.articles.count_documents(
+        {"internal.bands": {"$in": bands["internal"]["bands"]}}
+    )
+    read = [
+        query["nreturned"]
+        for query in database.system.profile.find({"command.projection.body": 1})
+        if query["ns"].endswith(".articles")
+    ]
+    assert alike > 25
+    assert 0 < max(read) <= 20
 
 
 async def test_a_killed_workers_record_is_linked_by_whoever_takes_over(

@@ -34,8 +34,7 @@ class Walk:
     batches: int = 0
     taken: int = 0
     ended: End | None = None
-    _seen: set[str] = field(default_factory=set)
-    _round: set[str] = field(default_factory=set)
+    _seen: dict[str, int] = field(default_factory=dict)  # address → the round it last came in
     rounds: int = 0
     _without_new: int = 0
     _found: bool = False
@@ -54,10 +53,10 @@ class Walk:
         self.batches += 1
         fresh = [card for card in cards if card.url not in self._seen]
         # What an earlier round took is stored by now perhaps; that is no reason to stop there.
-        known = {url for url in known if url not in self._seen or url in self._round}
-        self._seen.update(card.url for card in fresh)
-        moved = any(card.url not in self._round for card in cards)
-        self._round.update(card.url for card in cards)
+        known = {url for url in known if self._seen.get(url, self.rounds) == self.rounds}
+        moved = any(self._seen.get(card.url) != self.rounds for card in cards)
+        self._seen.update(dict.fromkeys((card.url for card in cards), self.rounds))
+        self._found = self._found or bool(cards)
         self._without_new = 0 if moved else self._without_new + 1
         chosen: dict[str, list[Card]] = {}
         for card in filter(admit, fresh):
@@ -74,7 +73,6 @@ class Walk:
         """The list is walked from its top once more: what comes again is no sign of its end."""
         self.batches = self._without_new = 0
         self.rounds += 1
-        self._round.clear()
 
     @property
     def position(self) -> list[int]:
@@ -92,7 +90,11 @@ class Walk:
     @property
     def found_any(self) -> bool:
         """Whether the list had any card at all."""
-        return self._found or bool(self._seen)
+        return self._found
+
+    def forget(self) -> None:
+        """Let go of the addresses that were seen: the walk is over, and they may be many."""
+        self._seen.clear()
 
     def nothing_more(self) -> None:
         """The list itself says that nothing follows."""

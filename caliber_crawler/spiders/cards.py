@@ -215,8 +215,7 @@ class CardSpider(CaliberSpider):
         )
 
     def _article_requests(self) -> Iterator[Request]:
-        for named in self.articles.to_ask():
-            yield self.article_request(named.card.url)
+        return (self.article_request(named.card.url) for named in self.articles.to_ask())
 
     def release(self) -> None:
         """Ask for the articles once no list is on its way any more."""
@@ -272,6 +271,7 @@ class CardSpider(CaliberSpider):
     def _ended(self, task: ListTask) -> list[Any]:
         """Count how a list's walk ended; a list that had no card at all is rejected."""
         self.count(counters.LISTS_ENDED, str(task.walk.ended))
+        task.walk.forget()
         if task.walk.found_any or task.empty is None:
             return []
         self.count(counters.LISTS_WITHOUT_CARDS)

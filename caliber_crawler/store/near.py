@@ -1,9 +1,9 @@
 """Which stored articles nearly repeat another one: the field `near_duplicate_of`.
 
 Candidates are found by one query over the bands that records carry (`similarity`), so any worker
-finds what any other stored. Of two that nearly repeat each other the one that was first seen later
-names the other; one that names another is not named itself if that can be. Records are linked, and
-nothing else becomes of them.
+finds what any other stored; a second one reads the texts of those that come nearest. Of two that
+nearly repeat each other the one that was first seen later names the other; one that names another
+is not named itself if that can be. Records are linked, and nothing else becomes of them.
 
 Nothing is locked, as in `duplicates`: whoever stores articles settles them afterwards in both
 directions, so of two workers the one that finishes last sees what the other left.
@@ -30,6 +30,7 @@ _ATTEMPTS = 50
 # Texts that recur every day agree with hundreds of others in some bands; what nearly repeats one of
 # them agrees with it in most.
 _COMPARED = 20
+_MANY = 1_000
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _FIELDS = dict.fromkeys(
     (
@@ -174,8 +175,28 @@ async def _read(
     bands = {band for member in known.values() for band in member.bands}
     alike = {"internal.bands": {"$in": sorted(bands)}, "_id": {"$nin": list(known)}}
     # The planner would try its ways anew for each batch, which takes longer than to go one.
-    found = [_Member.read(d, bands) async for d in articles.find(alike, _FIELDS, hint="bands")]
-    return _Members([*known.values(), *found])
+    found = articles.find(alike, {"internal.bands": 1}, hint="bands", batch_size=_MANY)
+    shared = {d["_id"]: bands.intersection(d["internal"]["bands"]) async for d in found}
+    if not shared:
+        return _Members(known.values())
+    read = articles.find({"_id": {"$in": _nearest(known.values(), shared)}}, _FIELDS)
+    return _Members([*known.values(), *[_Member.read(d, bands) async for d in read]])
+
+
+def _nearest(known: Iterable[_Member], shared: Mapping[str, Collection[int]]) -> list[str]:
+    """Of the records that share bands those that will be compared, so that no other's text is read.
+
+    Those that recur grow in number as long as the archive does.
+    """
+    by_band: dict[int, list[str]] = defaultdict(list)
+    for id_, bands in shared.items():
+        for band in bands:
+            by_band[band].append(id_)
+    wanted: set[str] = set()
+    for member in known:
+        common = Counter(id_ for band in member.bands for id_ in by_band.get(band, ()))
+        wanted.update(id_ for id_, _ in common.most_common(_COMPARED))
+    return sorted(wanted)
 
 
 def _best(one: Article, earlier: Iterable[tuple[Article, float]]) -> _Link:
