@@ -180,8 +180,9 @@ def measure(quick: bool) -> Outcome:
     text += (
         f"\n\nRequests in the site's log, after a site of {found.articles} articles in 8 sections "
         "was crawled once and so many were posted; every crawl took all new ones. A list has "
-        f"{cards} cards, the rest by further requests. The plain spider walks all lists to their end "
-        "with the site's protocol written into it; the one with `If-Modified-Since` keeps validators in "
+        f"{cards} cards, the rest by further requests. The plain spider walks all lists to their "
+        "end with the site's protocol written into it; the one with `If-Modified-Since` keeps "
+        "validators in "
         "Scrapy's HTTP cache (`RFC2616Policy`, everything to be asked for again), the site sends "
         "`ETag` and `Last-Modified` for articles, not for lists; the one that skips known "
         "addresses does what scrapy-deltafetch does. kB are of bodies, without compression. What "
