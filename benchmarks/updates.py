@@ -72,15 +72,15 @@ class Updates:
         return next(one for one in self.found if (one.way, one.new) == (way, new))
 
 
-def compare(articles: int, rounds: Sequence[int]) -> Updates:
+def compare(articles: int, cards: int, rounds: Sequence[int]) -> Updates:
     """Crawl a site each way, then, each time so many articles were posted, each way again.
 
-    All articles that were posted must have been taken by all.
+    Its lists grow by so many cards. All articles that were posted must have been taken by all.
     """
     found = []
     with (
         tempfile.TemporaryDirectory() as name,
-        serve(SiteConfig(articles=articles, seed=1)) as site,
+        serve(SiteConfig(articles, cards=cards)) as site,
         EmbeddedServer(Path(name) / "mongodb") as uri,
     ):
         site.knobs.validators = True
@@ -151,7 +151,8 @@ def _update(way: str, new: int, site: ServedSite, before: int) -> Update:
 
 def measure(quick: bool) -> Outcome:
     """For `make bench`."""
-    found = compare(100, (5,)) if quick else compare(300, (0, 5, 50))
+    cards = 5 if quick else 20
+    found = compare(100, cards, (5,)) if quick else compare(300, cards, (0, 5, 50))
     rows = [
         (
             WAYS[one.way],
@@ -178,9 +179,10 @@ def measure(quick: bool) -> Outcome:
     text = markdown(heads, rows)
     text += (
         f"\n\nRequests in the site's log, after a site of {found.articles} articles in 8 sections "
-        "was crawled once and so many were posted; every crawl took all new ones. A list has 20 "
-        "cards, the rest by further requests. The plain spider walks all lists to their end with "
-        "the site's protocol written into it; the one with `If-Modified-Since` keeps validators in "
+        "was crawled once and so many were posted; every crawl took all new ones. A list has "
+        f"{cards} cards, the rest by further requests. The plain spider walks all lists to their "
+        "end with the site's protocol written into it; the one with `If-Modified-Since` keeps "
+        "validators in "
         "Scrapy's HTTP cache (`RFC2616Policy`, everything to be asked for again), the site sends "
         "`ETag` and `Last-Modified` for articles, not for lists; the one that skips known "
         "addresses does what scrapy-deltafetch does. kB are of bodies, without compression. What "
