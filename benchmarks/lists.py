@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ class ListRun:
     memory: float
 
 
-def compare(sizes: tuple[int, ...]) -> list[ListRun]:
-    """Walk one section of each size in both ways; every card of it must have been seen."""
+def compare(sizes: tuple[int, ...], repeats: Mapping[str, int]) -> list[ListRun]:
+    """Walk one section of each size so many times each way; all its cards must have been seen."""
     found = []
     for size in sizes:
         config = SiteConfig(articles=_articles(size), seed=1)
@@ -82,13 +83,17 @@ def compare(sizes: tuple[int, ...]) -> list[ListRun]:
                 return ListRun(render, cards, seconds, usage.tree)
 
             walk("auto")  # learns the rule that the next walk follows
-            found += [walk(way) for way, times in _REPEATS.items() for _ in range(times)]
+            found += [walk(way) for way, times in repeats.items() for _ in range(times)]
     return found
 
 
 def measure(quick: bool) -> Outcome:
     """For `make bench`."""
-    runs = compare((200, 600) if quick else (1_000, 5_000))
+    runs = (
+        compare((80, 160), dict.fromkeys(_REPEATS, 1))
+        if quick
+        else compare((1_000, 5_000), _REPEATS)
+    )
     small, large = min(r.cards for r in runs), max(r.cards for r in runs)
 
     def every(way: str, cards: int, name: str) -> list[float]:
