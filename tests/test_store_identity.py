@@ -87,6 +87,30 @@ class TestEditedHeadline:
         assert again.article.id == "en/pier"
         assert again.article.revision == 2
 
+    async def test_articles_of_many_years_in_one_batch(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """Each is looked for near its own date, and none is lost between them."""
+        days = (0, 4, 300, 306, 900)
+        told = [f"pier {day}" for day in days]
+        for day, what in zip(days, told, strict=True):
+            old = story(
+                f"pier-{day}",
+                title=OLD_TITLE,
+                body=prose(100, what),
+                published_at=START + day * DAY,
+            )
+            assert (await store.save([old]))[0].is_stored
+        news = [
+            story(
+                f"pier-{day}-new", title=NEW_TITLE, body=prose(100, what), crawl_id="c2", hours=1,
+                published_at=START + day * DAY + HOUR,
+            )
+            for day, what in zip(days, told, strict=True)
+        ]  # fmt: skip
+        saved = await store.save(news[::-1])
+        assert [one.asks for one in saved] == [url(f"pier-{day}") for day in days[::-1]]
+
     async def test_a_renamed_address_with_the_same_words(
         self, store: ArticleStore, database: Documents
     ) -> None:

@@ -77,7 +77,7 @@ async def suspects(
     present at their own addresses (`fate_of`), so that nothing can be a version of them.
     """
     left = {i: frozenset(traces(said, article.language)) for i, (article, said) in unknown.items()}
-    dates = [when for article, _ in unknown.values() if (when := dated_at(article))]
+    dates = {i: when for i, (article, _) in unknown.items() if (when := dated_at(article))}
     present = _present([article for article, _ in unknown.values()], fates)
     pairs = await _alike(articles, dates, left, present)
     ids = sorted({id_ for _, id_ in pairs})
@@ -95,7 +95,7 @@ async def suspects(
 
 async def _alike(
     articles: AsyncCollection[Document],
-    dates: Collection[datetime],
+    dates: Mapping[int, datetime],
     left: Mapping[int, frozenset[int]],
     present: Document,
 ) -> list[tuple[int, str]]:
@@ -104,13 +104,18 @@ async def _alike(
     for i, own in left.items():
         for trace in own:
             by_trace[trace].append(i)
-    if not by_trace or not dates:
+    near = [
+        {
+            "internal.traces": {"$in": sorted({trace for i in some for trace in left[i]})},
+            "internal.dated_at": {"$gte": first - NEAR_IN_TIME, "$lte": last + NEAR_IN_TIME},
+        }
+        for some in _together(dates)
+        for first, last in [(dates[some[0]], dates[some[-1]])]
+        if any(left[i] for i in some)
+    ]
+    if not near:
         return []
-    query = {
-        "internal.traces": {"$in": sorted(by_trace)},
-        "internal.dated_at": {"$gte": min(dates) - NEAR_IN_TIME, "$lte": max(dates) + NEAR_IN_TIME},
-        "$nor": [present],
-    }
+    query = {"$or": near, "$nor": [present]}
     wanted = frozenset(by_trace)
     fewest = min(map(len, left.values()))
     pairs: list[tuple[int, str]] = []
@@ -126,6 +131,20 @@ async def _alike(
             if number >= _COMMON * min(len(its), len(left[i])):
                 pairs.append((i, document["_id"]))
     return pairs
+
+
+def _together(dates: Mapping[int, datetime]) -> list[list[int]]:
+    """Articles by date, in groups that are so far apart that no record is near two of them.
+
+    Of articles of many years each has its own few days to be looked through.
+    """
+    groups: list[list[int]] = []
+    for i in sorted(dates, key=lambda i: dates[i]):
+        if groups and dates[i] - dates[groups[-1][-1]] <= 2 * NEAR_IN_TIME:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
 
 
 def fate_of(stored: Stored, article: Article, fates: Mapping[str, Fate]) -> Fate | None:
