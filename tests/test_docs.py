@@ -85,10 +85,6 @@ def test_every_exit_code_is_documented() -> None:
         assert re.search(rf"^\| {code} \|", text, re.MULTILINE)
 
 
-# Made by `make bench`, whose figures come with a commit of their own.
-MADE = {"benchmarks.md"}
-
-
 def _anchors(document: Path) -> set[str]:
     """The names that GitHub gives to a document's headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
@@ -100,11 +96,22 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in (ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.glob("*.md")):
         text = document.read_text("utf-8")
         for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
-            if target.startswith("http") or Path(target).name in MADE:
+            if target.startswith("http"):
                 continue
             path = document.parent / target if target else document
             assert path.exists(), f"{document.name}: {target}"
             assert not heading or heading in _anchors(path), f"{document.name}: {target}#{heading}"
+
+
+def test_figures_of_the_readme_are_those_of_the_benchmarks() -> None:
+    """Each number of its table of figures stands in docs/benchmarks.md, as it is written there."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = text[text.index("Measured with `make bench`") : text.index("## Everyday use")]
+    rows = [row for row in table.splitlines() if row.startswith("| ") and "|---" not in row]
+    measured = (DOCS / "benchmarks.md").read_text("utf-8")
+    for row in rows:
+        for number in re.findall(r"\d[\d.,]*\d|\d", row):
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", measured), (row, number)
 
 
 READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
