@@ -11,6 +11,10 @@ matplotlib.use("svg")
 from matplotlib import pyplot as plt
 
 
+def _shown(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:,.0f}"
+
+
 def main() -> None:
     bars = json.load(sys.stdin)
     plt.rcParams["svg.hashsalt"] = "caliber-crawler"  # the same figures give the same file
@@ -42,7 +46,7 @@ def main() -> None:
     axes.set_xlabel("times better than the other; left of the line: worse", fontsize=9)
     for place, bar in zip(places, bars, strict=True):
         at = max(bar["high"], bar["ratio"], 1)
-        axes.annotate(f" {bar['ratio']:.2g}", (at, place), va="center", fontsize=8)
+        axes.annotate(" " + _shown(bar["ratio"]), (at, place), va="center", fontsize=8)
     axes.margins(x=0.12)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
