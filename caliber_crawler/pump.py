@@ -245,7 +245,15 @@ class Pump:
             request, _ = self._coming.pop(entry.key, (None, None))
             if request is not None and entry.key in added.new:
                 self._push(entry, own_lease(self._addon.worker.id, entry.key), request)
-        beaten = {entry.key for entry in entries if entry.mine and entry.key not in added.new}
+        # Some of these this worker may have leased since, like any other: those stay its own.
+        held = self._queue.held()
+        beaten = {
+            entry.key
+            for entry in entries
+            if entry.mine
+            and entry.key not in added.new
+            and held.get(entry.key) == own_lease(self._addon.worker.id, entry.key)
+        }
         self._beaten |= beaten.intersection(self._queue.out)
         self._queue.drop(beaten)
         await self._sight(added.late)
