@@ -101,6 +101,29 @@ def test_all_workers_end_and_the_crawl_is_resumed(cluster: Cluster, number: sign
     assert cluster.crawl()["status"] == "finished"
 
 
+def test_workers_that_begin_with_the_same_addresses(cluster: Cluster, tmp_path: Any) -> None:
+    """Each adds all of them; whoever has one ends it, so that no lease need run out."""
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.1
+        paths = [site.world.article("en", i).path for i in range(150)]
+        addresses = tmp_path / "addresses.txt"
+        addresses.write_text("".join(f"{site.url}{path}\n" for path in paths))
+        few = ("-s", "CONCURRENT_REQUESTS=4", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=2")
+        workers = [
+            cluster.scrapy.start(
+                "crawl", "articles", "-a", f"file={addresses}", *few,
+                CALIBER_BASE_URL=site.url, CRAWL_ID=cluster.crawl_id,
+            )
+            for _ in range(8)
+        ]  # fmt: skip
+        for worker in workers:
+            run = cluster.scrapy.finish(worker)
+            assert run.code == 0, run.err
+        asked = articles_asked(site)
+    assert asked == Counter(dict.fromkeys(paths, 1))
+    assert "frontier/reclaimed" not in cluster.crawl()["counts"]
+
+
 def test_a_worker_that_is_stopped_leaves_its_work_to_the_others(cluster: Cluster) -> None:
     with serve(SMALL) as site:
         site.knobs.delay = 0.02
