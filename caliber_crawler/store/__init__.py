@@ -79,7 +79,7 @@ class Store:
         *,
         worker: str = "",
         lease_time: timedelta = timedelta(seconds=30),
-        attempts: int = 3,
+        attempts: int = 5,
         pace: Pace | None = None,
         as_it_is: bool = False,
     ) -> Store:

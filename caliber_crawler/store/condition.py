@@ -1,4 +1,4 @@
-"""What a MongoDB server and a database in it are like, looked at without changing either."""
+"""What a MongoDB server and a database in it are like; no collection of ours is written to."""
 
 from __future__ import annotations
 
