@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from subprocess import Popen
@@ -280,8 +280,9 @@ def test_a_browser_killed_at_each_start_leaves_what_http_gives(
 
         def kill() -> bool:
             for number in browsers(crawler):
-                os.kill(number, signal.SIGKILL)
-                killed.add(number)
+                with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                    os.kill(number, signal.SIGKILL)
+                    killed.add(number)
             return process.poll() is not None
 
         wait_until(kill, seconds=40, what="the end of the crawl")
