@@ -34,7 +34,7 @@ _LARGE = 100_000
 _ROOMY_GIB = max(1, min(4, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**31))
 
 _METHOD = (
-    f"Stored are the next {BLOCK:,} articles, run by run, in batches of {_BATCH} as in a crawl: "
+    f"Stored are the next {BLOCK:,} articles, run by run, in batches of {_BATCH}: "
     "known ones looked for, fingerprints, repetitions and near ones, view counts, all indexes, "
     "journalled. Up to each size the archive is filled with documents that are made by the same "
     "functions and written straight into the collections with their indexes; through the store it "

@@ -205,6 +205,12 @@ class CaliberAddon:
                 logger.warning("%s; trying again", error)
                 await asyncio.sleep(_RETRY_PAUSE)
 
+    def nudge(self) -> None:
+        """Have the engine look for requests, or find that there are none."""
+        slot = self._crawler.engine._slot
+        if slot is not None:
+            slot.nextcall.schedule()
+
     def give_up(self, message: str) -> None:
         """Close the crawl as one that lost its database; `message` is the cause."""
         if not self.lost:

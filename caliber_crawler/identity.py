@@ -112,10 +112,12 @@ def near_duplicates(
     if one.language != other.language or one.content_hash == other.content_hash:
         return None
     said, there = words(one), words(other)
+    score = alike(said, there)
+    if score < NEAR:
+        return None
     apart = _days_apart(one, other)
     caption = min(one.word_count, other.word_count) < _A_CAPTION
-    score = alike(said, there)
-    if score < NEAR or (caption and apart):
+    if caption and apart:
         return None
     return None if figures_differ(said, there, strict=apart) else round(score, 3)
 

@@ -41,9 +41,14 @@ def is_forbidden(error: BaseException | None) -> bool:
 
 
 class Outcomes:
-    """Notes for each lease: the last error, and whether the work was left half done."""
+    """Notes for each lease: the last error, and whether the work was left half done.
+
+    `safe` is the number of requests on their way whose article is stored already, so that a kill
+    does not make them be asked for again (`ArticleStore.stored_in`).
+    """
 
     def __init__(self) -> None:
+        self.safe = 0
         self._errors: dict[str, str] = {}
         self._unfinished: set[str] = set()
 

@@ -39,6 +39,10 @@ R = TypeVar("R")
 # An article may be like several stored ones, which are asked for one after the other.
 _MOST_ASKED = 5
 _MOST_SECTIONS = 200
+AT_ONCE = 4
+"""Batches of articles that are being stored at a time. Each takes several round trips to the
+database one after the other, and with one batch alone a crawl would wait for them."""
+_LARGEST = 100  # batch
 _NOTES = {
     plans.MOVED: counters.ARTICLES_MOVED,
     plans.RETURNED: counters.ARTICLES_RETURNED,
@@ -87,9 +91,12 @@ class MongoPipeline:
     The article that passes on is the record as it is stored, merged with what was known before.
     """
 
-    def __init__(self, addon: CaliberAddon, fates: Fates) -> None:
+    def __init__(self, addon: CaliberAddon, fates: Fates, concurrency: int) -> None:
         self._addon = addon
         self._fates = fates
+        # So many pages may be on their way and not stored (`scheduler`). Half of them is a batch:
+        # the others are fetched meanwhile.
+        self._size = min(max(1, concurrency // 2), _LARGEST)
         self._articles: Batcher[_Arrival, Saved]
         self._rejects: Batcher[Reject, None]
         self._sightings: Batcher[Sighting, bool]
@@ -100,7 +107,7 @@ class MongoPipeline:
         addon = CaliberAddon.of(crawler)
         if addon.config.store_is_off:
             raise NotConfigured("MONGODB_URI=off: nothing is stored, feeds only")
-        return cls(addon, Fates(crawler, addon))
+        return cls(addon, Fates(crawler, addon), crawler.settings.getint("CONCURRENT_REQUESTS"))
 
     async def open_spider(self) -> None:
         try:
@@ -111,7 +118,11 @@ class MongoPipeline:
             raise CloseSpider(STORE_UNAVAILABLE) from None
         if store is None:
             raise RuntimeError("the store is off")
-        self._articles = Batcher(self._patiently(partial(_save_all, store)))
+        self._articles = Batcher(
+            self._patiently(partial(self._save_all, store)),
+            size=self._size,
+            at_once=AT_ONCE,
+        )
         self._rejects = Batcher(self._patiently(store.rejects.save))
         self._sightings = Batcher(self._patiently(store.articles.sight))
         self._revisits = Batcher(self._patiently(store.visits.note))
@@ -171,6 +182,23 @@ class MongoPipeline:
                 # Judged now it would stay apart for good; so its request is given back instead.
                 raise StoreError(f"{article.url}: the crawl ended before it was known what it is")
 
+    async def _save_all(self, store: Store, arrivals: Sequence[_Arrival]) -> list[Saved]:
+        fates: dict[str, Fate] = {}
+        for arrival in arrivals:
+            fates |= arrival.fates
+        outcomes, safe = self._addon.outcomes, 0
+
+        def written(number: int) -> None:
+            nonlocal safe
+            safe += number
+            outcomes.safe += number
+            self._addon.nudge()
+
+        try:
+            return await store.articles.save([a.article for a in arrivals], fates, written)
+        finally:
+            outcomes.safe -= safe
+
     def _patiently(
         self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
     ) -> Callable[[Sequence[T]], Awaitable[list[R]]]:
@@ -184,13 +212,6 @@ class MongoPipeline:
                 raise
 
         return patient
-
-
-async def _save_all(store: Store, arrivals: Sequence[_Arrival]) -> list[Saved]:
-    fates: dict[str, Fate] = {}
-    for arrival in arrivals:
-        fates |= arrival.fates
-    return await store.articles.save([arrival.article for arrival in arrivals], fates)
 
 
 class DuplicatesPipeline:

@@ -44,8 +44,8 @@ class Pump:
     """Writes what a worker adds and ends, and keeps its queue filled with requests on lease.
 
     `request_of` makes a leased request, `settle` ends what the engine is through with (by calling
-    `end`), `nudge` has the engine look for requests. `most` is how many are wanted in store.
-    `is_over` says that nothing is left to do, for anybody.
+    `end`). `most` is how many are wanted in store. `is_over` says that nothing is left to do, for
+    anybody.
     """
 
     def __init__(
@@ -57,7 +57,6 @@ class Pump:
         *,
         request_of: Callable[[Leased], Request],
         settle: Callable[[], None],
-        nudge: Callable[[], None],
     ) -> None:
         self._addon = addon
         self._store = store
@@ -65,7 +64,6 @@ class Pump:
         self._most = most
         self._request_of = request_of
         self._settle = settle
-        self._nudge = nudge
         self.is_over = False
         self._additions: list[Entry] = []
         self._coming: dict[str, tuple[Request, Entry]] = {}  # this worker's once they are added
@@ -170,11 +168,11 @@ class Pump:
             got = await self._lease()
             if got or wrote:
                 idle = _POLL[0]
-                self._nudge()
+                self._addon.nudge()
             else:
                 if self._is_quiet() and await self._nothing_is_left():
                     self.is_over = True
-                    self._nudge()
+                    self._addon.nudge()
                 idle = min(idle * 1.5, _POLL[1])
             try:
                 async with asyncio.timeout(_LINGER if self._has_work() else idle):

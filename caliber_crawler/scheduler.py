@@ -88,7 +88,7 @@ class FrontierScheduler(BaseScheduler):
         if store is not None:
             self._pump = Pump(
                 self._addon, store, self._queue, self._most,
-                request_of=self._request, settle=self._settle, nudge=self._nudge,
+                request_of=self._request, settle=self._settle,
             )  # fmt: skip
             self._crawler.signals.connect(self._failed, signals.spider_error)
             self._crawler.signals.connect(self._failed, signals.item_error)
@@ -146,11 +146,14 @@ class FrontierScheduler(BaseScheduler):
 
         While writes take long, further requests are made slowly, up to a larger bound.
         """
-        unsafe = len(self._queue.out)
-        if unsafe < self._most:
+        if self._unsafe < self._most:
             return True
         waited = asyncio.get_running_loop().time() - self._gave_at
-        return unsafe < _PATIENT * self._most and waited >= SLOW
+        return self._unsafe < _PATIENT * self._most and waited >= SLOW
+
+    @property
+    def _unsafe(self) -> int:
+        return len(self._queue.out) - self._addon.outcomes.safe
 
     def _start(self, pump: Pump) -> None:
         pump.start()
@@ -161,8 +164,8 @@ class FrontierScheduler(BaseScheduler):
         """Have the engine ask while what it made waits to be stored."""
         while True:
             await asyncio.sleep(SLOW)
-            if self._queue and len(self._queue.out) >= self._most:
-                self._nudge()
+            if self._queue and self._unsafe >= self._most:
+                self._addon.nudge()
 
     # --- requests and entries
 
@@ -242,9 +245,3 @@ class FrontierScheduler(BaseScheduler):
         """Whether a request's answer has come to its callback or errback."""
         slot = self._crawler.engine.scraper.slot
         return slot is not None and request in slot.active
-
-    def _nudge(self) -> None:
-        """Have the engine look for requests, or find that there are none."""
-        slot = self._crawler.engine._slot
-        if slot is not None:
-            slot.nextcall.schedule()

@@ -20,8 +20,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
-from itertools import accumulate
+from operator import sub
 from struct import pack
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from caliber_crawler.items import Article
 
-_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
+_WORD = re.compile(r"\d[\d.,:]*\d|\w+")
 
 _SHINGLE = 3
 _BANDS, _ROWS = 16, 4
@@ -44,14 +43,14 @@ _SEED = 1  # stored bands depend on it
 _RUN, _WINDOW = 6, 8
 _TRACED_WORDS, _LOOKED_FOR = 300, 5_000
 _TRACED_MEDIA = 3
-_INT32 = 1 << 31
+_INT32, _WORD32 = 1 << 31, (1 << 32) - 1
 # A text opens with so many words; so much of the other one counts as its top.
 _OPENING, _TOP = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """`bands` are signed 64-bit integers, `traces` signed 32-bit ones; both without repeats."""
+    """Signed 32-bit integers; `traces` are without repeats."""
 
     bands: list[int]
     traces: list[int]
@@ -71,9 +70,14 @@ class Words:
         return cls(words(article.title or ""), words(article.body), media)
 
     @cached_property
+    def runs(self) -> list[str]:
+        """All shingles of headline and body together, in order."""
+        return _runs((*self.title, *self.body), _SHINGLE)
+
+    @cached_property
     def shingles(self) -> frozenset[str]:
         """Of headline and body together."""
-        return frozenset(_runs((*self.title, *self.body), _SHINGLE))
+        return frozenset(self.runs)
 
     @cached_property
     def of_body(self) -> frozenset[str]:
@@ -82,14 +86,16 @@ class Words:
 
     @cached_property
     def hashes(self) -> list[int]:
-        """Of all runs of `_RUN` words of the body's first `_LOOKED_FOR` words, in order."""
-        said = self.body[:_LOOKED_FOR]
-        text = " ".join(said).encode()
-        ends = list(accumulate((len(word.encode()) + 1 for word in said), initial=0))
-        if len(said) <= _RUN:
-            return [crc32(text)] if text else []
-        # Less the space after the last word: a run has one number wherever it stands.
-        return [crc32(text[start : end - 1]) for start, end in zip(ends, ends[_RUN:], strict=False)]
+        """Of all runs of `_RUN` words of the body's first `_LOOKED_FOR` words, in order.
+
+        A run is two shingles, and its number the difference of theirs.
+        """
+        if len(self.body) < _RUN:
+            return [crc32(" ".join(self.body).encode())] if self.body else []
+        first = len(self.title)
+        said = self.runs[first : first + _LOOKED_FOR - _SHINGLE + 1]
+        numbers = list(map(crc32, map(str.encode, said)))
+        return list(map(sub, numbers, numbers[_RUN - _SHINGLE :]))
 
     @cached_property
     def figures(self) -> Counter[str]:
@@ -122,9 +128,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def fingerprint(said: Words, language: str | None) -> Fingerprint:
     """The numbers by which similar texts of one edition are found."""
-    return Fingerprint(
-        _bands(said.shingles, language or ""), traces(said, language, most=_TRACED_WORDS)
-    )
+    return Fingerprint(bands(said, language), traces(said, language, most=_TRACED_WORDS))
 
 
 def compare(said: Words, other: Words) -> Likeness:
@@ -147,8 +151,9 @@ def compare(said: Words, other: Words) -> Likeness:
 
 def alike(said: Words, other: Words) -> float:
     """Jaccard index of the shingles of two texts, headlines included; 0 to 1."""
-    either = len(said.shingles | other.shingles)
-    return len(said.shingles & other.shingles) / either if either else 0.0
+    common = len(said.shingles & other.shingles)
+    either = len(said.shingles) + len(other.shingles) - common
+    return common / either if either else 0.0
 
 
 def figures_differ(said: Words, other: Words, *, strict: bool) -> bool:
@@ -173,20 +178,20 @@ def _runs(said: Sequence[str], length: int) -> list[str]:
     return list(map(" ".join, zip(*(said[i:] for i in range(length)), strict=False)))
 
 
-def _bands(shingles: frozenset[str], language: str) -> list[int]:
-    if not shingles:
+def bands(said: Words, language: str | None) -> list[int]:
+    """The bands of a text; texts that share half of their shingles have one in common."""
+    if not said.runs:
         return []
     sketch = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
-    sketch.update(shingles)
+    sketch.update(said.runs)
     packed = pack(f"<{_BANDS * _ROWS}I", *sketch.digest())
     size = 4 * _ROWS
-    # The edition is part of the key, so that only texts of one language meet.
-    key = language.encode()[:16]
-    found = (
-        blake2b(packed[i * size : (i + 1) * size], digest_size=8, key=key, salt=bytes([i]))
+    # Edition and place are part of the number, so that only texts of one language meet.
+    first = crc32((language or "").encode())
+    return [
+        crc32(packed[i * size : (i + 1) * size], (first + i) & _WORD32) - _INT32
         for i in range(_BANDS)
-    )
-    return [int.from_bytes(band.digest(), "little", signed=True) for band in found]
+    ]
 
 
 def traces(said: Words, language: str | None, *, most: int = _LOOKED_FOR) -> list[int]:
@@ -195,13 +200,36 @@ def traces(said: Words, language: str | None, *, most: int = _LOOKED_FOR) -> lis
     Kept are few of them; looked for are many more, since the text of a note may be at the end of
     what it grew to.
     """
-    least = said.hashes[: max(1, most - _RUN + 1)]
-    # The least of eight in a row, by pairs of pairs of pairs.
-    for step in (1, 2, 4):
-        if len(least) > step:
-            least = list(map(min, least, least[step:]))
-    found = set(least)
+    found = _least(said.hashes[: max(1, most - _RUN + 1)])
     found |= {crc32(url.encode()) for url in sorted(said.media)[:_TRACED_MEDIA]}
     # The edition is part of the number, so that only texts of one language meet.
     start = crc32((language or "").encode())
-    return sorted((number ^ start) - _INT32 for number in found)
+    return sorted({((number ^ start) & _WORD32) - _INT32 for number in found})
+
+
+def _least(numbers: Sequence[int]) -> set[int]:
+    """The least of each `_WINDOW` numbers in a row; of few numbers those that are least of some."""
+    if len(numbers) <= _WINDOW:
+        few = list(numbers)
+        for step in (1, 2, 4):
+            if len(few) > step:
+                few = list(map(min, few, few[step:]))
+        return set(few)
+    least, at = _last_least(numbers, _WINDOW)
+    found = {least}
+    for i, number in enumerate(numbers[_WINDOW:], _WINDOW):
+        if number <= least:
+            least, at = number, i
+        elif i - at >= _WINDOW:
+            least, at = _last_least(numbers, i + 1)
+        else:
+            continue
+        found.add(least)
+    return found
+
+
+def _last_least(numbers: Sequence[int], end: int) -> tuple[int, int]:
+    """The least of the `_WINDOW` numbers before a place, and where it is last."""
+    window = numbers[end - _WINDOW : end]
+    least = min(window)
+    return least, end - 1 - window[::-1].index(least)

@@ -136,22 +136,27 @@ class TestBatches:
         assert writer.batches[1:] == [[5, 6, 7, 8, 9]]
         await batcher.close()
 
-    async def test_writes_never_overlap(self) -> None:
+    @pytest.mark.parametrize("at_once", [1, 3])
+    async def test_no_more_writes_than_allowed_overlap(self, at_once: int) -> None:
         running = 0
         most = 0
+        begun: list[int] = []
 
         async def write(values: Sequence[int]) -> list[int]:
             nonlocal running, most
+            begun.extend(values)
             running += 1
             most = max(most, running)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001 * (7 - values[0] % 7))
             running -= 1
-            return list(values)
+            return [2 * value for value in values]
 
-        batcher = Batcher(write, size=3, linger=0.001)
-        await asyncio.gather(*puts(batcher, range(60)))
+        batcher = Batcher(write, size=3, linger=0.001, at_once=at_once)
+        tasks = puts(batcher, range(60))
+        assert await asyncio.gather(*tasks) == [2 * n for n in range(60)]
         await batcher.close()
-        assert most == 1
+        assert most == at_once
+        assert begun == list(range(60))
 
 
 class TestCapacity:
@@ -295,6 +300,18 @@ class TestCancelledCallers:
 
 
 class TestClosing:
+    async def test_all_writes_are_over_at_the_end(self, writer: Writer) -> None:
+        batcher = Batcher(writer, size=1, linger=HOUR, at_once=3)
+        writer.gate.clear()
+        tasks = puts(batcher, range(5))
+        closing = start(batcher.close)
+        await settled()
+        assert writer.batches == [[0], [1], [2]]
+        assert not closing.done()
+        writer.gate.set()
+        await closing
+        assert [task.result() for task in tasks] == [0, 2, 4, 6, 8]
+
     async def test_tail_is_written_at_once(self, writer: Writer) -> None:
         batcher = Batcher(writer, size=50, linger=HOUR)
         tasks = puts(batcher, range(7))
@@ -400,7 +417,11 @@ async def test_random_callers_cancellations_and_errors(writer: Writer) -> None:
         values = range(rng.randint(0, 60))
         writer.errors = {n: OSError(str(n)) for n in values if rng.random() < 0.02}
         batcher = Batcher(
-            writer, size=rng.randint(1, 12), linger=0.001, capacity=rng.randint(1, 30)
+            writer,
+            size=rng.randint(1, 12),
+            linger=0.001,
+            capacity=rng.randint(1, 30),
+            at_once=rng.randint(1, 4),
         )
         tasks = []
         for n in values:

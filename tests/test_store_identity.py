@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -386,6 +387,35 @@ class TestAddresses:
         await save(store, copy)
         [record] = database.articles.find()
         assert record["aliases"] == [url("first?print=1")]
+
+
+class TestWritten:
+    async def test_articles_are_durable_before_what_follows_from_them(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """A worker that is killed then need not ask for them again."""
+        told: list[tuple[int, int, int]] = []
+
+        def written(number: int) -> None:
+            there = database.articles.count_documents({})
+            told.append((number, there, database["views"].count_documents({})))
+
+        stories = [story("a", views=1), story("b", body=prose(50, "b")), story("b", title=None)]
+        await store.save([*stories, replace(story("c"), url=None)], written=written)
+        assert told == [(3, 2, 0)]
+        assert await store.stored_in("c1", [url("a"), url("b"), url("c")]) == {url("a"), url("b")}
+
+    async def test_a_reading_that_is_set_aside_is_not_among_them(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """The record stays as a later crawl saw it, so the store cannot tell of the earlier one."""
+        await save(store, story("a", crawl_id="c3", hours=3))
+        told: list[int] = []
+        late = story("a", body=prose(50, "old"), crawl_id="c2", hours=2)
+        [saved] = await store.save([late], written=told.append)
+        assert saved.notes == (OVERTAKEN,)
+        assert told == [0]
+        assert await store.stored_in("c2", [url("a")]) == set()
 
 
 class TestOrder:

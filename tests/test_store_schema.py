@@ -167,17 +167,18 @@ class TestOtherVersions:
         with pytest.raises(WriteError, match="validation"):
             database.articles.update_one({}, {"$set": {"extra": 1}})
 
+    @pytest.mark.parametrize("version", [2, 3])
     async def test_older_fingerprints_are_made_anew(
-        self, store: ArticleStore, async_database: Any, database: Documents
+        self, store: ArticleStore, async_database: Any, database: Documents, version: int
     ) -> None:
         await store.save([story("a", title="Before"), story("b")])
         right = {d["_id"]: d for d in database.articles.find()}
-        older = {"internal.version": 2, "internal.bands": [1, 2], "internal.traces": [3]}
+        older = {"internal.version": version, "internal.bands": [1, 2**40], "internal.traces": [3]}
         database.articles.update_many({}, {"$set": older})
-        database["meta"].update_one({}, {"$set": {"version": 2}})
+        database["meta"].update_one({}, {"$set": {"version": version}})
         await asyncio.gather(*(prepare(async_database) for _ in range(4)))
         assert {d["_id"]: d for d in database.articles.find()} == right
-        assert database["meta"].find_one() == {"_id": "form", "version": 3}
+        assert database["meta"].find_one() == {"_id": "form", "version": VERSION}
 
     async def test_a_step_that_was_cut_off_is_done_again(
         self, store: ArticleStore, async_database: Any, database: Documents

@@ -11,7 +11,7 @@ under addresses that share neither canonical address nor id, make two records of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pymongo import InsertOne, UpdateOne
@@ -27,7 +27,6 @@ from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import (
     Document,
-    Internal,
     Revision,
     Stored,
     as_stored,
@@ -59,7 +58,7 @@ class Saved:
     refused: str | None = None
     asks: str | None = None
     notes: tuple[str, ...] = ()
-    internal: Internal | None = field(default=None, compare=False, repr=False)
+    stored: Stored | None = field(default=None, compare=False, repr=False)
     inserted: bool = field(default=False, compare=False, repr=False)
 
     @property
@@ -77,7 +76,10 @@ class ArticleStore:
         self._pace = pace or Pace()
 
     async def save(
-        self, articles: Sequence[Article], fates: Mapping[str, Fate] | None = None
+        self,
+        articles: Sequence[Article],
+        fates: Mapping[str, Fate] | None = None,
+        written: Callable[[int], None] | None = None,
     ) -> list[Saved]:
         """Store each article; results are in the order of the arguments, which stay as they are.
 
@@ -85,9 +87,10 @@ class ArticleStore:
         `language` or `crawl`, is refused by itself; one that may be another version of a stored one
         is not stored before `fates` tells what became of that one's address (`Saved.asks`). The
         others of the batch are stored. The same fetch saved again, as after an error, changes
-        nothing and has the same outcome. Raises `StoreUnavailable` when the database cannot be
-        reached and `StoreError` when it refuses the whole write; some of the batch may be stored
-        then.
+        nothing and has the same outcome. `written` is told how many articles are durable, so that
+        `stored_in` finds them, before what follows from them is written, too. Raises
+        `StoreUnavailable` when the database cannot be reached and `StoreError` when it refuses the
+        whole write; some of the batch may be stored then.
         """
         results: dict[int, Saved] = {}
         waiting: dict[int, Article] = {}
@@ -109,7 +112,11 @@ class ArticleStore:
                 if not attempts:
                     raise StoreError(_never_still(article.id for article in lost.values()))
             done = {i: saved for i, saved in results.items() if saved.is_stored}
-            await self._link([Stored(s.article, s.internal) for s in done.values() if s.internal])
+            if written is not None:
+                crawls = {i: crawl_of(article)["id"] for i, article in points.items()}
+                # A reading that was set aside leaves the record as another crawl saw it.
+                written(sum(crawl_of(s.article)["id"] == crawls[i] for i, s in done.items()))
+            await self._link([saved.stored for saved in done.values() if saved.stored])
             new = {saved.article.id for saved in done.values() if saved.inserted}
             shown = ((saved.article.id, points[i]) for i, saved in done.items())
             await self._views.add(shown, new)
@@ -199,10 +206,11 @@ class ArticleStore:
             if isinstance(encoded, str):
                 results[i] = Saved(record, refused=encoded)
                 continue
+            result = plan.result
             results[i] = Saved(
-                plan.result,
+                result,
                 notes=tuple(plan.notes),
-                internal=plan.new.internal,
+                stored=replace(plan.new, article=result),
                 inserted=old is None,
             )
             if old is None:

@@ -23,10 +23,10 @@ class Batcher(Generic[T, R]):
     """Collects values and writes them together; each caller gets the result for its own value.
 
     A batch is written when `size` values wait or `linger` seconds after the first of them came.
-    While one batch is being written the next one collects. At most `capacity` values wait; further
-    callers wait for room, first come, first served, so the queue stays bounded however slow the
-    database is. Values are written in the order of the calls. An error of `write` reaches every
-    caller of that batch, and only those.
+    At most `at_once` batches are being written at a time, while the next one collects. At most
+    `capacity` values wait; further callers wait for room, first come, first served, so the queue
+    stays bounded however slow the database is. Writes are begun in the order of the calls. An error
+    of `write` reaches every caller of that batch, and only those.
 
     A caller that is cancelled gets no result; its value is written all the same once it has room.
     End with `close`.
@@ -39,11 +39,14 @@ class Batcher(Generic[T, R]):
         size: int = 100,
         linger: float = 0.02,
         capacity: int = 1000,
+        at_once: int = 1,
     ) -> None:
         self._write = write
         self._size = size
         self._linger = linger
         self._full = min(size, capacity)
+        self._at_once = at_once
+        self._writes: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(capacity)
         self._entering = 0  # callers that wait for room
         self._waiting: deque[_Entry[T, R]] = deque()
@@ -84,11 +87,25 @@ class Batcher(Generic[T, R]):
     async def _run(self) -> None:
         try:
             while await self._batch_is_due():
-                await self._flush(self._take())
+                write = asyncio.create_task(self._flush(self._take()))
+                self._writes.add(write)
+                await self._fewer_than(self._at_once)
+            await self._fewer_than(1)
         finally:  # nothing is left here unless the loop is shut down
             self._closed = True
             for entry in self._waiting:
                 entry.done.cancel()
+            for write in self._writes:
+                write.cancel()
+
+    async def _fewer_than(self, most: int) -> None:
+        """Wait until fewer batches are being written. Raises what is no `Exception` of theirs."""
+        while len(self._writes) >= most:
+            done, self._writes = await asyncio.wait(
+                self._writes, return_when=asyncio.FIRST_COMPLETED
+            )
+            for write in done:
+                write.result()
 
     async def _batch_is_due(self) -> bool:
         """Wait until there is something to write; False when closing is done."""

@@ -19,7 +19,7 @@ in no export:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -35,8 +35,8 @@ from caliber_crawler.similarity import Words, fingerprint
 
 Document = dict[str, Any]
 
-VERSION = 3
-"""Of the form of documents in `articles`. 1 had no `internal`; 2 had other bands and traces."""
+VERSION = 4
+"""Of the form of documents in `articles`. 1 had no `internal`, 2 and 3 other bands and traces."""
 
 # MongoDB takes 16 MiB a document; the rest is room for what an update puts round it.
 MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
@@ -137,10 +137,11 @@ class Revision(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A document of `articles`, read."""
+    """A document of `articles`, read. `words` are the article's, when somebody has them already."""
 
     article: Article
     internal: Internal
+    words: Words | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Stored:

@@ -52,7 +52,7 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = N
         await ensure_collections(database)
         if version < VERSION:
             await _to_2(database, pace or Pace())
-            await _to_3(database)
+            await _to_4(database)
     await ensure_indexes(database)
     with driver_errors("setting what documents must look like"):
         refused = await ensure_validators(database)
@@ -80,10 +80,10 @@ async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
         await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
 
 
-async def _to_3(database: AsyncDatabase[dict[str, Any]]) -> None:
+async def _to_4(database: AsyncDatabase[dict[str, Any]]) -> None:
     """Give records the bands and traces that similar ones are found by now."""
     articles = database["articles"]
-    older = articles.find({"internal.version": {"$lt": 3}}, _FINGERPRINTED)
+    older = articles.find({"internal.version": {"$lt": 4}}, _FINGERPRINTED)
     await _each(articles, older, _with_marks)
 
 
@@ -114,7 +114,7 @@ def _with_marks(document: Mapping[str, Any]) -> UpdateOne:
         "content_hash": document["content_hash"],
         "internal.version": document["internal"]["version"],
     }
-    now = {"bands": marks.bands, "traces": marks.traces, "version": 3}
+    now = {"bands": marks.bands, "traces": marks.traces, "version": 4}
     return UpdateOne(guard, {"$set": {f"internal.{name}": value for name, value in now.items()}})
 
 

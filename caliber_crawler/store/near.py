@@ -85,14 +85,15 @@ async def settle_near(
 
 
 class _Member(NamedTuple):
-    """A record, and the bands that it is found by."""
+    """A record, the bands that it is found by, and its words, if somebody has them already."""
 
     article: Article
     bands: frozenset[int]
+    words: Words | None = None
 
     @classmethod
     def of(cls, stored: Stored) -> _Member:
-        return cls(stored.article, frozenset(stored.internal["bands"]))
+        return cls(stored.article, frozenset(stored.internal["bands"]), stored.words)
 
     @classmethod
     def read(cls, document: Mapping[str, Any], wanted: Collection[int] | None = None) -> _Member:
@@ -108,14 +109,21 @@ class _Members:
     def __init__(self, members: Iterable[_Member]) -> None:
         self.records: dict[str | None, Article] = {}
         self._bands: dict[str | None, frozenset[int]] = {}
-        self._by_band: dict[int, list[str | None]] = defaultdict(list)
-        for article, bands in members:
+        self._words: dict[str | None, Words] = {}
+        seen: set[int] = set()
+        shared: set[int] = set()
+        for article, bands, words in members:
             self.records[article.id] = article
             self._bands[article.id] = bands
-            for band in bands:
-                self._by_band[band].append(article.id)
+            if words is not None:
+                self._words[article.id] = words
+            shared |= bands & seen
+            seen |= bands
+        self._by_band: dict[int, list[str | None]] = defaultdict(list)
+        for id_, bands in self._bands.items():
+            for band in bands & shared:
+                self._by_band[band].append(id_)
         self._scores: dict[frozenset[str | None], float | None] = {}
-        self._words: dict[str | None, Words] = {}
 
     def links(self, touched: Collection[str | None]) -> dict[str | None, _Link]:
         """What is right for each touched record, each that names one, and each that ought to."""
@@ -137,7 +145,7 @@ class _Members:
         """The records that nearly repeat one, or that it nearly repeats, with the score."""
         common = Counter(
             other
-            for band in self._bands[one.id]
+            for band in self._bands[one.id] & self._by_band.keys()
             for other in self._by_band[band]
             if other != one.id
         )
@@ -173,7 +181,7 @@ async def _read(
         about = {"$or": [{"_id": {"$in": listed}}, {"near_duplicate_of": {"$in": listed}}]}
         known = {d["id"]: _Member.read(d) async for d in articles.find(about, _FIELDS)}
     bands = {band for member in known.values() for band in member.bands}
-    alike = {"internal.bands": {"$in": sorted(bands)}, "_id": {"$nin": list(known)}}
+    alike = {"internal.bands": {"$in": list(bands)}, "_id": {"$nin": list(known)}}
     # The planner would try its ways anew for each batch, which takes longer than to go one.
     found = articles.find(alike, {"internal.bands": 1}, hint="bands", batch_size=_MANY)
     shared = {d["_id"]: bands.intersection(d["internal"]["bands"]) async for d in found}

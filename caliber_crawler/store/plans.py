@@ -131,7 +131,7 @@ class Plan:
         if old is None:
             record = first_seen(seen, at)
             record.duplicate_of = record.near_duplicate_of = None
-            self.new = Stored(record, new_internal(record, at, pace, self.words))
+            self.new = Stored(record, new_internal(record, at, pace, self.words), self.words)
         elif self.is_aside:
             self.new = Stored(aside(old.article, seen), old.internal)
         else:
