@@ -7,6 +7,7 @@ page that brought them is done. Nobody waits on the event loop for any of it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from contextlib import suppress
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from caliber_crawler import counters
 from caliber_crawler.errors import StoreError, Unserialisable
 from caliber_crawler.items import Sighting
-from caliber_crawler.store.frontier import own_lease
+from caliber_crawler.store.frontier import new_lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -67,7 +68,7 @@ class Pump:
         self.is_over = False
         self._additions: list[Entry] = []
         self._coming: dict[str, tuple[Request, Entry]] = {}  # this worker's once they are added
-        self._beaten: set[str] = set()  # on their way although somebody made them before
+        self._beaten: set[str] = set()  # leases of what is on its way although others have it
         self._done: dict[str, str] = {}
         self._failed: dict[str, tuple[str, str]] = {}
         self._released: dict[str, str] = {}
@@ -84,22 +85,20 @@ class Pump:
     def add(self, entry: Entry, request: Request) -> bool:
         """Add a request to the frontier; False when this worker does not get it with that.
 
-        One that is `mine` is made at once. Others become this worker's when nobody has them and
-        there is little to do; not while there are lists, which come before articles and may say
-        more of them.
+        One with a lease is made at once. Others become this worker's when nobody has them and there
+        is little to do; not while there are lists, which come before articles and may say more of
+        them.
         """
-        lease = own_lease(self._addon.worker.id, entry.key)
-        mine = entry.mine
-        if mine:
-            self._push(entry, lease, request)
-        elif self._has_room(entry):
-            entry, mine = entry.as_mine(), True
-            self._coming.setdefault(entry.key, (request, entry))
+        if entry.lease is not None:
+            self._push(entry, entry.lease, request)
+        elif entry.key not in self._coming and self._has_room(entry):
+            entry = entry.as_mine()
+            self._coming[entry.key] = (request, entry)
             self._changed.set()
         self._additions.append(entry)
         self.is_over = False
         self._wake.set()
-        return mine
+        return entry.lease is not None
 
     def end(self, key: str, lease: str, *, error: str | None, unfinished: bool, walk: bool) -> None:
         """A request was dealt with: done, failed, or to be done by somebody else.
@@ -108,8 +107,8 @@ class Pump:
         """
         if not walk or not self._queue.out:
             self._changed.set()
-        if key in self._beaten:
-            self._beaten.discard(key)
+        if lease in self._beaten:
+            self._beaten.discard(lease)
             return
         if unfinished or self._addon.lost:
             self._released[key] = lease
@@ -210,7 +209,7 @@ class Pump:
             lost = await self._addon.patiently(
                 partial(frontier.renew, held, self._addon.server_now())
             )
-            self._queue.drop(set(lost).difference(ended))
+            self._queue.drop({held[key] for key in lost if key not in ended})
 
     # --- writes
 
@@ -234,25 +233,26 @@ class Pump:
         return bool(additions or done or failed or released)
 
     async def _write_additions(self, entries: Sequence[Entry]) -> None:
+        tries = itertools.count()
         added = await self._addon.patiently(
-            lambda: self._store.frontier.add(entries, self._addon.server_now())
+            lambda: self._store.frontier.add(
+                entries, self._addon.server_now(), again=next(tries) > 0
+            )
         )
         self._addon.count(counters.FRONTIER_ADDED, number=len(added.new))
         self._addon.count(counters.FRONTIER_KNOWN, number=len(entries) - len(added.new))
+        beaten: set[str] = set()
         for entry in entries:
-            request, _ = self._coming.pop(entry.key, (None, None))
-            if request is not None and entry.key in added.new:
-                self._push(entry, own_lease(self._addon.worker.id, entry.key), request)
-        # Some of these this worker may have leased since, like any other: those stay its own.
-        held = self._queue.held()
-        beaten = {
-            entry.key
-            for entry in entries
-            if entry.mine
-            and entry.key not in added.new
-            and held.get(entry.key) == own_lease(self._addon.worker.id, entry.key)
-        }
-        self._beaten |= beaten.intersection(self._queue.out)
+            if entry.lease is None:
+                continue
+            request, coming = self._coming.get(entry.key, (None, None))
+            if request is not None and coming is entry:
+                del self._coming[entry.key]
+                if entry.lease in added.leases:
+                    self._push(entry, entry.lease, request)
+            elif entry.lease not in added.leases:
+                beaten.add(entry.lease)
+        self._beaten |= beaten.intersection(ready.lease for ready in self._queue.out.values())
         self._queue.drop(beaten)
         await self._sight(added.late)
 
@@ -279,12 +279,15 @@ class Pump:
         if self._addon.stopping or room < max(1, wanted // 2):
             return False
         began = asyncio.get_running_loop().time()
+        token, tries = new_lease(), itertools.count()
         found = await self._addon.patiently(
             lambda: frontier.lease(
                 room,
                 self._addon.server_now(),
                 browsers=self._queue.free_browsers(),
                 held=_HELD,
+                token=token,
+                again=next(tries) > 0,
             )
         )
         self._lease_took = asyncio.get_running_loop().time() - began

@@ -118,10 +118,10 @@ class ReadyQueue:
             del self.out[entry.key]
         return through
 
-    def drop(self, keys: Collection[str]) -> None:
-        """Those of some requests that are ready are not to be made after all."""
-        if keys:
-            self._ready = [entry for entry in self._ready if entry.key not in keys]
+    def drop(self, leases: Collection[str]) -> None:
+        """What is ready under one of these leases is not to be made after all."""
+        if leases:
+            self._ready = [entry for entry in self._ready if entry.lease not in leases]
             heapq.heapify(self._ready)
 
     def held(self) -> dict[str, str]:

@@ -183,7 +183,7 @@ class FrontierScheduler(BaseScheduler):
         if names:
             plain["cb_kwargs"] = arguments
         browser = bool(meta.get("playwright"))
-        return Entry(
+        entry = Entry(
             key=key,
             url=request.url,
             priority=request.priority,
@@ -191,8 +191,8 @@ class FrontierScheduler(BaseScheduler):
             newest=newest if isinstance(newest, datetime) else None,
             browser=browser,
             merged=merged,
-            mine=bool(meta.get(SEQUEL)) and not browser,
         )
+        return entry.as_mine() if meta.get(SEQUEL) and not browser else entry
 
     def _remember(self, key: str, request: Request) -> None:
         """Keep a request that somebody will take on lease, most likely this worker."""

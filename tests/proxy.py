@@ -11,11 +11,14 @@ from contextlib import contextmanager, suppress
 class Proxy:
     """Passes bytes on; `delay` seconds before each answer, nothing at all while `cut`.
 
-    `cut` also closes the connections that are open, as a dead server would.
+    `cut` also closes the connections that are open, as a dead server would. Once a request has all
+    the words of `swallow`, its answer is lost with the connection; `swallowed` counts such.
     """
 
     def __init__(self, target_port: int) -> None:
         self.delay = 0.0
+        self.swallow: tuple[bytes, ...] = ()
+        self.swallowed = 0
         self._target = target_port
         self._cut = False
         self._writers: set[asyncio.StreamWriter] = set()
@@ -54,18 +57,34 @@ class Proxy:
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers |= {writer, there_writer}
+        doomed = asyncio.Event()
         await asyncio.gather(
-            self._pass(reader, there_writer, slowly=False),
-            self._pass(there_reader, writer, slowly=True),
+            self._ask(reader, there_writer, doomed),
+            self._answer(there_reader, writer, doomed),
         )
         self._writers -= {writer, there_writer}
 
-    async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slowly: bool
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
     ) -> None:
         with suppress(ConnectionError, OSError):
             while data := await reader.read(65536):
-                if slowly and self.delay:
+                if self.swallow and all(word in data for word in self.swallow):
+                    self.swallow = ()
+                    doomed.set()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+    ) -> None:
+        with suppress(ConnectionError, OSError):
+            while data := await reader.read(65536):
+                if doomed.is_set():
+                    self.swallowed += 1
+                    break
+                if self.delay:
                     await asyncio.sleep(self.delay)
                 writer.write(data)
                 await writer.drain()

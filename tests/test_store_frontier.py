@@ -258,12 +258,41 @@ async def test_browsers_requests_are_leased_as_pages_are_free(database: Any) -> 
 
 async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     one, other = frontier(database, "a"), frontier(database, "b")
-    assert (await one.add([entry("step", mine=True)], AT)).new == {"step"}
+    mine, again = entry("step").as_mine(), entry("step").as_mine()
+    added = await one.add([mine], AT)
+    assert (added.new, added.leases) == ({"step"}, {mine.lease})
     assert await lease(other) == []
     # Another worker that does the page before it once more makes no second walk of it.
-    assert (await other.add([entry("step", mine=True)], AT)).new == frozenset()
+    added = await other.add([again], AT)
+    assert (added.new, added.leases) == (frozenset(), frozenset())
     assert await other.reclaim(LATER) == (1, [])
     assert await lease(other, at=LATER) == ["step"]
+
+
+async def test_an_addition_whose_answer_was_lost_is_known_by_its_lease(database: Any) -> None:
+    one, other = frontier(database, "a"), frontier(database, "b")
+    await other.add([entry("theirs").as_mine()], AT)
+    mine = [entry(key).as_mine() for key in ("step", "theirs", "k")]
+    await one.add(mine[:2], AT)  # and nobody hears of it
+    added = await one.add([*mine, entry("plain")], AT, again=True)
+    assert added.new == {"k", "plain"}
+    assert added.leases == {mine[0].lease, mine[2].lease}
+    # The same request in another addition is another one, also of the same worker.
+    assert (await one.add([entry("step").as_mine()], AT, again=True)).leases == frozenset()
+
+
+async def test_a_lease_whose_answer_was_lost_is_found_by_its_token(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"k{i}") for i in range(5)], AT)
+    given = {"browsers": 9, "token": "one"}
+    first = await store.lease(3, AT, **given)  # and nobody hears of it
+    assert [leased.key for leased in first] == ["k0", "k1", "k2"]
+    assert await store.lease(3, AT, **given, again=True) == first
+    assert await lease(store) == ["k3", "k4"]
+    # An attempt that leased nothing is no reason to have nothing now.
+    await store.add([entry("k9")], AT)
+    [found] = await store.lease(3, AT, browsers=9, token="two", again=True)
+    assert (found.key, found.lease) == ("k9", "two")
 
 
 async def test_data_that_look_like_operators_stay_data(database: Any) -> None:

@@ -49,8 +49,8 @@ _SUSPICIOUS = 2
 class Entry:
     """A request to be added. `key` tells it from all others of the crawl; `request` is plain data.
 
-    `merged` are lists that grow when the same request is added again. With `mine` it is added as
-    leased by this worker.
+    `merged` are lists that grow when the same request is added again. With a `lease` it is added as
+    leased by this worker, under that token, which is of this addition alone.
     """
 
     key: str
@@ -60,11 +60,11 @@ class Entry:
     newest: datetime | None = None
     browser: bool = False
     merged: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    mine: bool = False
+    lease: str | None = None
 
     def as_mine(self) -> Entry:
         """The same, to be added as leased by this worker."""
-        return replace(self, mine=True)
+        return replace(self, lease=new_lease())
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,11 @@ class Late:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of additions: keys that were new, and what came late for others."""
+    """What became of additions: keys that were new, leases of the additions that were first to name
+    theirs, and what came late for others."""
 
     new: frozenset[str]
+    leases: frozenset[str]
     late: Sequence[Late]
 
 
@@ -130,28 +132,40 @@ class FrontierStore:
 
     # --- adding
 
-    async def add(self, entries: Sequence[Entry], at: datetime) -> Added:
+    async def add(self, entries: Sequence[Entry], at: datetime, *, again: bool = False) -> Added:
         """Add requests; what is there already only gets the merged lists.
 
-        Adding again is harmless, so a batch that was cut off can be added as a whole.
+        Adding again is harmless, so a batch that was cut off can be added as a whole; with `again`
+        the leases are looked for that an earlier attempt gave, whose answer never came.
         """
         if not entries:
-            return Added(frozenset(), [])
+            return Added(frozenset(), frozenset(), [])
         with driver_errors("adding to the frontier"):
             operations = [self._upsert(entry, at) for entry in entries]
             written = await bulk_write(self._safe, operations)
             # Two workers that add the same at the same moment: the later one finds it there now.
-            again = await self.add([entries[i] for i in sorted(written.lost)], at)
-            new = {entries[i].key for i in written.upserted}
+            rest = await self.add([entries[i] for i in sorted(written.lost)], at, again=again)
+            first = [entries[i] for i in written.upserted]
+            new = {entry.key for entry in first}
+            leases = {entry.lease for entry in first if entry.lease is not None} | rest.leases
+            if again:
+                leases |= await self._given([entry for entry in entries if entry.key not in new])
             told = [self._id(e.key) for e in entries if e.merged and e.key not in new]
-            late = list(again.late)
+            late = list(rest.late)
             if told:
                 # Whoever has it on lease looks for the mark at the end of it; what is done by now
                 # is told here. Between the two nothing gets lost, at worst it is told twice.
                 on_its_way = {"_id": {"$in": told}, "state": LEASED}
                 await self._fast.update_many(on_its_way, {"$set": {"late": True}})
                 late += await self._late({"_id": {"$in": told}, "state": DONE})
-        return Added(frozenset(new), late)
+        return Added(frozenset(new), frozenset(leases), late)
+
+    async def _given(self, entries: Sequence[Entry]) -> set[str]:
+        """Those of the entries' leases under which their requests are now."""
+        leases = {self._id(e.key): e.lease for e in entries if e.lease is not None}
+        query = {"_id": {"$in": list(leases)}, "lease": {"$in": list(leases.values())}}
+        found = self._safe.find(query, {"lease": 1}) if leases else None
+        return {d["lease"] async for d in found} if found is not None else set()
 
     def _upsert(self, entry: Entry, at: datetime) -> UpdateOne:
         first: Document = {
@@ -160,10 +174,10 @@ class FrontierStore:
             "request": dict(entry.request), "late": False, "attempts": 0, "worker": None,
             "lease": None, "until": None, "error": None, "added_at": at, "at": at,
         }  # fmt: skip
-        if entry.mine:
+        if entry.lease is not None:
             first |= {
                 "state": LEASED, "attempts": 1, "worker": self._worker,
-                "lease": own_lease(self._worker, entry.key), "until": at + self.lease_time,
+                "lease": entry.lease, "until": at + self.lease_time,
             }  # fmt: skip
         update: Document = {"$setOnInsert": first}
         if entry.merged:
@@ -174,21 +188,33 @@ class FrontierStore:
 
     # --- leasing
 
-    async def lease(self, most: int, at: datetime, *, browsers: int, held: int = 0) -> list[Leased]:
+    async def lease(
+        self,
+        most: int,
+        at: datetime,
+        *,
+        browsers: int,
+        held: int = 0,
+        token: str = "",
+        again: bool = False,
+    ) -> list[Leased]:
         """Lease up to `most` requests, the first in order first; of those at most `browsers`.
 
         While a request of a higher priority is leased to anyone, those of the lowest wait, unless
-        more than `held` of them do: what is on its way may say more of them.
+        more than `held` of them do: what is on its way may say more of them. With `again` the
+        answer is what an earlier attempt leased under the same `token`, if it leased anything.
         """
         if most <= 0:
             return []
+        token = token or new_lease()
         with driver_errors("leasing from the frontier"):
+            if again and (found := await self._under(token, {"state": LEASED})):
+                return found
             spread = 1
             while True:
                 ids = await self._candidates(most, browsers, held, spread)
                 if not ids:
                     return []
-                token = secrets.token_hex(8)
                 change = {
                     "state": LEASED, "lease": token, "worker": self._worker,
                     "until": at + self.lease_time, "at": at, "late": False,
@@ -200,8 +226,12 @@ class FrontierStore:
                 if result.matched_count:
                     break
                 spread = min(spread * 4, 64)  # others were quicker: look further down
-            found = self._safe.find({"_id": {"$in": ids}, "lease": token}).sort(ORDER)
-            return [self._leased(document) async for document in found]
+            return await self._under(token, {"_id": {"$in": ids}})
+
+    async def _under(self, token: str, which: Document) -> list[Leased]:
+        """Those of some requests of this crawl that are leased under a token."""
+        found = self._safe.find({"crawl_id": self._crawl, "lease": token, **which}).sort(ORDER)
+        return [self._leased(document) async for document in found]
 
     async def _candidates(self, most: int, browsers: int, held: int, spread: int) -> list[str]:
         query: Document = {"crawl_id": self._crawl, "state": QUEUED}
@@ -283,7 +313,7 @@ class FrontierStore:
             # A page of a browser takes so long that a kill for other reasons often meets it.
             most = {"$cond": ["$browser", 2 * self.attempts, self.attempts]}
             hopeless = {"$gte": ["$attempts", most]}
-            token = secrets.token_hex(8)
+            token = new_lease()
             await self._safe.update_many(
                 lost,
                 [
@@ -401,9 +431,9 @@ class FrontierStore:
         )
 
 
-def own_lease(worker: str, key: str) -> str:
-    """The token of a request that a worker added as its own."""
-    return f"{worker}/{key[:16]}"
+def new_lease() -> str:
+    """A token that no other lease has."""
+    return secrets.token_hex(8)
 
 
 def _is_suspect(document: Document) -> bool:
