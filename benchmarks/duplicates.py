@@ -25,6 +25,7 @@ from benchmarks import peers
 from benchmarks.duplicates_texts import Text, changed, recurring_texts, varied_texts
 from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown
+from caliber_crawler.commands.crawl import COLLECTED_AFTER
 from caliber_crawler.items import Article, CrawlInfo
 from caliber_crawler.pipelines import AT_ONCE
 from caliber_crawler.records import clean
@@ -98,6 +99,7 @@ def compare_peers(number: int, days: int) -> dict[str, dict[str, Any]]:
     """What `duplicates_peers` says of the same texts, cleaned as ours are."""
     varied = varied_texts(number)
     given = {
+        "collected_after": COLLECTED_AFTER,
         "originals": [_text(article) for article in _originals(varied)],
         "copies": {
             f"{share:.0%}": [_text(article) for article in _copies(varied, share)]
@@ -158,11 +160,13 @@ async def _save(database: Any, articles: Sequence[Article]) -> None:
 async def _times(database: Any) -> tuple[float, float, float]:
     """What bands, looking for the near ones, and traces cost, for all texts once more.
 
-    They are looked for in batches, several at once, as a crawl does.
+    They are looked for in batches, several at once, and with Python's collector set, as in a crawl.
     """
     stored = [Stored.of(document) async for document in database["articles"].find()]
     gc.collect()
-    gc.freeze()  # as a crawl does
+    gc.freeze()
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTED_AFTER)
     times = [time.perf_counter()]
     words = [Words.of(one.article) for one in stored]
     for one, said in zip(stored, words, strict=True):
@@ -180,6 +184,7 @@ async def _times(database: Any) -> tuple[float, float, float]:
     for one, said in zip(stored, words, strict=True):
         traces(said, one.article.language)
     times.append(time.perf_counter())
+    gc.set_threshold(*before)
     gc.unfreeze()
     sign, find, traced = ((ended - began) / len(stored) * 1000 for began, ended in pairwise(times))
     return sign, find, traced

@@ -1,6 +1,7 @@
 """How others find near-duplicates among given texts. A script that the peers' Python runs.
 
-    python duplicates_peers.py < {"originals": [...], "copies": {"1%": [...]}, "unrelated": [...]}
+    python duplicates_peers.py < {"originals": [...], "copies": {"1%": [...]}, "unrelated": [...],
+                                  "collected_after": thresholds of Python's collector}
 
 Texts are strings; each list of copies has one of each original, in order. Answers, for each peer,
 `found` (share of copies that are linked to their original), `linked` and `pairs` (unrelated texts
@@ -115,7 +116,8 @@ PEERS = {
 
 def main() -> None:
     given = json.load(sys.stdin)
-    gc.freeze()  # as for ours
+    gc.freeze()
+    gc.set_threshold(*given["collected_after"])
     json.dump({name: run(fresh, given) for name, fresh in PEERS.items()}, sys.stdout)
 
 

@@ -30,9 +30,10 @@ from caliber_crawler.verdict import COULD_NOT_START, Verdict
 
 logger = logging.getLogger(__name__)
 
-# Nearly all that a crawl makes goes by its count of references. Looking for cycles at Python's own
-# pace takes a twelfth of a crawl's processor time, and less often needs no more memory.
-_COLLECTED_AFTER = (50_000, 20, 50)
+COLLECTED_AFTER = (50_000, 20, 50)
+"""Thresholds of Python's collector. Nearly all that a crawl makes goes by its count of references.
+Looking for cycles at Python's own pace takes a twelfth of a crawl's processor time, and less often
+needs no more memory."""
 
 
 class Command(crawl.Command):
@@ -54,7 +55,7 @@ class Command(crawl.Command):
         crawler.signals.connect(self._watch_signals, signals.engine_started)
         _log_no_less(crawler.settings)
         gc.freeze()  # what is there now stays, and need not be looked through again and again
-        gc.set_threshold(*_COLLECTED_AFTER)
+        gc.set_threshold(*COLLECTED_AFTER)
         started = self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
         self.exitcode = self._conclude(crawler, _error_of(started))
