@@ -47,6 +47,7 @@ CARDS_OUT_OF_RANGE = "cards/out_of_range"
 CARDS_OTHER_EDITION = "cards/other_edition"
 RULES_LEARNED = "rules/learned"
 RULES_BROKEN = "rules/broken"
+RULES_UNKNOWN = "rules/unknown"
 RULES_NONE = "rules/none"
 BROWSER_RETRIES = "browser/retries"
 BROWSER_FAILED = "browser/failed"
@@ -147,6 +148,7 @@ MEANING: dict[str, str] = {
     LISTS_ENDED: "lists walked, by the reason to stop",
     RULES_LEARNED: "lists whose way of asking for more was learned and checked",
     RULES_BROKEN: "learned rules that did not hold any more",
+    RULES_UNKNOWN: "stored rules of a form that this version does not know; learned anew",
     RULES_NONE: "lists that follow no rule and were scrolled to their end",
     BROWSER_RETRIES: "lists opened again because the browser failed",
     BROWSER_FAILED: "lists given up because the browser failed again",

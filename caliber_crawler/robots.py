@@ -43,6 +43,7 @@ _MOST_BYTES = 500 * 1024
 _AGAIN_SECONDS = 600.0
 # Statuses that are no word of the site's on its rules: later, and a proxy's own refusal.
 _NO_WORD = frozenset({407, 429})
+_LONG_DELAY_SECONDS = 30.0
 # Where the settings name no pause: a site in trouble must not be asked without end.
 _FIRST_PAUSE_SECONDS = 1.0
 
@@ -170,7 +171,10 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         own = self._addon.delay if origin != config.site.base else config.download_delay
         delay = max(own, asked)
         if delay != self._addon.delay:
-            logger.info("robots.txt of %s asks for %s seconds between requests", origin, asked)
+            # It is obeyed however long it is; a crawl that hardly moves must say why.
+            level = logging.WARNING if asked > _LONG_DELAY_SECONDS else logging.INFO
+            text = "robots.txt of %s asks for %s seconds between requests"
+            logger.log(level, text, origin, asked)
             self._addon.delay = delay
 
     async def _wait(self, seconds: float) -> None:

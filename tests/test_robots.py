@@ -128,6 +128,24 @@ def test_a_delay_that_is_none_is_not_kept(scrapy: Scrapy, asked: str) -> None:
     assert len(run.records) == 2
 
 
+def test_a_delay_of_a_day_is_obeyed_and_said(scrapy: Scrapy) -> None:
+    """A crawl that hardly moves says why, and a signal need not wait for its next turn."""
+    log = scrapy.folder / "log.txt"
+    with serve(SiteConfig(articles=30, seed=3)) as site:
+        site.knobs.robots = "User-agent: *\nCrawl-delay: 86400\n"
+        process = scrapy.start(
+            "crawl", "sections", "-a", "section=sport", "-a", "render=http",
+            "-s", "LOG_LEVEL=WARNING", "-s", "LOG_FILE=log.txt", CALIBER_BASE_URL=site.url, **QUICK,
+        )  # fmt: skip
+        said = "asks for 86400.0 seconds between requests"
+        wait_until(lambda: log.exists() and said in log.read_text("utf-8"), what="the warning")
+        process.terminate()
+        run = scrapy.finish(process)
+        pages = [hit.path for hit in site.log if hit.path != "/robots.txt"]
+    assert run.code == 143, run.err
+    assert len(pages) <= 1
+
+
 def forty(site: ServedSite) -> list[Truth]:
     return [site.world.article("en", i) for i in range(40)]
 

@@ -122,6 +122,22 @@ def test_a_list_is_walked_without_a_store_as_well(scrapy_without_store: Scrapy) 
     assert scrapy_without_store.alive() == []
 
 
+@pytest.mark.parametrize("stored", [{"rule": {"form": 99}}, {}])
+def test_a_stored_rule_of_another_form_is_counted_and_learned_anew(
+    scrapy: Scrapy, database: Documents, stored: dict[str, Any]
+) -> None:
+    """As a newer version may have left one."""
+    database.list_rules.insert_one({"_id": SECTION, **stored})
+    with serve(SiteConfig(articles=200, seed=35, cards=10)) as site:
+        run = crawl(scrapy, site, "render=auto")
+        assert_took(run, world(site), database)
+        again = crawl(scrapy, site, "render=http", "mode=full")
+    assert (counted(run)["rules/unknown"], counted(run)["rules/learned"]) == (1, 1)
+    assert counted(run)["rules/broken"] == 0
+    assert "the stored rule is of no known form" in run.err
+    assert (counted(again)["rules/unknown"], counted(again)["lists/ended/end"]) == (0, 1)
+
+
 # The site changes
 
 

@@ -10,6 +10,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.errors import UnknownRule
 from caliber_crawler.items import SectionRef
 from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
@@ -214,7 +215,12 @@ class ListWalkingSpider(ScrollingSpider):
             store = addon.store
             if store is None:
                 return None
-            rule = await addon.patiently(lambda: store.rules.get(task.key))
+            try:
+                rule = await addon.patiently(lambda: store.rules.get(task.key))
+            except UnknownRule as error:
+                self.count(counters.RULES_UNKNOWN)
+                self.logger.warning("%s: the stored rule is of no known form: %s", task.url, error)
+                return None
             if rule is None:
                 return None
             self._rules[task.key] = rule

@@ -24,13 +24,17 @@ class RuleStore:
         self._crawl_id = crawl_id
 
     async def get(self, key: str) -> ListRule | None:
-        """The rule of a list; None when none is known or a newer version wrote it."""
+        """The rule of a list; None when none is known.
+
+        Raises `UnknownRule` for one of another form, as a newer version may have written.
+        """
         with driver_errors("reading a list's rule"):
             document = await self._rules.find_one({"_id": key})
-        try:
-            return ListRule.from_document(document["rule"]) if document else None
-        except (KeyError, UnknownRule):
+        if document is None:
             return None
+        if "rule" not in document:
+            raise UnknownRule("its document has no rule")
+        return ListRule.from_document(document["rule"])
 
     async def put(self, key: str, rule: ListRule, at: datetime) -> None:
         """Keep a rule in place of the one before."""
