@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import statistics
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit
 from pymongo.database import Database
 
 from demo_site import SiteConfig, serve
+from tests.cluster import path_with
 from tests.conftest import Scrapy, wait_until
 from tests.proxy import proxy
 
@@ -38,6 +41,61 @@ def test_downloads_go_on_while_writes_wait(
     assert len(pages) == 20
     assert max(later - earlier for earlier, later in pairwise(pages)) < 1.0
     assert database.articles.count_documents({}) == 20
+
+
+WATCHING = """
+import json
+from scrapy import signals
+from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.spiders.articles import ArticlesSpider
+
+class Watching(ArticlesSpider):
+    name = "watching"
+
+    @classmethod
+    def from_crawler(cls, crawler, *args, **kwargs):
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider.seen = []
+        crawler.signals.connect(spider.look, signals.request_reached_downloader)
+        crawler.signals.connect(spider.tell, signals.spider_closed)
+        return spider
+
+    def look(self):
+        on_their_way = len(self.crawler.engine._slot.scheduler._queue.out)
+        self.seen.append((on_their_way, CaliberAddon.of(self.crawler).outcomes.safe))
+
+    def tell(self):
+        with open("seen.json", "w") as file:
+            json.dump([self.seen, CaliberAddon.of(self.crawler).outcomes.safe], file)
+"""
+
+
+def test_what_is_in_the_journal_holds_up_no_request(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    """Four requests may be made and not stored; the articles that are still linked do not count."""
+    port = urlsplit(mongo_uri).port
+    assert port
+    scrapy.folder.joinpath("watching.py").write_text(WATCHING)
+    with proxy(port) as slow, serve(SiteConfig(articles=80, seed=1)) as site:
+        slow.delay = 0.03  # each round trip
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(80))
+        run = scrapy(
+            "crawl", "watching", "-a", f"url={urls}",
+            "-s", "SPIDER_MODULES=watching", "-s", "CONCURRENT_REQUESTS=4",
+            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, slow.port),
+            PYTHONPATH=path_with(str(scrapy.folder)),
+        )  # fmt: skip
+    assert run.code == 0, run.err
+    assert database.articles.count_documents({}) == 80
+    seen, left = json.loads(scrapy.folder.joinpath("seen.json").read_text())
+    assert left == 0
+    assert all(0 <= safe <= on_their_way for on_their_way, safe in seen)
+    assert max(on_their_way for on_their_way, _ in seen) > 4
+    unsafe = [on_their_way - safe for on_their_way, safe in seen]
+    # Where the machine stands still for half a second, the database counts as slow.
+    assert statistics.median(unsafe) <= 4
+    assert max(unsafe) <= 16
 
 
 def test_a_database_that_comes_back_gets_everything(
