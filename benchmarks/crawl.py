@@ -27,9 +27,14 @@ _WARM_UP = 100
 _NAMES = {
     "ours": "ours",
     "plain": "plain spider",
+    "uvloop": "plain spider, uvloop",
     "redis": "scrapy-redis",
 }
-_AGAINST = {"plain": "plain Scrapy spider", "redis": "Scrapy with scrapy-redis"}
+_AGAINST = {
+    "plain": "plain Scrapy spider",
+    "uvloop": "plain Scrapy spider on uvloop",
+    "redis": "Scrapy with scrapy-redis",
+}
 
 
 @dataclass
@@ -76,8 +81,9 @@ Each side takes the same article pages, eight at a time, and obeys robots.txt. O
 and fingerprints each article, finds what it repeats, keeps it in MongoDB, shares its requests by
 the crash-safe frontier and writes a feed of JSON lines. The plain spider picks nine fields with
 CSS and writes JSON lines. scrapy-redis is that same spider with its shared queue and its filter of
-duplicates in Redis (which writes nothing to disk), fed {_REDIS_BATCH} addresses at a time. Each
-side has the event loop that it comes with: ours uvloop, Scrapy by default asyncio's own.
+duplicates in Redis (which writes nothing to disk), fed {_REDIS_BATCH} addresses at a time. Ours
+comes with uvloop for its event loop, Scrapy by default with asyncio's own; the plain spider was
+tried with either.
 
 Wall time is that of the whole process, its start included; processor time and memory are those of
 the crawler alone, without MongoDB, Redis and the site. The sides run in turn, each turn beginning
@@ -116,8 +122,11 @@ def compare(articles: int, runs: int, warm_up: int) -> Comparison:
                 raise RuntimeError("not every article was stored")
             return usage
 
-        def plain(number: int) -> Usage:
-            return run([*peers.SCRAPY, "runspider", str(PLAIN), *given], {}, folder)
+        def plain(number: int, *options: str) -> Usage:
+            return run([*peers.SCRAPY, "runspider", str(PLAIN), *options, *given], {}, folder)
+
+        def on_uvloop(number: int) -> Usage:
+            return plain(number, "-s", "ASYNCIO_EVENT_LOOP=uvloop.Loop")
 
         def shared(number: int) -> Usage:
             peers.push_urls(server, addresses[:number])
@@ -127,6 +136,7 @@ def compare(articles: int, runs: int, warm_up: int) -> Comparison:
         sides: list[tuple[str, Callable[[int], Usage]]] = [
             ("ours", ours),
             ("plain", plain),
+            ("uvloop", on_uvloop),
             ("redis", shared),
         ]
         for turn in range(0 if warm_up else 1, runs + 1):
