@@ -67,7 +67,7 @@ class Pump:
         self._settle = settle
         self.is_over = False
         self._additions: list[Entry] = []
-        self._coming: dict[str, tuple[Request, Entry]] = {}  # this worker's once they are added
+        self._coming: dict[str, Request] = {}  # by lease: this worker's once they are added
         self._beaten: set[str] = set()  # leases of what is on its way although others have it
         self._done: dict[str, str] = {}
         self._failed: dict[str, tuple[str, str]] = {}
@@ -91,9 +91,10 @@ class Pump:
         """
         if entry.lease is not None:
             self._push(entry, entry.lease, request)
-        elif entry.key not in self._coming and self._has_room(entry):
-            entry = entry.as_mine()
-            self._coming[entry.key] = (request, entry)
+        elif self._has_room(entry):
+            lease = new_lease()
+            entry = entry.under(lease)
+            self._coming[lease] = request
             self._changed.set()
         self._additions.append(entry)
         self.is_over = False
@@ -245,13 +246,12 @@ class Pump:
         for entry in entries:
             if entry.lease is None:
                 continue
-            request, coming = self._coming.get(entry.key, (None, None))
-            if request is not None and coming is entry:
-                del self._coming[entry.key]
-                if entry.lease in added.leases:
-                    self._push(entry, entry.lease, request)
-            elif entry.lease not in added.leases:
+            is_mine = entry.lease in added.leases
+            waiting = self._coming.pop(entry.lease, None)
+            if waiting is None and not is_mine:
                 beaten.add(entry.lease)
+            elif waiting is not None and is_mine:
+                self._push(entry, entry.lease, waiting)
         self._beaten |= beaten.intersection(ready.lease for ready in self._queue.out.values())
         self._queue.drop(beaten)
         await self._sight(added.late)

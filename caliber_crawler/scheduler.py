@@ -26,7 +26,7 @@ from caliber_crawler.outcomes import LEASE
 from caliber_crawler.pump import SLOW, Pump
 from caliber_crawler.ready import ReadyQueue
 from caliber_crawler.requests import MERGE, NEWEST, SEQUEL, from_plain, to_plain
-from caliber_crawler.store.frontier import Entry
+from caliber_crawler.store.frontier import Entry, new_lease
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -192,7 +192,7 @@ class FrontierScheduler(BaseScheduler):
             browser=browser,
             merged=merged,
         )
-        return entry.as_mine() if meta.get(SEQUEL) and not browser else entry
+        return entry.under(new_lease()) if meta.get(SEQUEL) and not browser else entry
 
     def _remember(self, key: str, request: Request) -> None:
         """Keep a request that somebody will take on lease, most likely this worker."""

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 
 class Proxy:
@@ -89,6 +90,11 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+def through(uri: str, way: Proxy) -> str:
+    """A server's URI by way of a proxy."""
+    return uri.replace(f":{urlsplit(uri).port}", f":{way.port}")
 
 
 @contextmanager

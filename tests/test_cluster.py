@@ -21,7 +21,7 @@ from tests.cluster import (
     path_with,
 )
 from tests.conftest import Scrapy, wait_until
-from tests.proxy import proxy
+from tests.proxy import proxy, through
 
 Documents = Database[dict[str, Any]]
 CONCURRENCY = 24
@@ -135,26 +135,22 @@ def test_what_mongodb_did_and_could_not_say_stays_with_its_worker(
     cluster: Cluster, mongo_uri: str, tmp_path: Any, number: int, words: tuple[bytes, ...]
 ) -> None:
     """A worker that asks once more finds its requests on lease, and to itself."""
-    port = str(urlsplit(mongo_uri).port)
-    with serve(SMALL) as site, proxy(int(port)) as way:
+    with serve(SMALL) as site, proxy(urlsplit(mongo_uri).port or 0) as way:
         paths = [site.world.article("en", i).path for i in range(number)]
         addresses = tmp_path / "addresses.txt"
         addresses.write_text("".join(f"{site.url}{path}\n" for path in paths))
         way.swallow = words
-        began = time.monotonic()
         worker = cluster.start(
             site.url, spider="articles", file=str(addresses), FRONTIER_LEASE_SECONDS="60",
-            MONGODB_URI=mongo_uri.replace(f":{port}", f":{way.port}"),
+            MONGODB_URI=through(mongo_uri, way),
         )  # fmt: skip
         run = cluster.scrapy.finish(worker)
-        took = time.monotonic() - began
         asked = articles_asked(site)
     assert run.code == 0, run.err
     assert way.swallowed == 1
     assert asked == Counter(dict.fromkeys(paths, 1))
     assert cluster.crawl()["counts"]["store/retries"] >= 1
     assert "frontier/reclaimed" not in cluster.crawl()["counts"]
-    assert took < 40
 
 
 def test_a_worker_that_is_stopped_leaves_its_work_to_the_others(cluster: Cluster) -> None:

@@ -13,13 +13,9 @@ from pymongo.database import Database
 from demo_site import SiteConfig, serve
 from tests.cluster import path_with
 from tests.conftest import Scrapy, wait_until
-from tests.proxy import proxy
+from tests.proxy import proxy, through
 
 Documents = Database[dict[str, Any]]
-
-
-def _through(uri: str, port: int) -> str:
-    return uri.replace(str(urlsplit(uri).port), str(port))
 
 
 def test_downloads_go_on_while_writes_wait(
@@ -34,7 +30,7 @@ def test_downloads_go_on_while_writes_wait(
             "articles",
             f"url={urls}",
             CALIBER_BASE_URL=site.url,
-            MONGODB_URI=_through(mongo_uri, slow.port),
+            MONGODB_URI=through(mongo_uri, slow),
         )
         pages = [hit.at for hit in site.log if "/post/" in hit.path]
     assert run.code == 0, run.err
@@ -83,7 +79,7 @@ def test_what_is_in_the_journal_holds_up_no_request(
         run = scrapy(
             "crawl", "watching", "-a", f"url={urls}",
             "-s", "SPIDER_MODULES=watching", "-s", "CONCURRENT_REQUESTS=4",
-            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, slow.port),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, slow),
             PYTHONPATH=path_with(str(scrapy.folder)),
         )  # fmt: skip
     assert run.code == 0, run.err
@@ -109,7 +105,7 @@ def test_a_database_that_comes_back_gets_everything(
         process = scrapy.start(
             "crawl", "articles", "-a", f"url={urls}", "-O", str(scrapy.feed),
             "-s", "LOG_FILE=log.txt",
-            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, link),
         )  # fmt: skip
         wait_until(lambda: database.articles.count_documents({}) >= 20, what="20 articles")
         link.cut()
@@ -141,7 +137,7 @@ def test_a_list_is_walked_on_after_the_database_came_back(
         process = scrapy.start(
             "crawl", "sections", "-a", "section=world", "-a", "render=http", "-O",
             str(scrapy.feed), "-s", "LOG_FILE=log.txt",
-            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, link),
         )  # fmt: skip
         wait_until(lambda: len(site.log) >= 3, what="the list's first page")
         link.cut()
@@ -163,7 +159,7 @@ def test_a_database_that_stays_away_ends_the_crawl(
         urls = ",".join(site.url + site.world.article("en", i).path for i in range(300))
         process = scrapy.start(
             "crawl", "articles", "-a", f"url={urls}", "-O", str(scrapy.feed),
-            CALIBER_BASE_URL=site.url, MONGODB_URI=_through(mongo_uri, link.port),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, link),
             MONGODB_RETRY_SECONDS="0.5",
         )  # fmt: skip
         wait_until(lambda: database.articles.count_documents({}) >= 20, what="20 articles")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
-from caliber_crawler.store.frontier import Entry, FrontierStore, Leased
+from caliber_crawler.store.frontier import Entry, FrontierStore, Leased, new_lease
 from caliber_crawler.store.indexes import ensure_indexes
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -258,7 +258,7 @@ async def test_browsers_requests_are_leased_as_pages_are_free(database: Any) -> 
 
 async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     one, other = frontier(database, "a"), frontier(database, "b")
-    mine, again = entry("step").as_mine(), entry("step").as_mine()
+    mine, again = entry("step").under(new_lease()), entry("step").under(new_lease())
     added = await one.add([mine], AT)
     assert (added.new, added.leases) == ({"step"}, {mine.lease})
     assert await lease(other) == []
@@ -271,14 +271,14 @@ async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
 
 async def test_an_addition_whose_answer_was_lost_is_known_by_its_lease(database: Any) -> None:
     one, other = frontier(database, "a"), frontier(database, "b")
-    await other.add([entry("theirs").as_mine()], AT)
-    mine = [entry(key).as_mine() for key in ("step", "theirs", "k")]
+    await other.add([entry("theirs").under(new_lease())], AT)
+    mine = [entry(key).under(new_lease()) for key in ("step", "theirs", "k")]
     await one.add(mine[:2], AT)  # and nobody hears of it
     added = await one.add([*mine, entry("plain")], AT, again=True)
     assert added.new == {"k", "plain"}
     assert added.leases == {mine[0].lease, mine[2].lease}
     # The same request in another addition is another one, also of the same worker.
-    assert (await one.add([entry("step").as_mine()], AT, again=True)).leases == frozenset()
+    assert (await one.add([entry("step").under(new_lease())], AT, again=True)).leases == frozenset()
 
 
 async def test_a_lease_whose_answer_was_lost_is_found_by_its_token(database: Any) -> None:

@@ -62,9 +62,9 @@ class Entry:
     merged: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     lease: str | None = None
 
-    def as_mine(self) -> Entry:
+    def under(self, lease: str) -> Entry:
         """The same, to be added as leased by this worker."""
-        return replace(self, lease=new_lease())
+        return replace(self, lease=lease)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,7 @@ class FrontierStore:
         """Those of the entries' leases under which their requests are now."""
         leases = {self._id(e.key): e.lease for e in entries if e.lease is not None}
         query = {"_id": {"$in": list(leases)}, "lease": {"$in": list(leases.values())}}
-        found = self._safe.find(query, {"lease": 1}) if leases else None
-        return {d["lease"] async for d in found} if found is not None else set()
+        return {document["lease"] async for document in self._safe.find(query, {"lease": 1})}
 
     def _upsert(self, entry: Entry, at: datetime) -> UpdateOne:
         first: Document = {
@@ -208,7 +207,8 @@ class FrontierStore:
             return []
         token = token or new_lease()
         with driver_errors("leasing from the frontier"):
-            if again and (found := await self._under(token, {"state": LEASED})):
+            here = {"crawl_id": self._crawl, "state": LEASED}
+            if again and (found := await self._under(token, here)):
                 return found
             spread = 1
             while True:
@@ -229,8 +229,8 @@ class FrontierStore:
             return await self._under(token, {"_id": {"$in": ids}})
 
     async def _under(self, token: str, which: Document) -> list[Leased]:
-        """Those of some requests of this crawl that are leased under a token."""
-        found = self._safe.find({"crawl_id": self._crawl, "lease": token, **which}).sort(ORDER)
+        """Those of some requests that are leased under a token."""
+        found = self._safe.find({**which, "lease": token}).sort(ORDER)
         return [self._leased(document) async for document in found]
 
     async def _candidates(self, most: int, browsers: int, held: int, spread: int) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from caliber_crawler.errors import UnknownRule
 from caliber_crawler.listing.rule import ListRule
 from caliber_crawler.store.client import driver_errors
 
@@ -30,11 +29,7 @@ class RuleStore:
         """
         with driver_errors("reading a list's rule"):
             document = await self._rules.find_one({"_id": key})
-        if document is None:
-            return None
-        if "rule" not in document:
-            raise UnknownRule("its document has no rule")
-        return ListRule.from_document(document["rule"])
+        return ListRule.from_document(document.get("rule", {})) if document else None
 
     async def put(self, key: str, rule: ListRule, at: datetime) -> None:
         """Keep a rule in place of the one before."""
