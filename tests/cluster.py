@@ -15,9 +15,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from caliber_crawler.store.server import find_mongod
 from demo_site.server import ServedSite
 from tests.conftest import ROOT, Scrapy, wait_until
+from tests.mongods import free_port, start_mongod
 
 Documents = Database[dict[str, Any]]
 
@@ -94,11 +94,7 @@ class Mongod:
         return self.clients[0]["caliber"]
 
     def start(self) -> None:
-        command = [find_mongod(), "--dbpath", str(self.folder), "--port", str(self.port)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--bind_ip", "127.0.0.1"], stdout=log, stderr=log
-            )
+        self.process = start_mongod(self.folder, self.port)
         wait_until(self._answers, what="mongod")
 
     def kill(self) -> None:
@@ -115,10 +111,7 @@ class Mongod:
 def mongod(folder: Path) -> Iterator[Mongod]:
     """A mongod with files in a new folder, gone at the end."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Mongod(folder, port)
+    server = Mongod(folder, free_port())
     server.start()
     try:
         yield server

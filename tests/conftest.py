@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -12,13 +13,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.store import watchdog
 from caliber_crawler.store.server import EmbeddedServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,23 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds} s in vain: {what or condition}")
         time.sleep(0.02)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """The test's own folder. Embedded servers in it have ended before it is removed."""
+    yield tmp_path
+    for lock in filter(Path.is_file, tmp_path.rglob(watchdog.SERVER_LOCK)):
+        with lock.open() as file:
+            wait_until(lambda file=file: _free(file), what=f"an end of the server of {lock}")
+
+
+def _free(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ from pymongo.errors import OperationFailure
 
 from caliber_crawler import secrecy
 from caliber_crawler.store import access
-from caliber_crawler.store.server import EmbeddedServer, find_mongod
+from caliber_crawler.store.server import EmbeddedServer
 from tests.conftest import ROOT, wait_until
+from tests.mongods import free_port, start_mongod
 from tests.test_embedded_server import command_lines, port_of, processes
 
 Client = MongoClient[dict[str, Any]]
@@ -81,13 +81,8 @@ def test_the_password_is_in_one_file_that_only_the_owner_reads(data_dir: Path) -
 
 def test_a_folder_from_before_there_were_passwords(data_dir: Path) -> None:
     data_dir.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        str(find_mongod()), f"--dbpath={data_dir}", f"--port={port}", "--bind_ip=127.0.0.1",
-        "--nounixsocket", f"--logpath={data_dir / 'old.log'}",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as mongod:
+    port = free_port()
+    with start_mongod(data_dir, port) as mongod:
         with connect(port) as client:
             client.caliber.articles.insert_one({"_id": "en/old"})
         mongod.send_signal(signal.SIGTERM)

@@ -194,6 +194,13 @@ def test_stops_after_use_and_keeps_the_data(data_dir: Path) -> None:
     assert again == uri
 
 
+def test_an_empty_database_takes_little_of_the_disk(data_dir: Path) -> None:
+    with EmbeddedServer(data_dir) as uri:
+        assert pings(uri)
+        files = [path.stat() for path in data_dir.rglob("*")]
+    assert 0 < sum(file.st_blocks * 512 for file in files) < 60 * 1024**2
+
+
 def test_stops_cleanly(data_dir: Path) -> None:
     with EmbeddedServer(data_dir):
         pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from caliber_crawler.store.client import connect
-from caliber_crawler.store.server import find_mongod
 from demo_site import SiteConfig, serve
 from demo_site.server import ServedSite
 from tests.cluster import Cluster, articles_asked, check_complete
 from tests.conftest import Scrapy, wait_until
+from tests.mongods import free_port, start_mongod
 
 SMALL = SiteConfig(articles=300, seed=5, cards=100)
 
@@ -29,20 +28,12 @@ SMALL = SiteConfig(articles=300, seed=5, cards=100)
 @contextmanager
 def replica_set(folder: Path, members: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """Members on loopback; gives the set's URI and its processes, in the order of its hosts."""
-    ports = []
-    for _ in range(members):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
+    ports = [free_port() for _ in range(members)]
     processes = []
     try:
         for port in ports:
             (folder / str(port)).mkdir(parents=True)
-            with (folder / f"{port}.log").open("wb") as log:
-                command = [find_mongod(), "--replSet", "rs0", "--port", str(port)]
-                command += ["--dbpath", str(folder / str(port)), "--bind_ip", "127.0.0.1"]
-                command += ["--wiredTigerCacheSizeGB", "0.25"]
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+            processes.append(start_mongod(folder / str(port), port, "--replSet=rs0"))
         hosts = [f"127.0.0.1:{port}" for port in ports]
         wait_until(lambda: _initiated(hosts), what="the replica set", seconds=40)
         uri = f"mongodb://{','.join(hosts)}/?replicaSet=rs0"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,10 +25,10 @@ from caliber_crawler.errors import ConfigError
 from caliber_crawler.requests import from_plain, to_plain
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
-from caliber_crawler.store.server import find_mongod
 from demo_site import ServedSite, SiteConfig, serve
 from tests.background import repeated
 from tests.conftest import Run, Scrapy
+from tests.mongods import free_port, start_mongod
 
 CORE = "s3cr3t"  # stands in every spelling, so that a part of the password is found, too
 PASSWORD = f"my/{CORE}@X%9"
@@ -61,13 +59,8 @@ class Crashing(ArticlesSpider):
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a `mongod` that wants a login."""
     folder = tmp_path_factory.mktemp("guarded")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    command = [
-        find_mongod(), "--auth", f"--dbpath={folder}", f"--port={port}", "--bind_ip=127.0.0.1",
-        "--nounixsocket", f"--logpath={folder}/mongod.log",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as mongod:
+    port = free_port()
+    with start_mongod(folder, port, "--auth") as mongod:
         try:
             at = f"127.0.0.1:{port}"
             with MongoClient[dict[str, Any]](f"mongodb://{at}") as client:

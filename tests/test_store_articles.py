@@ -7,7 +7,6 @@ import gc
 import json
 import random
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -28,7 +27,7 @@ from caliber_crawler.records import clean
 from caliber_crawler.store import ArticleStore, Saved
 from caliber_crawler.store.client import connect
 from caliber_crawler.store.migrations import prepare
-from caliber_crawler.store.server import find_mongod
+from tests.mongods import free_port, start_mongod
 
 Documents = Database[dict[str, Any]]
 AsyncDocuments = AsyncDatabase[dict[str, Any]]
@@ -848,20 +847,6 @@ async def test_every_look_up_uses_an_index(store: ArticleStore, database: Docume
         assert entry.get("keysExamined", 0) <= 200, entry["planSummary"]
 
 
-def free_port() -> int:
-    """A port that the kernel gives to no outgoing connection while no server is on it.
-
-    A client that tries such a port again and again can even end up connected to itself.
-    """
-    for port in random.Random().sample(range(20_000, 30_000), 100):
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    pytest.fail("no free port")
-
-
 class Mongod:
     """A `mongod` of the test's own that can be killed and started again on the same port."""
 
@@ -873,17 +858,7 @@ class Mongod:
 
     def start(self) -> None:
         """Start it without waiting until it answers."""
-        self._process = subprocess.Popen(
-            [
-                find_mongod(),
-                f"--port={self._port}",
-                "--bind_ip=127.0.0.1",
-                f"--dbpath={self._folder}",
-                f"--unixSocketPrefix={self._folder}",
-                "--wiredTigerCacheSizeGB=0.25",
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        self._process = start_mongod(self._folder, self._port)
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import gc
 import socket
-import subprocess
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,8 @@ from pymongo.errors import (
 from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
 from caliber_crawler.store.access import server_pid
 from caliber_crawler.store.client import connect, driver_errors, redact, translate
-from caliber_crawler.store.server import EmbeddedServer, find_mongod
+from caliber_crawler.store.server import EmbeddedServer
+from tests.mongods import free_port, start_mongod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,20 +72,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def guarded_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a `mongod` with users: ``ann``, whose password is `SECRET`."""
     folder = tmp_path_factory.mktemp("guarded")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    with subprocess.Popen(
-        [
-            find_mongod(),
-            "--auth",
-            f"--dbpath={folder}",
-            f"--port={port}",
-            "--bind_ip=127.0.0.1",
-            "--nounixsocket",
-            f"--logpath={folder}/mongod.log",
-        ],
-        stdout=subprocess.DEVNULL,
-    ) as mongod:
+    port = free_port()
+    with start_mongod(folder, port, "--auth") as mongod:
         try:
             # Without login, from this machine, the first user may be made: one who rules.
             at = f"127.0.0.1:{port}"

@@ -59,6 +59,10 @@ FOLDER_BUSY_LIMIT_S = 15.0  # an orphan of a killed watchdog needs a moment to s
 RESTART_PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 STEADY_AFTER_S = 60.0  # a mongod that lived this long starts the count of restarts anew
 
+# mongod keeps three files of the journal ahead, of 100 MB each if not told otherwise: 300 MB for an
+# empty database. At no pace that a site is crawled with do they need to be as large as that.
+SMALL_JOURNAL = "--wiredTigerEngineConfigString=log=(file_max=16MB)"
+
 EXIT_PORT_TAKEN = 48  # documented exit codes of mongod
 EXIT_FOLDER_BUSY = 100  # also: folder not readable
 
@@ -169,6 +173,7 @@ class Watchdog:
             f"--keyFile={self.data_dir / access.KEY_FILE}",  # means access control, too
             "--setParameter=enableLocalhostAuthBypass=false",
             "--wiredTigerCacheSizeGB=0.25",
+            SMALL_JOURNAL,
             f"--logpath={self.log_path}",
             "--logappend",
             "--logRotate=reopen",
