@@ -198,12 +198,23 @@ class CaliberAddon:
             try:
                 return await call()
             except StoreUnavailable as error:
+                trouble = await self._revive() or str(error)
                 if self.lost or loop.time() >= deadline:
-                    self.give_up(str(error))
+                    self.give_up(trouble)
                     raise
                 self.count(counters.STORE_RETRIES)
-                logger.warning("%s; trying again", error)
+                logger.warning("%s; trying again", trouble)
                 await asyncio.sleep(_RETRY_PAUSE)
+
+    async def _revive(self) -> str:
+        """Start the embedded server again if it is gone; why it cannot be, if so."""
+        try:
+            if self.store is not None and await self.store.revive():
+                self.count(counters.STORE_REVIVED)
+                logger.warning("the embedded MongoDB was gone, and is started again")
+        except StoreUnavailable as error:
+            return str(error)
+        return ""
 
     def nudge(self) -> None:
         """Have the engine look for requests, or find that there are none."""

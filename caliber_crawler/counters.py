@@ -88,6 +88,7 @@ FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
 POLITENESS_PAUSES = "politeness/pauses"
 POLITENESS_LATE = "politeness/late"
 STORE_RETRIES = "store/retries"
+STORE_REVIVED = "store/revived"
 STORE_LOST = "store/lost"
 ITEM_ERRORS = "items/errors"
 FEEDS_TORN = "feeds/torn"
@@ -188,6 +189,7 @@ MEANING: dict[str, str] = {
     POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
     POLITENESS_LATE: "turns given up because this worker came too late to them",
     STORE_RETRIES: "batches written again because the database did not answer",
+    STORE_REVIVED: "times that the embedded MongoDB was gone, and this crawl started it again",
     ITEM_ERRORS: "records lost to an error in a pipeline",
     FEEDS_TORN: "records that a killed writer left half written at a feed's end; cut off (-o)",
     FEEDS_ENDED: "last lines of feeds that lacked their line end and got it (-o)",

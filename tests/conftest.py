@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +114,12 @@ class Run:
     def verdict(self) -> str:
         """The last line on standard error."""
         return self.err.rstrip().rpartition("\n")[2]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The counters of the summary."""
+        lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)  ", self.err, re.MULTILINE)
+        return Counter({name: int(number) for name, number in lines})
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +19,7 @@ from pymongo.database import Database
 from demo_site import SiteConfig, serve
 from tests.cluster import path_with
 from tests.conftest import Scrapy, wait_until
+from tests.mongods import files_of_another_version
 from tests.proxy import proxy, through
 
 Documents = Database[dict[str, Any]]
@@ -171,6 +178,57 @@ def test_a_database_that_stays_away_ends_the_crawl(
     # The feed has nothing that is not stored. A batch may be stored whose confirmation was cut off.
     assert {r["id"] for r in run.records} <= {d["_id"] for d in database.articles.find()}
     assert len(run.records) >= 5
+
+
+@contextmanager
+def crawl_with_a_server_of_its_own(
+    scrapy: Scrapy, **settings: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A crawl of 120 articles that has stored some, and the number of its `mongod`."""
+    with serve(SiteConfig(articles=120, seed=1)) as site:
+        site.knobs.delay = 0.2
+        urls = ",".join(site.url + site.world.article("en", i).path for i in range(120))
+        process = scrapy.start(
+            "crawl", "articles", "-a", f"url={urls}", "-O", str(scrapy.feed),
+            CALIBER_BASE_URL=site.url, MONGODB_URI="", MONGODB_DATA_DIR="data",
+            CONCURRENT_REQUESTS="4", **settings,
+        )  # fmt: skip
+        wait_until(lambda: len(site.log) > 20, what="some articles")
+        state = json.loads((scrapy.folder / "data" / "server.json").read_bytes())
+        yield process, state["pid"]
+
+
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_an_embedded_server_that_was_killed_is_started_again(scrapy_without_store: Scrapy) -> None:
+    scrapy = scrapy_without_store
+    with crawl_with_a_server_of_its_own(scrapy) as (process, mongod):
+        os.kill(parent(mongod), signal.SIGKILL)  # its watchdog; the kernel stops mongod then
+        run = scrapy.finish(process)
+    assert run.code == 0, run.err
+    assert "120 new" in run.verdict
+    assert len({record["id"] for record in run.records}) == 120
+    assert "the embedded MongoDB was gone, and is started again" in run.err
+    assert run.counts["store/revived"] == 1
+
+
+def test_why_an_embedded_server_cannot_be_started_again_is_the_last_line(
+    scrapy_without_store: Scrapy,
+) -> None:
+    scrapy = scrapy_without_store
+    with crawl_with_a_server_of_its_own(scrapy, MONGODB_RETRY_SECONDS="1") as (process, mongod):
+        os.kill(parent(mongod), signal.SIGSTOP)  # no new mongod yet
+        os.kill(mongod, signal.SIGKILL)
+        files_of_another_version(scrapy.folder / "data")
+        os.kill(parent(mongod), signal.SIGKILL)
+        run = scrapy.finish(process)
+    assert run.code == 5
+    assert "database lost: the embedded MongoDB did not start: the files are of another" in (
+        run.verdict
+    )
+    assert run.err.count("WiredTiger error message") > 0  # mongod's own words are in the log
 
 
 def test_the_embedded_server_is_shared_and_stops_after_the_crawl(

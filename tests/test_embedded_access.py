@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,19 @@ from pymongo.errors import OperationFailure
 
 from caliber_crawler import secrecy
 from caliber_crawler.store import access
+from caliber_crawler.store.__main__ import LOOK_AGAIN_S
 from caliber_crawler.store.server import EmbeddedServer
 from tests.conftest import ROOT, wait_until
-from tests.mongods import free_port, start_mongod
-from tests.test_embedded_server import command_lines, port_of, processes
+from tests.mongods import (
+    command_lines,
+    files_of_another_version,
+    free_port,
+    kill_watchdog,
+    mongods,
+    port_of,
+    processes,
+    start_mongod,
+)
 
 Client = MongoClient[dict[str, Any]]
 
@@ -144,6 +154,32 @@ def test_the_command_shows_the_password_only_when_asked(data_dir: Path, whole: b
     assert rest == ""
     assert password not in told
     assert (str(data_dir / access.KEY_FILE) in told) is not whole
+
+
+def test_the_command_keeps_the_server_up_and_says_why_it_cannot(data_dir: Path) -> None:
+    # In two words, so that it is not taken for the watchdog, who has it in one.
+    command = [sys.executable, "-m", "caliber_crawler.store", "--data-dir", str(data_dir)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = port_of(process.stdout.readline())
+            (first,) = mongods(data_dir)
+            kill_watchdog(data_dir)
+            wait_until(lambda: mongods(data_dir) not in ([], [first]), what="another mongod")
+            wait_until(lambda: access.server_pid(port, access.read_key(data_dir)), what="an answer")
+            process.send_signal(signal.SIGSTOP)
+            kill_watchdog(data_dir)
+            wait_until(lambda: not processes(data_dir), what="an end of mongod")
+            files_of_another_version(data_dir)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(2 * LOOK_AGAIN_S + 1)
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate()
+    assert told.count("the files are of another MongoDB version") == 1
+    assert process.returncode == 0
 
 
 def test_the_password_is_hidden_in_all_that_is_said(data_dir: Path) -> None:

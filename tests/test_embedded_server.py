@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ import sys
 import sysconfig
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.store import access, advice, server, watchdog
 from caliber_crawler.store.server import EmbeddedServer, find_mongod
+from tests.mongods import (
+    files_of_another_version,
+    kill_watchdog,
+    mongods,
+    port_of,
+    processes,
+    watchdogs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,56 +66,12 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
     return value
 
 
-def command_lines(data_dir: Path) -> dict[int, list[str]]:
-    """Words by process id of the live servers (watchdogs and mongods) of this folder."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue  # ended meanwhile
-            if f"--dbpath={data_dir}" in words or f"--data-dir={data_dir}" in words:
-                found[int(entry.name)] = words
-    return found
-
-
-def processes(data_dir: Path) -> list[int]:
-    return list(command_lines(data_dir))
-
-
-def mongods(data_dir: Path) -> list[int]:
-    servers = command_lines(data_dir)
-    return [pid for pid, words in servers.items() if f"--dbpath={data_dir}" in words]
-
-
-def watchdogs(data_dir: Path) -> list[int]:
-    servers = command_lines(data_dir)
-    return [pid for pid, words in servers.items() if f"--data-dir={data_dir}" in words]
-
-
-def kill_watchdog(data_dir: Path) -> None:
-    """SIGKILL it, and return as soon as it has ended (its `mongod` may not have)."""
-    (pid,) = watchdogs(data_dir)
-    process = os.pidfd_open(pid)  # /proc forgets a process before its locks are freed
-    try:
-        signal.pidfd_send_signal(process, signal.SIGKILL)
-        assert select.select([process], [], [], PATIENCE_S)[0]
-    finally:
-        os.close(process)
-
-
 def state(data_dir: Path) -> dict[str, int] | None:
     try:
         published: dict[str, int] = json.loads((data_dir / "server.json").read_text())
     except FileNotFoundError:
         return None
     return published
-
-
-def port_of(uri: str) -> int:
-    port: int = parse_uri(uri)["nodelist"][0][1]
-    return port
 
 
 @contextmanager
@@ -373,6 +336,50 @@ def test_killed_watchdog_takes_mongod_along_and_the_next_start_works(data_dir: P
                 assert collection.find_one() == {"_id": "en/one"}  # the older user is served too
 
 
+def test_a_server_that_is_gone_is_revived_where_it_was(data_dir: Path) -> None:
+    embedded = EmbeddedServer(data_dir)
+    assert not embedded.revive()
+    uri = embedded.acquire()
+    with articles(uri) as collection:
+        collection.insert_one({"_id": "en/one"})
+        assert not embedded.revive()
+        (mongod,) = mongods(data_dir)
+        kill_watchdog(data_dir)
+        assert embedded.revive()
+        assert mongods(data_dir) != [mongod]
+        assert not embedded.revive()
+        assert collection.find_one() == {"_id": "en/one"}
+    embedded.release()
+    wait_for(lambda: not processes(data_dir), "the server stops")
+    assert not embedded.revive()
+
+
+def test_why_a_server_that_is_gone_cannot_be_revived_is_told(data_dir: Path) -> None:
+    embedded = EmbeddedServer(data_dir)
+    embedded.acquire()
+    kill_watchdog(data_dir)
+    wait_for(lambda: not processes(data_dir), "mongod ends")
+    files_of_another_version(data_dir)
+    with pytest.raises(StoreUnavailable, match="of another MongoDB version"):
+        embedded.revive()
+    embedded.release()
+
+
+def test_a_mongod_that_still_stops_keeps_no_port_from_the_next(data_dir: Path) -> None:
+    with EmbeddedServer(data_dir) as uri:
+        (mongod,) = mongods(data_dir)
+        os.kill(mongod, signal.SIGSTOP)  # as one that writes its last checkpoint for long
+        kill_watchdog(data_dir)
+        newcomer = EmbeddedServer(data_dir)
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(newcomer.acquire)
+            time.sleep(1)
+            assert not second.done()
+            os.kill(mongod, signal.SIGCONT)
+            assert second.result(PATIENCE_S) == uri
+        newcomer.release()
+
+
 def test_killed_watchdog_alone_leaves_no_mongod(data_dir: Path) -> None:
     with EmbeddedServer(data_dir):
         kill_watchdog(data_dir)
@@ -634,8 +641,7 @@ def test_files_of_another_version(data_dir: Path) -> None:
     with EmbeddedServer(data_dir):
         pass
     wait_for(lambda: not processes(data_dir), "the server stops")
-    turtle = data_dir / "WiredTiger.turtle"
-    turtle.write_text(re.sub(r"major=\d+", "major=99", turtle.read_text()))
+    files_of_another_version(data_dir)
     with pytest.raises(StoreUnavailable, match="of another MongoDB version"):
         EmbeddedServer(data_dir).acquire()
 
@@ -651,7 +657,7 @@ def test_damaged_files(data_dir: Path) -> None:
 
 def test_folder_that_another_mongod_uses(tmp_path: Path) -> None:
     entry = {"s": "E", "msg": "DBException", "attr": {"error": "DBPathInUse: Unable to lock"}}
-    said = advice.explain(watchdog.EXIT_FOLDER_BUSY, json.dumps(entry), tmp_path)
+    said = advice.explain(100, json.dumps(entry), tmp_path)
     assert "another mongod uses this folder" in said
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import resource
 import signal
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,12 +30,6 @@ GZIP = ["scrapy.extensions.postprocessing.GzipPlugin"]
 def site() -> Iterator[ServedSite]:
     with serve(SiteConfig(articles=120, seed=6)) as served:
         yield served
-
-
-def counted(run: Run) -> Counter[str]:
-    """The summary's counters."""
-    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)  ", run.err, re.MULTILINE)
-    return Counter({name: int(number) for name, number in lines})
 
 
 def urls(site: ServedSite, numbers: range) -> str:
@@ -97,7 +89,7 @@ class TestOverwriting:
         assert found(feed) == slugs(site, range(3))
         unfinished = scrapy.folder / "out.unfinished.jsonl"
         assert len(found(unfinished)) == got > 0
-        assert counted(run)["feeds/unfinished"] == 1
+        assert run.counts["feeds/unfinished"] == 1
         assert "out.jsonl is unfinished; what there is of it is in" in run.err
         assert {path.name for path in scrapy.folder.iterdir()} == {feed.name, unfinished.name}
 
@@ -114,7 +106,7 @@ class TestOverwriting:
         run = scrapy.finish(process)
         assert run.code == 128 + number
         assert 0 < len(found(scrapy.feed)) < 100
-        assert len(run.records) == counted(run)["articles/exported"]
+        assert len(run.records) == run.counts["articles/exported"]
         assert list(scrapy.folder.iterdir()) == [scrapy.feed]
 
     def test_a_crawl_that_fails_leaves_the_old_file(
@@ -159,7 +151,7 @@ class TestOverwriting:
         assert run.err.count("cannot be written: [Errno 27] File too large") == 1
         assert scrapy.feed.read_bytes() == OLD
         kept = found(scrapy.folder / "out.unfinished.jsonl")
-        assert len(kept) + counted(run)["feeds/lost"] == 60
+        assert len(kept) + run.counts["feeds/lost"] == 60
         assert 0 < len(kept) < 60
 
     def test_a_place_where_no_file_can_be_is_told(
@@ -171,7 +163,7 @@ class TestOverwriting:
             run = crawl(scrapy, site, range(3), mode, "plain/out.jsonl")
             assert run.code == 4
             assert "1 feeds not written" in run.verdict
-            assert counted(run)["feeds/lost"] == 3
+            assert run.counts["feeds/lost"] == 3
 
     def test_batches_are_whole_files_each(
         self, scrapy_without_store: Scrapy, site: ServedSite
@@ -216,7 +208,7 @@ class TestAppending:
         assert run.code == 0, run.err
         assert feed.read_bytes().startswith(whole)
         assert len(found(feed)) == got + 3
-        assert counted(run)["feeds/torn"] == 1
+        assert run.counts["feeds/torn"] == 1
         assert f"its {len(torn)} bytes from byte {len(whole)} on are gone" in run.err
         assert list(scrapy.folder.iterdir()) == [feed]
 
@@ -229,7 +221,7 @@ class TestAppending:
         assert run.code == 0, run.err
         assert feed.read_bytes().startswith(OLD)
         assert found(feed) == slugs(site, range(3))
-        assert (counted(run)["feeds/ended"], counted(run)["feeds/torn"]) == (1, 0)
+        assert (run.counts["feeds/ended"], run.counts["feeds/torn"]) == (1, 0)
 
     def test_what_is_no_feed_stays_and_is_told(
         self, scrapy_without_store: Scrapy, site: ServedSite
@@ -251,7 +243,7 @@ class TestAppending:
         assert run.code == 4
         assert "1 feeds not written" in run.verdict
         assert scrapy.feed.read_bytes().endswith(b"}\n")
-        assert len(found(scrapy.feed)) + counted(run)["feeds/lost"] == 60
+        assert len(found(scrapy.feed)) + run.counts["feeds/lost"] == 60
         assert 0 < len(run.records) < 60
 
 
@@ -356,7 +348,7 @@ class TestCompany:
             for mode in ("-O", "-o"):
                 run = crawl(scrapy, site, range(3), mode, str(scrapy.feed))
                 assert run.code == 0, run.err
-                assert counted(run)["feeds/beside"] == 1
+                assert run.counts["feeds/beside"] == 1
             assert scrapy.feed.read_bytes() == OLD
             assert claim.part.read_bytes() == b"in the making"
         beside = set(scrapy.folder.glob("out.*-*.jsonl"))

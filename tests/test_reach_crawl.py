@@ -19,7 +19,6 @@ from demo_site import ServedSite, SiteConfig, serve
 from tests.canary import canary, names
 from tests.conftest import Run, Scrapy
 from tests.pages import HEADER, article_html, card_html
-from tests.test_walk import counted
 
 Documents = Database[dict[str, Any]]
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -83,9 +82,9 @@ def test_redirects_and_robots_lead_nowhere_else(scrapy: Scrapy, database: Docume
     assert rejects.keys() == set(paths) - {good}
     assert {r["reason"] for r in rejects.values()} == {"off_site"}
     assert f"redirects to http://127.0.0.1:{there}/" in rejects[paths[0]]["detail"]
-    assert counted(run)["requests/refused/off_site"] == len(paths) - 1 + 1  # and robots.txt
-    assert counted(run)["rejected/off_site"] == len(paths) - 1
-    assert counted(run)["robots/retries"] == 0
+    assert run.counts["requests/refused/off_site"] == len(paths) - 1 + 1  # and robots.txt
+    assert run.counts["rejected/off_site"] == len(paths) - 1
+    assert run.counts["robots/retries"] == 0
     assert "/robots.txt leads away" in run.err
 
 
@@ -102,8 +101,8 @@ def test_a_feed_and_a_next_page_lead_nowhere_else(scrapy_without_store: Scrapy) 
         run = scrapy.crawl("sections", "section=world", "render=http", CALIBER_BASE_URL=site.url)
     assert bird.seen == []
     assert feed.code != 0
-    assert counted(feed)["requests/refused/off_site"] == 1
-    assert counted(run)["requests/refused/off_site"] == 1
+    assert feed.counts["requests/refused/off_site"] == 1
+    assert run.counts["requests/refused/off_site"] == 1
     assert "is none of the site's hosts (SITE_HOSTS)" in run.err
     assert run.code == 4
     assert run.records
@@ -120,8 +119,8 @@ async def test_a_learned_rule_leads_nowhere_else(
         await RuleStore(async_database, "x").put(WORLD, rule, datetime.now(UTC))
         run = scrapy.crawl("sections", "section=world", "render=http", CALIBER_BASE_URL=site.url)
     assert bird.seen == []
-    assert counted(run)["requests/refused/off_site"] == 1
-    assert counted(run)["rules/broken"] == 1
+    assert run.counts["requests/refused/off_site"] == 1
+    assert run.counts["rules/broken"] == 1
     assert database.list_rules.count_documents({}) == 0
     assert [r["reason"] for r in database.rejects.find()] == ["list_rule_broken"]
     assert run.code == 4
@@ -144,7 +143,7 @@ def test_a_name_that_changes_its_address(scrapy: Scrapy, database: Documents) ->
     assert refused
     assert len(refused) + len(run.records) == len(paths)
     assert "leads to 127.0.0.1, which is no public address" in refused[0]["detail"]
-    assert counted(run)["requests/refused/private_address"] == len(refused)
+    assert run.counts["requests/refused/private_address"] == len(refused)
     assert run.code == 4, run.err
 
 
@@ -160,8 +159,8 @@ def test_a_site_whose_name_leads_to_this_machine_is_not_waited_for(scrapy: Scrap
     assert run.code == 1
     assert "could not start" in run.verdict
     assert "it leads to 127.0.0.1, which is no public address" in run.verdict
-    assert counted(run)["requests/refused/private_address"] == 2  # robots.txt, the home page
-    assert counted(run)["robots/retries"] == 0
+    assert run.counts["requests/refused/private_address"] == 2  # robots.txt, the home page
+    assert run.counts["robots/retries"] == 0
 
 
 def test_addresses_named_by_hand(scrapy_without_store: Scrapy) -> None:
@@ -234,7 +233,7 @@ def test_a_page_in_the_browser_reaches_nothing_else(scrapy: Scrapy, database: Do
     assert {record["slug"] for record in run.records} == whole
     assert "/away" in paths  # so the redirects were followed, to nothing
     assert not paths & {"/window", "/worker.js", "/socket"}
-    count = counted(run)
+    count = run.counts
     for kind in ("fetch", "redirect", "websocket", "popup", "download"):
         assert count[f"browser/blocked/{kind}"] > 0, kind
     assert scrapy.alive() == []
@@ -257,8 +256,8 @@ def test_a_list_that_redirects_the_browser_away(scrapy: Scrapy, database: Docume
     (reject,) = database.rejects.find()
     assert reject["reason"] == "off_site"
     assert bird.url in reject["detail"]
-    assert counted(run)["requests/refused/off_site"] == 1
-    assert counted(run)["browser/retries"] == 0
+    assert run.counts["requests/refused/off_site"] == 1
+    assert run.counts["browser/retries"] == 0
     assert run.code == 4
     assert len(run.records) == 10
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,6 @@ def crawl(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) ->
     )  # fmt: skip
 
 
-def counted(run: Run, name: str) -> int:
-    found = re.search(rf"^  {re.escape(name)} +(\d+)  ", run.err, re.MULTILINE)
-    return int(found[1]) if found else 0
-
-
 @pytest.mark.parametrize("status", [503, 429, 500])
 def test_a_site_that_does_not_tell_is_not_crawled(
     scrapy: Scrapy, database: Documents, status: int
@@ -44,7 +38,7 @@ def test_a_site_that_does_not_tell_is_not_crawled(
     assert run.code == 1
     assert "could not start" in run.verdict
     assert f"/robots.txt cannot be had (status {status})" in run.verdict
-    assert counted(run, "robots/retries") == len(site.log) - 1
+    assert run.counts["robots/retries"] == len(site.log) - 1
     assert database.rejects.count_documents({}) == 0
     [record] = database.crawls.find()
     assert record["status"] == "failed"
@@ -86,7 +80,7 @@ def test_rules_that_come_late_are_obeyed(scrapy: Scrapy) -> None:
     assert blocked.path not in paths
     assert {record["slug"] for record in run.records} == {t.slug for t in others}
     assert run.code == 4
-    assert counted(run, "robots/retries") == 2
+    assert run.counts["robots/retries"] == 2
 
 
 def test_a_site_without_rules_is_crawled(scrapy: Scrapy) -> None:
@@ -107,7 +101,7 @@ def test_a_page_of_html_holds_no_rules(scrapy: Scrapy, page: str) -> None:
         assert {r["slug"] for r in run.records} == {t.slug for t in site.first_list("en", "sport")}
     assert run.code == 0, run.err
     assert "is a page of HTML, no rules" in run.err
-    assert counted(run, "robots/not_rules") == 1
+    assert run.counts["robots/not_rules"] == 1
 
 
 def test_long_rules_count_to_the_last_whole_line(scrapy: Scrapy) -> None:
@@ -175,7 +169,7 @@ def test_rules_are_read_again_in_a_long_crawl(scrapy: Scrapy, tmp_path: Path) ->
     assert read >= 2
     assert 4 <= len(site.log) - read < 40
     assert run.code == 4
-    assert counted(run, "rejected/forbidden_by_robots") == 40 - (len(site.log) - read)
+    assert run.counts["rejected/forbidden_by_robots"] == 40 - (len(site.log) - read)
 
 
 def test_a_reading_again_that_fails_changes_nothing(scrapy: Scrapy, tmp_path: Path) -> None:
@@ -188,5 +182,5 @@ def test_a_reading_again_that_fails_changes_nothing(scrapy: Scrapy, tmp_path: Pa
         run = scrapy.finish(process)
         fetched = {hit.path for hit in site.log}
     assert fetched == {"/robots.txt", *(t.path for t in truths[:-1])}
-    assert counted(run, "robots/kept") == 1
+    assert run.counts["robots/kept"] == 1
     assert "the rules read before hold on" in run.err

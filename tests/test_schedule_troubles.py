@@ -19,6 +19,7 @@ from caliber_crawler.schedule.state import EntryState, Last, Running, Unfinished
 from caliber_crawler.store import Store
 from demo_site import SiteConfig, serve
 from tests.cluster import mongod
+from tests.mongods import kill_watchdog, mongods
 from tests.schedules import PATIENCE_SECONDS, SteppedClock, eventually, staged
 
 Documents = Database[dict[str, Any]]
@@ -240,6 +241,19 @@ async def test_the_database_goes_and_comes(
         await store.close()
         states = {crawl["_id"]: crawl["status"] for crawl in server.database.crawls.find()}
     assert states == {"s.feed.20260625T1300Z": "finished", "s.other.20260625T1300Z": "finished"}
+
+
+async def test_an_embedded_server_that_is_gone_is_started_again(tmp_path: Path) -> None:
+    store = await Store.open("", "caliber", tmp_path / "data", "")
+    keeper = StoreKeeper(store, "s")
+    try:
+        await keeper.take()
+        kill_watchdog(tmp_path / "data")
+        await eventually(lambda: not mongods(tmp_path / "data"), "mongod ends")
+        await keeper.renew()
+        assert mongods(tmp_path / "data")
+    finally:
+        await store.close()
 
 
 async def test_state_that_is_not_understood(

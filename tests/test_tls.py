@@ -15,7 +15,6 @@ from caliber_crawler.errors import ConfigError
 from tests.canary import Authority, tls_site
 from tests.conftest import Run, Scrapy
 from tests.pages import article_html, card_html
-from tests.test_walk import counted
 
 ARTICLE, WORLD = "/en/post/north-road-reopens", "/en/category/world"
 
@@ -145,4 +144,4 @@ def test_the_browser_trusts_the_same(
     assert wrong[1] == []
     assert not list(files.glob("caliber-home-*"))
     rmtree(files)
-    assert counted(run)["requests/refused/off_site"] == 0
+    assert run.counts["requests/refused/off_site"] == 0

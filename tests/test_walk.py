@@ -22,12 +22,6 @@ SECTION = "/en/category/world"
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
-def counted(run: Run) -> Counter[str]:
-    """The summary's counters."""
-    lines = re.findall(r"^  ([a-z_]+/[a-z_0-9/]+) +(\d+)  ", run.err, re.MULTILINE)
-    return Counter({name: int(number) for name, number in lines})
-
-
 def world(site: ServedSite) -> list[Truth]:
     return list(site.world.in_section("en", "world"))
 
@@ -43,7 +37,7 @@ def assert_took(run: Run, truths: list[Truth], database: Documents | None = None
 
 def assert_without_browser(run: Run) -> None:
     assert "[scrapy-playwright]" not in run.err
-    assert not counted(run)["lists/scrolled"]
+    assert not run.counts["lists/scrolled"]
 
 
 def crawl(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) -> Run:
@@ -64,7 +58,7 @@ def test_a_rule_is_learned_in_a_few_batches_and_takes_the_whole_list(
         run = crawl(scrapy, site, "render=auto")
         assert len(world(site)) == 350
         assert_took(run, world(site), database)
-    count = counted(run)
+    count = run.counts
     assert (count["rules/learned"], count["rules/none"], count["rules/broken"]) == (1, 0, 0)
     assert count["lists/ended/end"] == 1
     assert 0 < count["lists/scrolled"] < 10
@@ -83,9 +77,9 @@ def test_a_kept_rule_takes_the_whole_list_without_a_browser(
         second = crawl(scrapy, site, "render=http", "mode=full")
         assert_took(first, world(site), database)
         assert_took(second, world(site), database)
-    assert counted(first)["rules/learned"] == 1
-    assert counted(second)["lists/ended/end"] == 1
-    assert counted(second)["rules/broken"] == 0
+    assert first.counts["rules/learned"] == 1
+    assert second.counts["lists/ended/end"] == 1
+    assert second.counts["rules/broken"] == 0
     assert_without_browser(second)
 
 
@@ -93,7 +87,7 @@ def test_a_list_without_a_rule_is_scrolled_to_its_end(scrapy: Scrapy, database: 
     with serve(SiteConfig(articles=1000, seed=31, list_protocol="signed")) as site:
         run = crawl(scrapy, site, "render=auto")
         assert_took(run, world(site), database)
-    count = counted(run)
+    count = run.counts
     assert (count["rules/none"], count["rules/learned"], count["lists/batches"]) == (1, 0, 0)
     assert count["lists/ended/end"] == 1
     assert re.search(r"no rule found, scrolling on to the end: query 'sign' follows", run.err)
@@ -107,8 +101,8 @@ def test_without_a_rule_and_a_browser_the_first_page_is_taken_and_that_is_said(
     with serve(SiteConfig(articles=200, seed=32)) as site:
         run = crawl(scrapy, site, "render=http")
         assert_took(run, site.first_list("en", "world"), database)
-    assert counted(run)["lists/ended/first_page"] == 1
-    assert counted(run)["lists/ended/end"] == 0
+    assert run.counts["lists/ended/first_page"] == 1
+    assert run.counts["lists/ended/end"] == 0
     assert "no rule is known for this list, so only its first page is taken" in run.err
     assert_without_browser(run)
 
@@ -117,8 +111,8 @@ def test_a_list_is_walked_without_a_store_as_well(scrapy_without_store: Scrapy) 
     with serve(SiteConfig(articles=400, seed=33, list_protocol="offset")) as site:
         run = crawl(scrapy_without_store, site, "render=auto")
         assert_took(run, world(site))
-    assert counted(run)["rules/learned"] == 1
-    assert counted(run)["lists/ended/end"] == 1
+    assert run.counts["rules/learned"] == 1
+    assert run.counts["lists/ended/end"] == 1
     assert scrapy_without_store.alive() == []
 
 
@@ -132,10 +126,10 @@ def test_a_stored_rule_of_another_form_is_counted_and_learned_anew(
         run = crawl(scrapy, site, "render=auto")
         assert_took(run, world(site), database)
         again = crawl(scrapy, site, "render=http", "mode=full")
-    assert (counted(run)["rules/unknown"], counted(run)["rules/learned"]) == (1, 1)
-    assert counted(run)["rules/broken"] == 0
+    assert (run.counts["rules/unknown"], run.counts["rules/learned"]) == (1, 1)
+    assert run.counts["rules/broken"] == 0
     assert "the stored rule is of no known form" in run.err
-    assert (counted(again)["rules/unknown"], counted(again)["lists/ended/end"]) == (0, 1)
+    assert (again.counts["rules/unknown"], again.counts["lists/ended/end"]) == (0, 1)
 
 
 # The site changes
@@ -167,7 +161,7 @@ def test_a_rule_that_went_stale_is_learned_again(
                 site.knobs.raw["/ajax/list"] = (200, HTML, first.encode())
         run = crawl(scrapy, site, "render=auto", "mode=full")
         assert_took(run, world(site), database)
-    count = counted(run)
+    count = run.counts
     assert (count["rules/broken"], count["rules/learned"]) == (1, 1)
     assert count["lists/ended/end"] == 1
     assert "the rule of this list does not hold" in run.err
@@ -185,7 +179,7 @@ def test_a_page_that_lacks_what_the_rule_needs_is_no_end(
         site.knobs.list_protocol = "page"
         run = crawl(scrapy, site, "render=auto", "mode=full")
         assert_took(run, world(site), database)
-    count = counted(run)
+    count = run.counts
     assert (count["rules/broken"], count["rules/learned"]) == (1, 1)
     assert "does not hold: the page lacks what it needs to ask for more" in run.err
 
@@ -197,7 +191,7 @@ def test_a_rule_that_breaks_down_on_the_way_is_learned_again(
         site.knobs.status["/ajax/list?lang=en&category=world&page=9"] = (500, 3)
         run = crawl(scrapy, site, "render=auto")
         assert_took(run, world(site), database)
-    count = counted(run)
+    count = run.counts
     assert (count["rules/broken"], count["rules/learned"]) == (1, 2)
     assert count["lists/ended/end"] == 1
 
@@ -212,8 +206,8 @@ def test_a_broken_rule_without_a_browser_leaves_the_list_unfinished(
         first = site.first_list("en", "world")
     assert run.code == PARTLY_FAILED, run.err
     assert {record["slug"] for record in run.records} == {truth.slug for truth in first}
-    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
-    assert counted(run)["rejected/list_rule_broken"] == 1
+    assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
+    assert run.counts["rejected/list_rule_broken"] == 1
     assert database.list_rules.count_documents({}) == 0
     assert_without_browser(run)
 
@@ -227,8 +221,8 @@ def test_a_batch_that_never_comes_leaves_the_list_unfinished(scrapy: Scrapy) -> 
         )
         assert run.code == PARTLY_FAILED, run.err
         assert {record["slug"] for record in run.records} == {t.slug for t in world(site)[:35]}
-    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
-    assert counted(run)["rejected/too_slow"] == 1
+    assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/unfinished"}
+    assert run.counts["rejected/too_slow"] == 1
 
 
 # Updates
@@ -250,8 +244,8 @@ def test_an_update_with_nothing_new_costs_one_request_for_each_list(
     assert second.code == 0, second.err
     assert sorted(asked) == ["/en/category/sport", "/en/category/world", "/robots.txt"]
     assert second.records == []
-    assert counted(second)["lists/remembered"] == 2
-    assert counted(second)["lists/ended/known"] == 2
+    assert second.counts["lists/remembered"] == 2
+    assert second.counts["lists/ended/known"] == 2
     assert_without_browser(second)
 
 
@@ -276,7 +270,7 @@ def test_an_update_takes_what_is_new_and_what_was_edited(
     outcomes = {record["slug"]: record["crawl"]["outcome"] for record in run.records}
     assert outcomes.pop(edited.slug) == "changed"
     assert set(outcomes.values()) == {"new"}
-    assert counted(run)["lists/ended/known"] == 1
+    assert run.counts["lists/ended/known"] == 1
     assert_without_browser(run)
 
 
@@ -287,7 +281,7 @@ def test_a_limit_is_no_end(scrapy: Scrapy) -> None:
     with serve(SiteConfig(articles=400, seed=37, cards=8)) as site:
         run = crawl(scrapy, site, "render=auto", "limit=30")
         assert_took(run, world(site)[:30])
-    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/limit"}
+    assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/limit"}
 
 
 def test_a_day_is_no_end(scrapy: Scrapy) -> None:
@@ -297,7 +291,7 @@ def test_a_day_is_no_end(scrapy: Scrapy) -> None:
         wanted = [truth for truth in world(site) if truth.published.date() >= day]
         assert 60 < len(wanted) < 120
         assert_took(run, wanted)
-    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/since"}
+    assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/since"}
 
 
 @pytest.mark.parametrize("render", ["auto", "browser"])
@@ -305,7 +299,7 @@ def test_a_ceiling_is_no_end(scrapy: Scrapy, render: str) -> None:
     with serve(SiteConfig(articles=400, seed=39, cards=30, list_trigger="bottom")) as site:
         run = crawl(scrapy, site, f"render={render}", LIST_MAX_BATCHES="3")
         assert_took(run, world(site)[:90])
-    assert {n for n in counted(run) if n.startswith("lists/ended")} == {"lists/ended/ceiling"}
+    assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/ceiling"}
 
 
 # Scrolling
@@ -336,7 +330,7 @@ def test_scrolling_brings_every_card(scrapy_without_store: Scrapy, name: str) ->
         assert_took(run, world(site))
         failed = [hit for hit in site.log if hit.status == 500]
         assert len(failed) == len(HARD[name].get("status", ()))
-    count = counted(run)
+    count = run.counts
     assert count["lists/ended/end"] == 1
     assert (count["lists/batches"], count["rules/learned"]) == (0, 0)
     assert count["lists/scrolled"] >= 2
@@ -354,8 +348,8 @@ def test_a_search_is_walked(scrapy: Scrapy, database: Documents) -> None:
         run = scrapy.crawl("sections", "query=baku", "render=auto", CALIBER_BASE_URL=site.url)
         assert_took(run, wanted, database)
         assert not [hit for hit in site.log if "/category/" in hit.path]
-    assert counted(run)["rules/learned"] == 1
-    assert counted(run)["lists/ended/end"] == 1
+    assert run.counts["rules/learned"] == 1
+    assert run.counts["lists/ended/end"] == 1
 
 
 def test_an_article_in_several_lists_is_fetched_once_and_knows_them_all(
@@ -379,7 +373,7 @@ def test_an_article_in_several_lists_is_fetched_once_and_knows_them_all(
         assert_took(run, list(truths.values()), database)
         fetched = Counter(hit.path for hit in site.log if "/post/" in hit.path)
     assert fetched == Counter(truth.path for truth in truths.values())
-    assert counted(run)["lists/ended/end"] == counted(run)["lists/read"] == 16
+    assert run.counts["lists/ended/end"] == run.counts["lists/read"] == 16
     records = {record["id"]: record for record in run.records}
     several = 0
     for document in database.articles.find():

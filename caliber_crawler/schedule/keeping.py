@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from caliber_crawler.errors import FileTaken, ScheduleTaken, StoreError
+from caliber_crawler.errors import FileTaken, ScheduleTaken, StoreError, StoreUnavailable
 from caliber_crawler.files import Claim, write_all
 from caliber_crawler.store.schedule import ScheduleStore
 from caliber_crawler.workers import arrive, is_dead
@@ -82,7 +82,12 @@ class StoreKeeper:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def renew(self) -> None:
-        if (holder := await self._take(None)) is not None:
+        try:
+            holder = await self._take(None)
+        except StoreUnavailable:
+            await self._store.revive()  # nobody else would: no crawl begins before this works
+            holder = await self._take(None)
+        if holder is not None:
             raise ScheduleTaken(self._taken(holder))
 
     async def load(self) -> dict[str, Any]:

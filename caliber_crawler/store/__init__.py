@@ -119,6 +119,13 @@ class Store:
             raise
         return store
 
+    async def revive(self) -> bool:
+        """Start the embedded server anew if it is gone, for calls that found it so; whether it was.
+
+        Raises `StoreUnavailable`, which says why it cannot be started.
+        """
+        return self._server is not None and await asyncio.to_thread(self._server.revive)
+
     async def close(self) -> None:
         """Close the connections and leave the embedded server, which stops after its last user.
 

@@ -16,6 +16,8 @@ from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.store.access import KEY_FILE
 from caliber_crawler.store.server import EmbeddedServer
 
+LOOK_AGAIN_S = 2.0
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -49,10 +51,24 @@ def main() -> int:
         # Blocked, so that neither signal ends the process before the server was left.
         stop = {signal.SIGINT, signal.SIGTERM}
         signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-        signal.sigwait(stop)
+        trouble = ""
+        while signal.sigtimedwait(stop, LOOK_AGAIN_S) is None:
+            trouble = _look_after(server, trouble)
     finally:
         server.release()
     return 0
+
+
+def _look_after(server: EmbeddedServer, known: str) -> str:
+    """Start it again if it is gone; why that cannot be, said once. `known` is what was said."""
+    trouble = ""
+    try:
+        server.revive()
+    except StoreUnavailable as error:
+        trouble = str(error)
+        if trouble != known:
+            print(f"{trouble}; trying again", file=sys.stderr, flush=True)  # noqa: T201
+    return trouble
 
 
 if __name__ == "__main__":

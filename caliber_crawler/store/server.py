@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from caliber_crawler.store import access, watchdog
 from caliber_crawler.store.advice import OR_OTHER_SERVER, PACKAGE, explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 POLL_S = 0.02
@@ -75,6 +77,29 @@ class EmbeddedServer:
                     return self._uri
             _give_back(share)
             raise StoreUnavailable(RELEASED)
+
+    def revive(self) -> bool:
+        """Start the server anew if it is gone; whether it was. Without a share nothing is done.
+
+        The watchdog may have been killed, or have given up a `mongod` that ended again and again.
+        Blocks, at most `start_timeout` seconds. The URI stays. Raises `StoreUnavailable`, which
+        says why there is no server: this is how a full disk is told from a broken cable.
+        """
+        with self._one_acquires:
+            with self._state:
+                uri, given_up = self._uri, self._given_up
+            if uri is None:
+                return False
+            attempt = _Attempt(self._data_dir, self._mongod, self._start_timeout_s, given_up)
+            started = attempt.start_again()
+            if started is None:
+                return False
+            if started != uri:
+                raise StoreUnavailable(
+                    "the embedded MongoDB had to be started on another port, or with another "
+                    "password: start the crawl again"
+                )
+            return True
 
     def release(self) -> None:
         """Give up the share, without waiting: the server stops after the last one is given up.
@@ -131,17 +156,29 @@ class _Attempt:
 
     def run(self) -> tuple[int, str]:
         """Descriptor that holds the share, and URI of the server."""
-        try:
+        with self._told_of_the_folder():
             share = self._take_share()
             try:
-                port = self._join_or_start()
-                key = access.read_key(self.data_dir)
-                secrecy.keep([key], access.USER)
-                login = f"{access.USER}:{key}"
-                return share, f"mongodb://{login}@127.0.0.1:{port}/?directConnection=true"
+                return share, self._uri(self._join_or_start())
             except BaseException:
                 _give_back(share)
                 raise
+
+    def start_again(self) -> str | None:
+        """URI of a server that was started, None if somebody runs it. Needs the share."""
+        with self._told_of_the_folder():
+            lock = self._server_lock()
+            return None if lock is None else self._uri(self._start(lock))
+
+    def _uri(self, port: int) -> str:
+        key = access.read_key(self.data_dir)
+        secrecy.keep([key], access.USER)
+        return f"mongodb://{access.USER}:{key}@127.0.0.1:{port}/?directConnection=true"
+
+    @contextmanager
+    def _told_of_the_folder(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreUnavailable(
                 f"the folder {self.data_dir} cannot hold the embedded MongoDB: {error.strerror}; "
@@ -160,12 +197,15 @@ class _Attempt:
     def _join_or_start(self) -> int:
         """Port of a `mongod` that answers. Needs the share, or the server could be stopping."""
         while True:
-            # Whoever gets this lock starts the server; the watchdog inherits it, and keeps it.
-            if (lock := _locked(self.data_dir / watchdog.SERVER_LOCK, fcntl.LOCK_EX)) is not None:
+            if (lock := self._server_lock()) is not None:
                 return self._start(lock)
             if (port := self._running()) is not None:
                 return port
             self._pause("the MongoDB that another process started does not answer")
+
+    def _server_lock(self) -> int | None:
+        """Whoever gets this lock starts the server; the watchdog inherits it, and keeps it."""
+        return _locked(self.data_dir / watchdog.SERVER_LOCK, fcntl.LOCK_EX)
 
     def _pause(self, reason: str) -> None:
         if self.given_up.is_set():

@@ -47,6 +47,7 @@ else:  # as a script: the package would import all of the store
 USERS_LOCK = "users.lock"
 SERVER_LOCK = "server.lock"
 STATE_FILE = "server.json"
+FOLDER_LOCK = "mongod.lock"  # mongod's own; it holds an exclusive flock on it
 MONGOD_LOG = "mongod.log"
 WATCHDOG_LOG = "watchdog.log"
 
@@ -64,7 +65,6 @@ STEADY_AFTER_S = 60.0  # a mongod that lived this long starts the count of resta
 SMALL_JOURNAL = "--wiredTigerEngineConfigString=log=(file_max=16MB)"
 
 EXIT_PORT_TAKEN = 48  # documented exit codes of mongod
-EXIT_FOLDER_BUSY = 100  # also: folder not readable
 
 PR_SET_PDEATHSIG = 1
 
@@ -141,25 +141,31 @@ class Watchdog:
         self.told_to_stop = True
 
     def _start_on_some_port(self) -> int:
-        give_up = time.monotonic() + FOLDER_BUSY_LIMIT_S
+        self._wait_for_the_folder()
         candidates = ports(self.data_dir)
         port = next(candidates)
         while True:
             try:
                 self._start(port)
             except StartError as failure:
-                if failure.code == EXIT_PORT_TAKEN and (following := next(candidates, None)):
-                    port = following
-                elif (
-                    failure.code == EXIT_FOLDER_BUSY
-                    and "DBPathInUse" in failure.output
-                    and time.monotonic() < give_up
-                ):
-                    time.sleep(TICK_S)
-                else:
+                if failure.code != EXIT_PORT_TAKEN or not (following := next(candidates, None)):
                     raise
+                port = following
             else:
                 return port
+
+    def _wait_for_the_folder(self) -> None:
+        """Until no `mongod` has it, for one that still stops has our port, too.
+
+        That another one stays is for `mongod` to say, in words that `advice` knows.
+        """
+        give_up = time.monotonic() + FOLDER_BUSY_LIMIT_S
+        with suppress(FileNotFoundError), (self.data_dir / FOLDER_LOCK).open("r+b") as file:
+            while time.monotonic() < give_up:
+                with suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                time.sleep(TICK_S)
 
     def _start(self, port: int) -> None:
         """Start `mongod`, wait until it answers, publish where. Raises `StartError`."""
