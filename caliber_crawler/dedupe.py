@@ -12,6 +12,8 @@ from caliber_crawler.items import Article
 # words on another day or under another video make another article.
 FEW_WORDS = 20
 SAME_POSTING = timedelta(days=1)
+# Posted again so soon, the same headline over the same words is no coincidence.
+POSTED_AGAIN = timedelta(minutes=10)
 
 
 def content_hash(title: str | None, body: str) -> str:
@@ -52,8 +54,8 @@ class Story:
 def repeats(story: Story, other: Story) -> bool:
     """Whether `story` is `other` posted again under another address.
 
-    Both have the same edition and the same words. A caption's worth of words must also come with
-    the same media and within a day, because such texts recur ("Watch the video").
+    Both have the same edition and the same words. A caption's worth of words must also come within
+    minutes, or with the same media and within a day, because such texts recur ("Watch the video").
     """
     if story.id == other.id or story.language != other.language:
         return False
@@ -63,5 +65,5 @@ def repeats(story: Story, other: Story) -> bool:
         return True
     if story.published_at is None or other.published_at is None:
         return False
-    near = abs(story.published_at - other.published_at) <= SAME_POSTING
-    return near and story.media == other.media
+    apart = abs(story.published_at - other.published_at)
+    return apart <= POSTED_AGAIN or (apart <= SAME_POSTING and story.media == other.media)

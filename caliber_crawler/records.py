@@ -90,10 +90,10 @@ def meet(
 
     What the page no longer says is kept from before, so a hidden date or a hollow page wipes
     nothing, and `trusted` says whose text stands. Identity, first-seen time and publication time
-    stay what they first were. The outcome in `crawl` is ``changed`` when `changes` names anything;
-    `printed_at` is the date that the page printed before, `moved` that it is the version of a
-    stored article under an address that it was not known by, `lost` that the address known before
-    answers no more.
+    stay what they first were, the latter unless it was read without a layout. The outcome in
+    `crawl` is ``changed`` when `changes` names anything; `printed_at` is the date that the page
+    printed before, `moved` that it is the version of a stored article under an address that it was
+    not known by, `lost` that the address known before answers no more.
     """
     text = trusted(stored, seen)
     url = seen.url or stored.url if lost else _address(stored, seen)
@@ -109,7 +109,7 @@ def meet(
         description=text.description or seen.description or stored.description,
         authors=text.authors or stored.authors or seen.authors,
         sections=add_sections(text.sections, stored.sections if text is seen else seen.sections),
-        published_at=stored.published_at or seen.published_at,
+        published_at=_published(stored, seen),
         body=text.body or stored.body,
         images=text.images or stored.images or seen.images,
         embeds=(text.embeds or stored.embeds) if hollow else text.embeds,
@@ -186,6 +186,14 @@ def aside(stored: Article, seen: Article) -> Article:
         alternates=_editions(seen.alternates | stored.alternates),
         page=seen.page,
     )
+
+
+def _published(stored: Article, seen: Article) -> datetime | None:
+    """When it was published: what was read first, but a layout's reading comes before a guess."""
+    methods = [reading.extraction and reading.extraction["method"] for reading in (stored, seen)]
+    if methods == ["fallback", "template"]:
+        return seen.published_at or stored.published_at
+    return stored.published_at or seen.published_at
 
 
 def _address(stored: Article, seen: Article) -> str | None:

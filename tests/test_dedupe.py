@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from caliber_crawler.dedupe import FEW_WORDS, SAME_POSTING, Story, content_hash, repeats
+from caliber_crawler.dedupe import (
+    FEW_WORDS,
+    POSTED_AGAIN,
+    SAME_POSTING,
+    Story,
+    content_hash,
+    repeats,
+)
 from caliber_crawler.items import Article
 
 AT = datetime(2025, 4, 2, 9, 24, tzinfo=UTC)
@@ -52,7 +59,14 @@ def test_captions_recur() -> None:
     assert repeats(SHORT, replace(other, published_at=AT - SAME_POSTING))
     assert not repeats(SHORT, replace(other, published_at=AT + SAME_POSTING * 2))
     assert not repeats(SHORT, replace(other, published_at=None))
-    assert not repeats(SHORT, replace(other, media=frozenset()))
+    later = replace(other, media=frozenset(), published_at=AT + POSTED_AGAIN * 2)
+    assert not repeats(SHORT, later)
+
+
+def test_a_caption_posted_again_within_minutes_with_another_picture() -> None:
+    again = replace(SHORT, id="en/b", media=frozenset({"https://x.org/b.jpg"}))
+    assert repeats(SHORT, again)
+    assert repeats(SHORT, replace(again, published_at=AT + POSTED_AGAIN))
 
 
 def test_the_story_of_an_article() -> None:

@@ -292,3 +292,138 @@ def test_the_publishers_name_is_no_part_of_a_title(title: str, expected: str) ->
 def test_the_address_tells_the_identity() -> None:
     found = read(f"<h1>Bridge opens</h1><p>02 April 2025 13:24</p><div>{PROSE}</div>").article
     assert (found.id, found.url) == ("en/north-road-reopens", ARTICLE_URL)
+
+
+# --- cards of other articles, and other things that stand near one
+
+SUMMARY = (
+    "A summary of that other story, which has words enough to pass for a sentence of this one."
+)
+HEADLINE = "<h1>Bridge opens</h1><p>02 April 2025 13:24</p>"
+
+
+def row(card: str, number: int = 4) -> str:
+    return "".join(card.replace("#", str(i)) for i in range(1, number + 1))
+
+
+ROWS = {
+    "boxes": row(
+        '<div class="tile"><a href="/en/post/o-#"><img src="/n/#.webp"></a>'
+        '<h3><a href="/en/post/o-#">Another story of today, no. #</a></h3>'
+        f"<time>0# May 2025 10:00</time><p>{SUMMARY}</p></div>"
+    ),
+    "whole links": row(
+        '<a class="tile" href="/en/post/o-#"><img src="/n/#.webp"><b>Another story, no. #</b>'
+        f"<p>{SUMMARY}</p><time>0# May 2025 10:00</time></a>"
+    ),
+    "columns": '<div class="row">' + row(
+        '<div class="col"><div><h4><a href="/en/post/o-#">Another story of today, no. #</a></h4>'
+        f"<div>0# May 2025 10:00</div><div>{SUMMARY}</div></div></div>"
+    ) + "</div>",
+    "cells": "<table><tr>" + row(
+        '<td><div><a href="/en/post/o-#">Another story, no. #</a></div>'
+        f"0# May 2025 10:00<p>{SUMMARY}</p></td>"
+    ) + "</tr></table>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cards", ROWS.values(), ids=ROWS.keys())
+@pytest.mark.parametrize(
+    "main",
+    [
+        "<div>{head}<div>{text}</div></div><section><h2>Latest news</h2>{cards}</section>",
+        "<div>{head}{text}<h2>Latest news</h2>{cards}</div>",
+        "<article>{head}<div>{text}<div><b>Latest news</b>{cards}</div></div></article>",
+    ],
+)
+def test_no_text_and_no_picture_comes_from_other_articles(main: str, cards: str) -> None:
+    byline = "<p>By Leyla Quliyeva</p>"
+    found = read(main.format(head=HEADLINE, text=PROSE + byline, cards=cards), after="").article
+    check(found)
+    assert found.authors == ["Leyla Quliyeva"]
+    assert found.images == []
+
+
+@pytest.mark.parametrize("cards", ROWS.values(), ids=ROWS.keys())
+def test_no_time_comes_from_other_articles(cards: str) -> None:
+    main = f"<h1>Bridge opens</h1><div>{PROSE}<p>By Leyla Quliyeva</p></div>{cards}"
+    found = read(main, after="").article
+    assert found.published_at is None
+    assert found.body.split("\n\n") == TEXT
+
+
+def test_the_clock_above_the_menu_is_no_time_of_the_article() -> None:
+    html = (
+        "<body><div>Wednesday, 26 November 2026 12:00</div>"
+        '<nav><a href="/en/category/world">WORLD</a></nav>'
+        f"<main><h1>Bridge opens</h1><div>{PROSE}<p>By Leyla Quliyeva</p></div></main></body>"
+    )
+    assert parse_article(page(html), SITE).article.published_at is None
+
+
+@pytest.mark.parametrize(
+    ("alone", "embeds", "pictures"),
+    [
+        ('<iframe src="https://www.youtube.com/embed/abc"></iframe>', ["youtube"], 0),
+        ('<script async data-telegram-post="channel/7" src="/w.js"></script>', ["telegram"], 0),
+        (row('<figure><img src="/media/photos/original/#.webp"></figure>'), [], 4),
+        ('<p>See below</p><img src="/media/photos/original/1.webp">', [], 1),
+    ],
+)
+def test_what_is_shown_without_a_text(alone: str, embeds: list[str], pictures: int) -> None:
+    main = f"<div>{HEADLINE}<div>{alone}</div></div><h2>Latest news</h2>{ROWS['boxes']}"
+    found = read(main, after="").article
+    assert (found.title, found.published_at, found.body) == ("Bridge opens", AT, "")
+    assert [embed["type"] for embed in found.embeds] == embeds
+    assert len(found.images) == pictures
+    assert all("/original/" in image["url"] for image in found.images)
+
+
+@pytest.mark.parametrize("lead", ["div class='lead'", "h2", "strong"])
+@pytest.mark.parametrize("times", [1, 6])
+def test_a_lead_in_a_box_of_its_own_is_text(lead: str, times: int) -> None:
+    first = (
+        "The bridge that was closed for a whole year is open, and the first cars have crossed it."
+    )
+    rest = [f"{text} ({i})." for i in range(times) for text in TEXT]
+    main = (
+        f"<div>{HEADLINE}<{lead}>{first}</{lead.split(maxsplit=1)[0]}>"
+        f"<div class='full'>{''.join(f'<p>{text}</p>' for text in rest)}</div></div>"
+    )
+    check(read(main, "<title>Bridge opens</title>").article, [first, *rest])
+
+
+def test_signs_and_portraits_are_no_cover() -> None:
+    main = (
+        f'<div>{HEADLINE}<span><img src="/img/eye.svg"> 141</span>'
+        '<a href="https://www.facebook.com/sharer"><img src="/img/f.png"></a>'
+        '<img src="/avatars/7.webp"><img src="/x.webp" width="32" height="32">'
+        f'<div><img src="/media/photos/original/c.webp"></div><div>{PROSE}</div></div>'
+    )
+    (cover,) = read(main).article.images
+    assert (cover["role"], cover["url"][-7:]) == ("cover", "/c.webp")
+
+
+@pytest.mark.parametrize(
+    ("main", "kind"),
+    [
+        (
+            "<h1>Oops! Something went wrong</h1><p>What you look for was moved away.</p>",
+            "not_found",
+        ),
+        ("<h1>Упс!</h1><p>К сожалению, такой публикации больше нет.</p>", "not_found"),
+        ("<h1>Before you continue</h1><p>We use cookies, cookies, cookies.</p>", "consent"),
+        (
+            (
+                "<h1>Just a moment...</h1><p>Checking your browser before access.</p>"
+                "<div>Wednesday, 26 November 2026 12:00</div>"
+            ),
+            "challenge",
+        ),
+        ("<h1>Caliber.Az</h1>", "unknown"),
+    ],
+)
+def test_cards_make_no_article_of_a_page_that_has_none(main: str, kind: str) -> None:
+    with pytest.raises(NotAnArticle) as refused:
+        read(f"<main>{main}</main>", "<title>Caliber.Az</title>", ROWS["boxes"])
+    assert refused.value.kind == kind

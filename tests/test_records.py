@@ -325,6 +325,17 @@ def test_a_flawed_page_does_not_replace_a_sound_one_and_gives_way_to_it(flaw: st
     assert records.meet(stored(body=part, extraction=flawed), guessed, LATER).body == LONG
 
 
+def test_a_guessed_time_gives_way_to_the_one_that_a_layout_finds() -> None:
+    guess = {**(full().extraction or {}), "method": "fallback", "layout": "unknown"}
+    guessed = records.first_seen(full(extraction=guess, published_at=LATER), LATER)
+    assert records.meet(guessed, full(), LATER).published_at == AT
+    hidden = full(published_at=None)
+    assert records.meet(guessed, hidden, LATER).published_at == LATER
+    assert (
+        records.meet(stored(), full(extraction=guess, published_at=LATER), LATER).published_at == AT
+    )
+
+
 def test_a_guess_replaces_a_guess() -> None:
     record = records.meet(
         stored(extraction=dict(GUESS)), full(body="New.", extraction=GUESS), LATER

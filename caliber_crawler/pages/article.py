@@ -21,7 +21,7 @@ from caliber_crawler.limits import MOST_NAMES, USUAL, Limits
 from caliber_crawler.pages import bounds, fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
 from caliber_crawler.pages.html import Element, Page, href_of, words
-from caliber_crawler.pages.kinds import is_not_found, what_it_is
+from caliber_crawler.pages.kinds import is_not_found, stands_before, what_it_is
 from caliber_crawler.pages.layouts import LAYOUTS
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
@@ -145,14 +145,21 @@ def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
 def _check(article: Article, page: Page, site: Site, head: Head, has_frame: bool) -> None:
     """Raises `NotAnArticle` for a page that no layout fits and that gives no sign of an article.
 
-    Signs are a known frame, a time, head data that describes an article, or so much text that it
-    can be little else.
+    Signs are a known frame, a time, a byline, a counter of views, head data that describes an
+    article, or so much text that it can be little else. None of them helps a page whose headline
+    asks for something else.
     """
     address = site.address(page.url)
     may_be = address is None or address.kind in ("article", "other")
-    sign = has_frame or article.published_at is not None or head.says_article
+    sign = (
+        has_frame
+        or article.published_at is not None
+        or article.views is not None
+        or bool(article.authors)
+        or head.says_article
+    )
     shown = article.body or article.embeds or article.images or has_frame
-    if may_be and article.title and shown and not is_not_found([article.title]):
+    if may_be and article.title and shown and not stands_before([article.title]):
         if sign:
             return
         if word_count(article.body) >= _PLENTY and what_it_is(page, site).kind == "unknown":

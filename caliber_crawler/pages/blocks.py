@@ -18,12 +18,12 @@ from caliber_crawler.pages.body import DROPPED, is_foreign
 from caliber_crawler.pages.html import BLOCKS, Element
 
 _PASSED = DROPPED | {"noscript", "head"}
-_FURNITURE = frozenset({"nav", "footer", "aside", "menu"})
+FURNITURE = frozenset({"nav", "footer", "aside", "menu"})
 _WORD = re.compile(r"\w+")
 # What ends a sentence, also within quotation marks. Armenian has a mark of its own.
 _SENTENCE_ENDS = re.compile(r"[.!?…։:][\"'”’»)\]]*$")
 _MOST_BLOCKS = 5_000  # of one page; an article has hundreds
-_SENTENCE = 8  # words: so many make a text without a full stop, too
+SENTENCE = 8  # words: so many make a text without a full stop, too
 
 
 @dataclass
@@ -31,13 +31,15 @@ class Block:
     """`text` is one clean line; `element` the one in which it begins.
 
     `linked` is the share of its letters within links, 0 to 1. `furniture` says that it stands in a
-    box for other things than text (navigation, adverts, teasers).
+    box for other things than text (navigation, adverts, teasers), `elsewhere` that it is of another
+    article's card.
     """
 
     text: str
     element: Element
     linked: float
     furniture: bool
+    elsewhere: bool = False
 
     @cached_property
     def words(self) -> int:
@@ -47,9 +49,9 @@ class Block:
     @cached_property
     def is_prose(self) -> bool:
         """Whether it looks like a sentence of an article rather than a label or a list of links."""
-        if self.furniture or self.linked > 0.6 or text.is_boilerplate(self.text):
+        if self.furniture or self.elsewhere or self.linked > 0.6 or text.is_boilerplate(self.text):
             return False
-        return self.words >= _SENTENCE or (
+        return self.words >= SENTENCE or (
             self.words >= 3 and _SENTENCE_ENDS.search(self.text) is not None
         )
 
@@ -111,8 +113,8 @@ class _Outliner:
         if element.tag == "header":  # of the page, or of the article with its headline
             return next(element.iter("h1"), None) is None
         if not element.attrib:
-            return element.tag in _FURNITURE
-        return element.tag in _FURNITURE or is_foreign(element) or media.is_placeholder(element)
+            return element.tag in FURNITURE
+        return element.tag in FURNITURE or is_foreign(element) or media.is_placeholder(element)
 
     def _text(self, raw: str | None, within: Element) -> None:
         if not raw:

@@ -4,7 +4,8 @@ What is looked at: what the page says of itself (JSON-LD, meta tags), what trafi
 text, and how the page is built. The headline is an ``h1`` where there is one, since page titles lag
 behind edits; the time is the one printed nearest to the headline. The text that was found only
 serves to find the element that holds it, and that element is read like any body, so that
-paragraphs, quotes, tables, pictures and embeds are kept.
+paragraphs, quotes, tables, pictures and embeds are kept. Nothing is taken from the cards of other
+articles (`elsewhere`): no time, no text, no picture, no counter.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from caliber_crawler.dates import parse_printed
+from caliber_crawler.dates import PrintedTime, parse_printed
 from caliber_crawler.limits import MOST_HEADINGS
-from caliber_crawler.pages.blocks import Block, Outline, outline
-from caliber_crawler.pages.html import Element, Page, attribute, words
+from caliber_crawler.pages import elsewhere
+from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, outline
+from caliber_crawler.pages.body import is_foreign
+from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.pages.media import background_url, image_url
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts, time_texts
@@ -35,10 +38,15 @@ _LONGEST_TIME = 80  # letters of a line that holds a printed time
 _SMALL = 6  # elements within one that holds a printed time
 _NEAR = 8  # blocks between the headline and its time or section
 _SOON = 12  # blocks between the headline and the first of a short text
+_LABELS = 2  # links, as to sections, between a time and the headline behind it
 _CREDIBLE = 25  # words; less may as well be a page's furniture
 _MOST_PART = 0.6
 _GAP = 3  # blocks, as captions and labels, between two sentences of a short text
 _SEMANTIC_BONUS = 0.05
+_ICON = re.compile(
+    r"\.svg(?:[?#]|$)|[/_-](?:icons?|avatars?|logos?|emoji|sprites?)[/_.-]", re.IGNORECASE
+)
+_LEAST_SIZE = 100  # pixels of a picture that is one
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _LARGEST = 400_000  # letters; trafilatura is not asked to read more
 _MOST_ELEMENTS = 10_000  # the same
@@ -49,6 +57,7 @@ _INLINE = frozenset(
 )
 _FOREIGN_HEADINGS = frozenset({"a", "nav", "footer", "aside", "li"})
 _LISTS = frozenset({"ul", "ol", "nav", "footer", "aside"})
+_SHOWN_ALONE = ("article", "main", "figure", "img", "iframe", "video", "blockquote", "script")
 
 
 def find(page: Page, site: Site, head: Head, known: Parts | None = None) -> Parts:
@@ -71,6 +80,7 @@ class _Finder:
         self._heading: Element | None = None
         self._at = -1  # number of the headline's block
         self._times: set[Element] = set()  # what holds the printed time
+        self._cards: frozenset[Element] = frozenset()
 
     def find(self) -> Parts:
         parts = self._parts
@@ -81,19 +91,26 @@ class _Finder:
             inside = set(self._heading.iter())
             found = (n for n, block in enumerate(self._blocks) if block.element in inside)
             self._at = next(found, -1)
+        self._set_apart()
         text = self._text() if parts.body is None else []
         if not parts.times:
             self._find_time(text)
         if parts.body is None:
             self._take_text(text)
         if parts.views is None:
-            shown = (block.text for block in self._blocks[max(0, self._at - _NEAR) :])
-            parts.views = next((t for t in shown if len(t) < 80 and _VIEWS.fullmatch(t)), None)
+            parts.views = self._views(text)
         if parts.section is None:
             parts.section = self._section()
         if parts.cover is None:
             parts.cover = self._cover()
         return parts
+
+    def _set_apart(self) -> None:
+        """Mark the lines of other articles' cards."""
+        self._cards = elsewhere.cards(self._blocks, self._heading, self._page.url, self._site)
+        inside = {element for card in self._cards for element in card.iter()}
+        for block in self._blocks:
+            block.elsewhere = block.element in inside
 
     # --- headline
 
@@ -132,41 +149,62 @@ class _Finder:
     def _find_time(self, text: Sequence[int]) -> None:
         """Find the printed time: near the headline, before the text, or else right behind it.
 
-        One with a clock comes before one without, which may be today's date in the page's head.
+        One with a clock comes before one without. What stands before the headline, with a menu
+        between the two, is the present time in the page's head.
         """
         first, last = (text[0], text[-1]) if text else (self._at + _GAP + 1, self._at + _NEAR)
         best: tuple[tuple[bool, bool, bool, int], Element, str] | None = None
         inside = frozenset(text)
-        for number, block in self._around(self._at - _NEAR, last + _GAP):
+        for number, block in self._around(self._first_near(), last + _GAP):
             if first <= number <= last and number in inside:
                 continue
-            for element in _small_around(block.element):
-                if element is self._heading:
-                    continue
-                for shown in _times_in(element):
-                    printed = parse_printed(shown, self._site.zone)
-                    if printed is None:
-                        continue
-                    distance = abs(number - self._at)
-                    rank = (number > first, block.furniture, not printed.has_clock, distance)
-                    if best is None or rank < best[0]:
-                        best = (rank, element, shown)
+            for element, shown, printed in self._times_at(block):
+                distance = abs(number - self._at)
+                rank = (number > first, block.furniture, not printed.has_clock, distance)
+                if best is None or rank < best[0]:
+                    best = (rank, element, shown)
         # What stands behind the text may be the time of another article.
         if best is not None and not (best[0][0] and self._head.times):
             self._times, self._parts.times = {best[1]}, [best[2]]
+
+    def _times_at(self, block: Block) -> Iterator[tuple[Element, str, PrintedTime]]:
+        """The printed times in the small elements round a line: element, text and meaning."""
+        for element in _small_around(block.element):
+            if element is not self._heading:
+                for shown in _times_in(element):
+                    if (printed := parse_printed(shown, self._site.zone)) is not None:
+                        yield element, shown, printed
+
+    def _first_near(self) -> int:
+        """Number of the first block before the headline that belongs to it."""
+        labels, first, heading = 0, self._at, self._place(self._heading)
+        menus = (self._place(menu) for menu in self._page.root.iter("nav", "menu"))
+        menu = max((place for place in menus if place < heading), default=-1)
+        while first > max(0, self._at - _NEAR):
+            before = self._blocks[first - 1]
+            labels += before.linked > _MOST_PART
+            if before.furniture or labels > _LABELS or self._place(before.element) < menu:
+                break
+            first -= 1
+        return first
 
     def _around(self, first: int, last: int) -> Iterator[tuple[int, Block]]:
         """The blocks with some numbers, but for the headline's."""
         first = max(0, first)
         for number, block in enumerate(self._blocks[first : last + 1], first):
-            if number != self._at:
+            if number != self._at and not block.elsewhere:
                 yield number, block
 
     # --- text
 
     def _text(self) -> list[int]:
         """Numbers of the blocks that are the text, from its first sentence to its byline."""
-        found = self._stated_text() or self._extracted_text() or self._first_prose()
+        found = self._stated_text() or self._extracted_text()
+        if not found:
+            found = self._first_prose()
+        else:  # extractors take a lead that stands in a box of its own for a description
+            lead = [n for n in self._first_prose() if n < found[0] and self._is_lead(n)]
+            found = lead + found
         return found + self._bylines(found[-1]) if found else []
 
     def _take_text(self, text: Sequence[int]) -> None:
@@ -178,6 +216,10 @@ class _Finder:
         self._parts.body = self._empty_holder()
         if self._head.body:
             self._parts.body, self._parts.paragraphs = None, paragraphs(self._head.body)
+
+    def _is_lead(self, number: int) -> bool:
+        block = self._blocks[number]
+        return block.words >= SENTENCE and not any(self._times_at(block))
 
     def _stated_text(self) -> list[int]:
         return self._blocks_of(self._head.body)
@@ -206,6 +248,7 @@ class _Finder:
             for number, block in enumerate(self._blocks)
             if number > self._at
             and not block.furniture
+            and not block.elsewhere
             and block.linked <= _MOST_PART
             and block.words
             and _key(block.text) in known
@@ -262,8 +305,16 @@ class _Finder:
             e for block in self._blocks for e in (block.element, *block.element.iterancestors())
         }
         first = self._place(self._heading)
-        for element in self._page.root.iter("article", "main", "iframe", "video", "blockquote"):
+        for element in self._page.root.iter(*_SHOWN_ALONE):
             if self._place(element) <= first or self._holds_heading(element):
+                continue
+            if element.tag == "script" and "data-telegram-post" not in element.attrib:
+                continue
+            if element.tag == "img" and (
+                element.getparent() in silent or not self._shows_picture(element)
+            ):
+                continue
+            if self._is_beside(element):
                 continue
             while (parent := element.getparent()) is not None and parent not in silent:
                 element = parent
@@ -272,7 +323,7 @@ class _Finder:
 
     def _not_text(self, body: Element, numbers: Sequence[int]) -> frozenset[Element]:
         """Elements of a body before and after the text that are no part of it."""
-        skipped = set(self._times)
+        skipped = {*self._times, *self._cards}
         with_heading = self._holds_heading(body)
         if self._heading is not None and with_heading:
             for element in (self._heading, *self._heading.iterancestors()):
@@ -288,7 +339,13 @@ class _Finder:
         for number, block in enumerate(self._blocks):
             # A box of the text alone may begin with a short line that is part of it.
             early, late = with_heading and number < numbers[0], number > numbers[-1] + 1
-            if (early and not block.is_prose) or (late and block.linked > _MOST_PART):
+            following = self._blocks[number + 1 : number + 2]
+            label = number > numbers[-1] and any(block.elsewhere for block in following)
+            if (
+                (early and not block.is_prose)
+                or (late and (block.furniture or block.linked > _MOST_PART))
+                or (label and not block.is_prose)
+            ):
                 element = block.element
                 while element.tag in _INLINE and (parent := element.getparent()) is not None:
                     element = parent
@@ -302,6 +359,12 @@ class _Finder:
         )
 
     # --- the rest
+
+    def _views(self, text: Sequence[int]) -> str | None:
+        """The counter near the headline, or near the end of the text."""
+        end = (text[-1] if text else self._at + _SOON) + _SOON
+        shown = (block.text for _, block in self._around(self._at - _NEAR, end))
+        return next((t for t in shown if len(t) < 80 and _VIEWS.fullmatch(t)), None)
 
     def _section(self) -> Element | None:
         """The link to a section that is nearest to the headline and in no list of such links."""
@@ -322,18 +385,39 @@ class _Finder:
         return -1 if element is None else self._outline.places.get(element, -1)
 
     def _cover(self) -> Element | None:
-        """The first picture between the headline and the text."""
-        if self._heading is None or self._parts.body is None:
+        """The first picture between the headline and the text, or behind it if there is none."""
+        if self._heading is None or (self._parts.body is None and self._parts.paragraphs):
             return None
-        first, end = self._place(self._heading), self._place(self._parts.body)
+        first, end = self._place(self._heading), len(self._outline.places)
+        if self._parts.body is not None:
+            end = self._place(self._parts.body)
         for element, place in self._outline.places.items():
-            if first < place < end and self._shows_picture(element):
+            if (
+                first < place < end
+                and self._shows_picture(element)
+                and not self._is_beside(element)
+            ):
                 return element
         return None
 
+    def _is_beside(self, element: Element) -> bool:
+        """Whether it stands in a card, a box for other things, or a link off the site."""
+        return any(
+            outer in self._cards
+            or outer.tag in FURNITURE
+            or is_foreign(outer)
+            or (outer.tag == "a" and self._leads_away(outer))
+            for outer in (element, *element.iterancestors())
+        )
+
+    def _leads_away(self, link: Element) -> bool:
+        href = href_of(link)
+        return bool(href) and self._site.address(href, self._page.url) is None
+
     def _shows_picture(self, element: Element) -> bool:
         if element.tag == "img":
-            return image_url(element, self._resolve) is not None
+            url = image_url(element, self._resolve)
+            return url is not None and not _is_icon(element, url)
         style = element.get("style")
         return bool(style) and background_url(style, self._resolve) is not None
 
@@ -365,6 +449,14 @@ def _small_around(element: Element) -> Iterator[Element]:
 
 def _is_small(element: Element) -> bool:
     return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
+
+
+def _is_icon(image: Element, url: str) -> bool:
+    """Whether a picture stands for a word or a person: a sign, a button, a writer's portrait."""
+    if _ICON.search(url) or any(outer.tag == "button" for outer in image.iterancestors()):
+        return True
+    sizes = (attribute(image, name).removesuffix("px") for name in ("width", "height"))
+    return any(size.isdecimal() and int(size) < _LEAST_SIZE for size in sizes)
 
 
 def _times_in(element: Element) -> Iterator[str]:

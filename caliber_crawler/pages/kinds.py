@@ -24,6 +24,7 @@ _NOT_FOUND = re.compile(
     r"|not found|(?:page|article) (?:has been |was )?(?:deleted|removed)"
     r"|(?:такой |запрашиваем\w+ |эта |данная )*(?:страниц\w|стать\w|материал|новость) "
     r"(?:была |был |больше )?(?:не найден\w?|не существует|удал[её]н\w?|недоступн\w*)|не найдено"
+    r"|(?:oops|упс)(?:\W+(?:something went wrong|что-то пошло не так))?|something went wrong"
     r"|sehife tapilmadi|səhifə tapilmadi|məqalə tapilmadi|էջը (?:չի գտնվել|գտնված չէ))"
     r"\W*(?:404\W*)?|(?:error\W*|ошибка\W*)?404",
 )
@@ -35,6 +36,13 @@ _CHALLENGE = re.compile(
 _CONSENT = re.compile(
     r"cookies?\b|\bconsent|\bgdpr|we value your privacy|before you continue|"
     r"файл\w* куки|\bкуки\b|соглас\w+ на обработку|персональн\w+ данн\w+|çerez|քուքի"
+)
+# As the whole of a headline.
+_BEFORE_IT = re.compile(
+    r"just a moment|one moment,? please|attention required(?:\W+cloudflare)?|access denied|"
+    r"checking your browser(?: before \w+(?: \w+)*)?|verify(?:ing)? (?:that )?you are (?:a )?human|"
+    r"before you continue(?: to \w+(?:\W\w+)*)?|we value your privacy|проверка браузера|"
+    r"подтвердите, что вы не робот|доступ (?:запрещ[её]н|ограничен)"
 )
 _READ = 4_000  # letters of a page's text that are looked at
 _CONSENT_WORDS = 3
@@ -75,6 +83,14 @@ def is_not_found(titles: list[str]) -> bool:
     """Whether one of a page's titles as a whole says that there is no such page."""
     return any(
         len(title) < 120 and _NOT_FOUND.fullmatch(_without_publisher(fold(title)))
+        for title in titles
+    )
+
+
+def stands_before(titles: list[str]) -> bool:
+    """Whether a page's title as a whole belongs to no article: an error, a check, a question."""
+    return is_not_found(titles) or any(
+        len(title) < 120 and _BEFORE_IT.fullmatch(_without_publisher(fold(title)).strip("… "))
         for title in titles
     )
 
