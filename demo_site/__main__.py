@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from demo_site.config import LIST_PROTOCOLS, LIST_TRIGGERS, SiteConfig
+from demo_site.config import LIST_HEEDS, LIST_PROTOCOLS, LIST_TRIGGERS, SiteConfig
 from demo_site.server import Hit, listening
 from demo_site.site import Site
 
@@ -30,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
         help="how lists ask for more cards")  # fmt: skip
     add("--list-trigger", choices=LIST_TRIGGERS, default=default.list_trigger,
         help="where a reader has to be for a list to ask")  # fmt: skip
+    add("--list-heeds", choices=LIST_HEEDS, default=default.list_heeds,
+        help="what a list's script looks at")  # fmt: skip
     add("--list-box", action=argparse.BooleanOptionalAction, default=default.list_box,
         help="whether lists scroll in a box of their own")  # fmt: skip
     add("--arm-prefix", default=default.arm_prefix, help="address prefix of the third edition")

@@ -26,6 +26,12 @@ it (and not further down), or at it."""
 
 LIST_TRIGGERS: tuple[ListTrigger, ...] = get_args(ListTrigger)
 
+ListHeed = Literal["each", "throttled", "observed"]
+"""What a list's script looks at: each scroll event, the first one in 200 ms, or whether the line
+below the list has come into view."""
+
+LIST_HEEDS: tuple[ListHeed, ...] = get_args(ListHeed)
+
 ARTICLES_MIN, ARTICLES_MAX = 10, 100_000
 
 
@@ -53,6 +59,7 @@ class SiteConfig:
     json_ld: bool = False
     list_protocol: ListProtocol = "page"
     list_trigger: ListTrigger = "near"
+    list_heeds: ListHeed = "each"
     list_box: bool = False
     reposts: int = 0
     port: int = 0
@@ -67,6 +74,8 @@ class SiteConfig:
             raise ValueError(f"list_protocol must be one of {', '.join(LIST_PROTOCOLS)}")
         if self.list_trigger not in LIST_TRIGGERS:
             raise ValueError(f"list_trigger must be one of {', '.join(LIST_TRIGGERS)}")
+        if self.list_heeds not in LIST_HEEDS:
+            raise ValueError(f"list_heeds must be one of {', '.join(LIST_HEEDS)}")
         if not 0 <= self.reposts <= self.articles // 20 * 4:
             raise ValueError("reposts must be 0 to 4 for every full 20 articles")
         if not 0 <= self.port <= 65_535:

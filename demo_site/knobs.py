@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from demo_site.config import ListProtocol, ListTrigger
+from demo_site.config import ListHeed, ListProtocol, ListTrigger
 
 Part = Literal["time", "byline", "title", "section", "views", "cover"]
 Layout = Literal["current", "renamed"]
@@ -107,8 +107,8 @@ class Knobs:
         does not follow.
     raw: path to (status, headers, bytes), served as they are.
     redirect: path to the location of a 302.
-    list_protocol, list_trigger, list_box: how and where pages served from now on ask for more
-        cards, as in `SiteConfig`; every protocol is answered.
+    list_protocol, list_trigger, list_heeds, list_box: how and where pages served from now on ask
+        for more cards, as in `SiteConfig`; every protocol is answered.
     extra_cards: section slug to hrefs of additional cards at the end of its first list, as written.
     robots: robots.txt, as text or (status, text).
     """
@@ -136,6 +136,7 @@ class Knobs:
     redirect: dict[str, str] = field(default_factory=dict)
     list_protocol: ListProtocol = "page"
     list_trigger: ListTrigger = "near"
+    list_heeds: ListHeed = "each"
     list_box: bool = False
     extra_cards: dict[str, list[str]] = field(default_factory=dict)
     robots: str | tuple[int, str] = "User-agent: *\nAllow: /\n"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from demo_site.cards import EMPTY_CARD
-from demo_site.config import ListProtocol, ListTrigger
+from demo_site.config import ListHeed, ListProtocol, ListTrigger
 
 _GROW = """
 (function () {
@@ -32,7 +32,7 @@ _GROW = """
     }, function () { busy = false; });
   }
 ASK
-  LISTENER.addEventListener('scroll', more);
+LISTEN
   more();
 })();
 """
@@ -41,6 +41,21 @@ _TRIGGERS: dict[ListTrigger, str] = {
     "near": "below < 700",
     "above": "below <= 200 && below >= 50",
     "bottom": "below <= 1",
+}
+
+_LISTEN: dict[ListHeed, str] = {
+    "each": "  LISTENER.addEventListener('scroll', more);",
+    "throttled": """
+  var heeded = 0;
+  LISTENER.addEventListener('scroll', function () {
+    if (Date.now() - heeded < 200) { return; }
+    heeded = Date.now();
+    more();
+  });""",
+    "observed": """
+  new IntersectionObserver(function (seen) {
+    if (seen.some(function (line) { return line.isIntersecting; })) { more(); }
+  }, {rootMargin: '100px'}).observe(document.getElementById('float_loading'));""",
 }
 
 _BUILD = """
@@ -147,7 +162,12 @@ _ASK: dict[ListProtocol, str] = {
 
 
 def list_growth(
-    protocol: ListProtocol, trigger: ListTrigger, *, boxed: bool, variables: Mapping[str, str]
+    protocol: ListProtocol,
+    trigger: ListTrigger,
+    heeds: ListHeed,
+    *,
+    boxed: bool,
+    variables: Mapping[str, str],
 ) -> str:
     """What stands under a list that grows.
 
@@ -157,7 +177,8 @@ def list_growth(
     told = "".join(f"\n  var {name} = {json.dumps(value)};" for name, value in variables.items())
     box = "document.getElementById('float_box')"
     script = (
-        _GROW.replace("TRIGGER", _TRIGGERS[trigger])
+        _GROW.replace("LISTEN\n", _LISTEN[heeds] + "\n")
+        .replace("TRIGGER", _TRIGGERS[trigger])
         .replace("BOX", box if boxed else "document.scrollingElement")
         .replace("LISTENER", "view" if boxed else "window")
         .replace("ASK", told + _ASK[protocol])  # last: any letters may stand in it

@@ -27,6 +27,7 @@ class Site:
         self.knobs = Knobs(
             list_protocol=config.list_protocol,
             list_trigger=config.list_trigger,
+            list_heeds=config.list_heeds,
             list_box=config.list_box,
         )
         self._config = config
@@ -259,8 +260,9 @@ class Site:
         if more and knobs.list_protocol != "none":
             variables = script_variables(knobs.list_protocol, listing, shown)
             growth = list_growth(
-                knobs.list_protocol, knobs.list_trigger, boxed=knobs.list_box, variables=variables
-            )
+                knobs.list_protocol, knobs.list_trigger, knobs.list_heeds,
+                boxed=knobs.list_box, variables=variables,
+            )  # fmt: skip
         return render.GrowingList(
             cards_html="".join(map(render_card, cards)),
             attributes=list_attributes(knobs.list_protocol, listing, shown, more),

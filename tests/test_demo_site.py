@@ -250,6 +250,7 @@ def test_reposts_repeat_a_story_under_a_second_address_a_minute_later() -> None:
         {"cards": 0},
         {"list_protocol": "guess"},
         {"list_trigger": "guess"},
+        {"list_heeds": "guess"},
         {"reposts": 41},
         {"port": -1},
         {"arm_prefix": "en"},

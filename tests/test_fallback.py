@@ -205,6 +205,9 @@ def _f1(one: str, other: str) -> float:
     [
         ("<h1>Page not found</h1><p>Perhaps the address is wrong.</p>", "not_found"),
         ("<h1>404</h1><p>Such is life.</p>", "not_found"),
+        ("<h1>The material has been deleted</h1><p>It was here until today.</p>", "not_found"),
+        ("<h1>This article has been removed.</h1><p>Try the search.</p>", "not_found"),
+        ("<h1>К сожалению, публикация удалена</h1><p>Вернитесь назад.</p>", "not_found"),
         ("<h1>Страница не найдена</h1><p>Вернитесь на главную страницу сайта.</p>", "not_found"),
         ("<h1>Səhifə tapılmadı</h1><p>Axtarışdan istifadə edin.</p>", "not_found"),
         (

@@ -282,6 +282,22 @@ def test_without_a_past_only_what_is_plainly_wrong() -> None:
     assert at_once({**cards, "sections/cards_first/en/world": 21}) == []
 
 
+def test_lists_none_of_which_goes_on() -> None:
+    lists = {
+        f"sections/{what}/en/{name}": number
+        for name in ("world", "sport", "culture")
+        for what, number in (("lists", 1), ("cards_first", 20), ("cards", 20))
+    }
+    ended = {"lists/ended/end": 3, "lists/scrolled": 3}
+    [finding] = at_once(lists | ended)
+    assert (finding.rule, finding.sections) == ("no_growth", ("en/culture", "en/sport", "en/world"))
+    assert "no card beyond the first 20 of each list" in finding.line
+    assert at_once(lists | {**ended, "lists/ended/end": 2, "lists/ended/known": 1}) == []
+    assert at_once(lists | {"lists/ended/end": 3}) == []  # over HTTP, by a rule
+    assert at_once(lists | {**ended, "lists/scrolled": 4}) == []
+    assert at_once(lists | ended | {"sections/cards_first/en/sport": 19}) == []
+
+
 # --- figures
 
 

@@ -41,6 +41,10 @@ _LONGEST_CARD = 20_000
 # Of the older ones only the empty element stays, since scripts count them.
 _WHOLE_CARDS = 60
 
+_LONGEST_FRAME_MS = 1_500
+# What a script's request is answered with when it is not let in. A list's end may be a 404 or 400.
+_NOT_LET_IN = frozenset({401, 403, 407, 419, 429})
+
 _NEW = f".{CARD}:not([data-caliber-seen])"
 
 _TAKE_NEW = f"""
@@ -66,9 +70,12 @@ keep => {{
 """
 
 # From a little above the end down to it, in steps: some lists load only when the view is near the
-# end but not at it. Every scrollable box round the list is moved, not the window alone.
+# end but not at it. Every scrollable box round the list is moved, not the window alone. At the
+# first step and the last a frame is waited for, since observers look once a frame, and a page
+# beside another one may get one a second. The last steps alone are made again to `nudge` a list
+# that heeds one event in so many milliseconds: the first of a sweep comes too far from the end.
 _SWEEP = f"""
-async () => {{
+async nudge => {{
   const cards = document.querySelectorAll('.{CARD}');
   const boxes = [document.scrollingElement];
   let box = cards.length ? cards[cards.length - 1].parentElement : null;
@@ -77,12 +84,20 @@ async () => {{
     const scrolls = flow === 'auto' || flow === 'scroll';
     if (scrolls && box.scrollHeight > box.clientHeight) boxes.push(box);
   }}
-  for (const above of [900, 600, 400, 250, 180, 120, 80, 40, 0]) {{
+  const frame = () => new Promise(next => {{
+    setTimeout(next, {_LONGEST_FRAME_MS});
+    requestAnimationFrame(() => requestAnimationFrame(next));
+  }});
+  const steps = nudge ? [3, 0] : [900, 600, 400, 250, 180, 120, 80, 40, 0];
+  for (const above of steps) {{
     for (const box of boxes) box.scrollTop = box.scrollHeight - box.clientHeight - above;
     await new Promise(next => setTimeout(next, 16));
+    if (above === steps[0] || above === 0) await frame();
   }}
 }}
 """
+# When after a sweep a list is nudged, if nothing came; the last is how long is waited then.
+_NUDGES_S = (0.3, 0.3, 0.5, 0.6)
 
 
 @dataclass
@@ -156,7 +171,7 @@ class Recorder:
         with suppress(BrowserError):  # the page went away meanwhile
             response = await request.response()
             if response is not None and request.resource_type in _ASKING:
-                trouble = response.status >= 500 or response.status == 429
+                trouble = response.status >= 500 or response.status in _NOT_LET_IN
                 self.refused = f"{request.url}: status {response.status}" if trouble else None
             body = await response.body() if response else b""
             if response is not None and len(body) <= _LONGEST_ANSWER:
@@ -220,9 +235,12 @@ class Scroller:
         loop = asyncio.get_running_loop()
         began = quiet_since = loop.time()
         while not self._stopping():
-            await self._wait(self._page.evaluate(_SWEEP))
-            if await self._appeared(1.0):
-                return await self.present()
+            for nudge, seconds in enumerate(_NUDGES_S):
+                await self._wait(self._page.evaluate(_SWEEP, nudge > 0))
+                if await self._appeared(seconds):
+                    return await self.present()
+                if self._stopping():
+                    break
             now = loop.time()
             if self.recorder.pending and now - began < self._patience:
                 quiet_since = now

@@ -97,6 +97,12 @@ def of_list(section: str, now: float, usual: float) -> Finding:
     return Finding("short_list", line, f"{usual:g}", f"{now:g}", (section,), "cards")
 
 
+def of_growth(page: float, sections: Sequence[str]) -> Finding:
+    """No list brought more than its first page."""
+    line = f"scrolling brought no card beyond the first {page:g} of each list, in {some(sections)}"
+    return Finding("no_growth", line, "more", "none", tuple(sections), "cards")
+
+
 def of_sections(now: int, usual: float, gone: Sequence[str]) -> Finding:
     """The navigation names far fewer sections than before."""
     line = f"{now} sections walked (usually {usual:g}); not named: {some(gone)}"

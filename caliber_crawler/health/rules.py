@@ -67,7 +67,25 @@ def at_once(counts: Mapping[str, int]) -> list[Finding]:
         number, cards = total(list(parts.values()))
         if number == cards >= _ENOUGH_CARDS:
             found.append(findings.of_cards(field, parts))
-    return found
+    return found + _growth(crawl)
+
+
+def _growth(crawl: Figures) -> list[Finding]:
+    """Lists that were scrolled to their end, and not one of them brought more than its first page.
+
+    Short lists have different lengths; these have as many cards each as a page holds.
+    """
+    first = {name: first_page(section) for name, section in crawl.sections.items()}
+    walked = {name: cards for name, cards in first.items() if cards}
+    ended = crawl.count(counters.LISTS_ENDED, "end")
+    # The first batch of each is what is there before it is scrolled.
+    batches = crawl.count(counters.LISTS_SCROLLED)
+    if len(walked) < FEW or ended < len(walked) or not 0 < batches <= len(walked):
+        return []
+    page = next(iter(walked.values()))
+    if page < _FULL_LIST or any(cards != page for cards in walked.values()):
+        return []
+    return [findings.of_growth(page, sorted(walked))]
 
 
 def compare(

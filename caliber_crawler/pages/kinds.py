@@ -21,11 +21,14 @@ _NOT_FOUND = re.compile(
     r"(?:(?:error|oops|ошибка|xeta|xəta|սխալ)\W*)?(?:404\W*)?"
     r"(?:(?:the |this |requested )*(?:page|article|post|news|material)(?: you requested)? "
     r"(?:was |is |could |can ?)?(?:not|n't|no longer) (?:be )?(?:found|available|exists?)"
-    r"|not found|(?:page|article) (?:has been |was )?(?:deleted|removed)"
-    r"|(?:такой |запрашиваем\w+ |эта |данная )*(?:страниц\w|стать\w|материал|новость) "
+    r"|not found|(?:(?:the|this) )?(?:page|article|post|news|material|publication)"
+    r"(?: you requested)? (?:(?:has been |was )?(?:deleted|removed)|does not exist|doesn't exist)"
+    r"|(?:к сожалению,? )?(?:такой |запрашиваем\w+ |эта |этот |данн\w+ )*"
+    r"(?:страниц\w|стать\w|материал|новост\w|публикаци\w) "
     r"(?:была |был |больше )?(?:не найден\w?|не существует|удал[её]н\w?|недоступн\w*)|не найдено"
     r"|(?:oops|упс)(?:\W+(?:something went wrong|что-то пошло не так))?|something went wrong"
-    r"|sehife tapilmadi|səhifə tapilmadi|məqalə tapilmadi|էջը (?:չի գտնվել|գտնված չէ))"
+    r"|sehife tapilmadi|səhifə tapilmadi|məqalə tapilmadi"
+    r"|էջը (?:չի գտնվել|գտնված չէ|գոյություն չունի))"
     r"\W*(?:404\W*)?|(?:error\W*|ошибка\W*)?404",
 )
 _CHALLENGE = re.compile(
