@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -499,6 +500,19 @@ def test_many_frames_take_no_long_time() -> None:
     html = '<div class="post">' * 1_500 + "</div>" * 1_500 + '<b class="post_title">T</b>' * 20_000
     with pytest.raises(NotAnArticle):
         parse_article(page(html), SITE)
+
+
+def test_many_empty_frames_beside_their_parts_take_no_long_time() -> None:
+    def seconds(number: int) -> float:
+        html = '<i class="post"></i>' * number + '<i class="post_time"></i>' * number
+        read_page = page(html + '<div class="post"><b class="post_title">T</b></div>')
+        assert len(read_page.root)
+        began = time.process_time()
+        assert parse_article(read_page, SITE).article.title == "T"
+        return time.process_time() - began
+
+    # A square would be a hundred times as long.
+    assert seconds(10_000) < 30 * max(seconds(1_000), 0.02)
 
 
 # --- whatever comes

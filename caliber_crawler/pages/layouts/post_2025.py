@@ -21,17 +21,22 @@ def find(page: Page, site: Site) -> Parts | None:
     """The first element of each part within the root; the root is the first that holds any."""
     classes = page.classes(ROOT)
     roots = classes.get(ROOT, [])
-    seen: set[Element] = set()
+    names: dict[Element, list[str]] = {}
+    for name in _NAMES:
+        for element in classes.get(name, ()):
+            names.setdefault(element, []).append(name)
+    frames = set(roots)
+    nested: set[Element] = set()  # frames that were looked through with an outer one
     for root in roots:
-        nested = any(outer in seen for outer in root.iterancestors())
-        seen.add(root)
-        if nested:  # was looked through with the outer one
+        if root in nested:
             continue
         found: dict[str, Element] = {}
-        for name in _NAMES:
-            inside = (e for e in classes.get(name, ()) if root in e.iterancestors())
-            if (element := next(inside, None)) is not None:
-                found[name] = element
+        # Each element of the page is passed once, however many frames there are.
+        for element in root.iterdescendants("*"):
+            if element in frames:
+                nested.add(element)
+            for name in names.get(element, ()):
+                found.setdefault(name, element)
         if TITLE in found or BODY in found:
             return Parts(
                 title=words(found.get(TITLE)),
