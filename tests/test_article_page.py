@@ -452,6 +452,40 @@ def test_parts_outside_the_frame_do_not_count() -> None:
     assert (found.title, found.views) == ("North road reopens", None)
 
 
+@pytest.mark.parametrize("end", ["</div>", "</div></div>", "</div><div>", "</section></div>"])
+def test_text_behind_a_stray_end_tag_is_text(end: str) -> None:
+    found = article(
+        f'<p>One.</p>{end}<p>Two.</p>three <b>four</b><div class="ads">ad</div>'
+        '<img src="/a.jpg"><p>By Leyla Quliyeva</p>'
+    ).article
+    assert found.body == "One.\n\nTwo.\n\nthree four"
+    assert (found.authors, found.views) == (["Leyla Quliyeva"], 141)
+    assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
+    assert found.extraction is not None
+    assert found.extraction["method"] == "template"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "<p>Liked it? Share it!</p>",
+        f"<p>More of the world</p>{card_html()}<i class='post_hits'>9</i>",
+        '<p>Next</p><div class="post"><div class="post_hits">9</div></div>',
+        '<p>Next</p><div><div class="post"><div class="post_hits">9</div></div></div>',
+    ],
+)
+def test_without_a_mark_of_the_end_nothing_behind_the_body_is_text(behind: str) -> None:
+    html = '<div class="post"><b class="post_title">T</b><div class="post_body"><p>One.</p></div>'
+    assert parse_article(page(f"{html}</div>{behind}"), SITE).article.views is None
+    for frame_end in ("", "</div>"):
+        assert parse_article(page(f"{html}{frame_end}{behind}"), SITE).article.body == "One."
+
+
+def test_parts_of_the_frame_between_text_and_signature_are_no_text() -> None:
+    found = article('<p>One.</p></div><div class="post_tags">snow</div><p>Two.</p>').article
+    assert (found.body, found.views) == ("One.\n\nTwo.", 141)
+
+
 def test_a_title_alone_makes_a_record() -> None:
     found = parse_article(page('<i class="post x"><b class="post_title">T</b></i>'), SITE).article
     assert (found.title, found.body) == ("T", "")

@@ -187,7 +187,7 @@ def _body(
     An embed in the cover's place (a video) comes before those of the body.
     """
     if parts.body is not None:
-        body = read_body(parts.body, page_url, site, parts.skipped, limits)
+        body = read_body(parts.body, page_url, site, parts.skipped, limits, parts.rest)
     else:
         body = Body(list(parts.paragraphs))
     if parts.cover is not None:

@@ -18,7 +18,7 @@ Rules, each with its reason:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -77,14 +77,15 @@ def read_body(
     site: Site,
     skipped: frozenset[Element] = frozenset(),
     limits: Limits = USUAL,
+    rest: Sequence[Element | str] = (),
 ) -> Body:
     """Read one element as an article's body, without the elements in `skipped`.
 
-    The element's own tail is not part of it.
+    `rest` are further elements and texts that belong to it. An element's own tail does not.
     """
-    body = _Reader(page_url, site, skipped, limits).read(root)
+    body = _Reader(page_url, site, skipped, limits).read(root, rest)
     if body.teasers and not any(map(_says_something, body.paragraphs)):
-        return _Reader(page_url, site, skipped, limits, keep_teasers=True).read(root)
+        return _Reader(page_url, site, skipped, limits, keep_teasers=True).read(root, rest)
     return body
 
 
@@ -148,7 +149,29 @@ class _Reader:
         self._figures: list[tuple[Element, bool]] = []  # open, with "holds a picture"
         self._silent: Element | None = None  # placeholder whose text is no text
 
-    def read(self, root: Element) -> Body:
+    def read(self, root: Element, rest: Sequence[Element | str] = ()) -> Body:
+        self._read(root)
+        if rest:
+            self._flush()
+        for part in rest:
+            if isinstance(part, str):
+                self._text(part)
+            elif self._enter(part):
+                self._read(part)
+            else:
+                self._leave(part)
+        self._flush()
+        shown = (link for link in self._links if link.url and link.shown)
+        self._body.links = [
+            {"url": link.url or "", "text": text.line(link.text[:LONGEST_LINE])}
+            for link in islice(shown, self._limits.entries)
+        ]
+        if next(shown, None) is not None:
+            self._body.cut.add("links")
+        return self._body
+
+    def _read(self, root: Element) -> None:
+        """Read what is inside an element."""
         walk = etree.iterwalk(root, events=("start", "end"))
         for event, element in walk:
             if event == "start":
@@ -160,15 +183,6 @@ class _Reader:
                 self._leave(element)
                 if element is not root:
                     self._text(element.tail)
-        self._flush()
-        shown = (link for link in self._links if link.url and link.shown)
-        self._body.links = [
-            {"url": link.url or "", "text": text.line(link.text[:LONGEST_LINE])}
-            for link in islice(shown, self._limits.entries)
-        ]
-        if next(shown, None) is not None:
-            self._body.cut.add("links")
-        return self._body
 
     # --- elements
 
