@@ -61,6 +61,7 @@ def test_a_whole_page() -> None:
         "zulu_meant_local": False,
         "unknown_views": None,
         "teasers": 0,
+        "boxes": 0,
         "garbled": False,
         "conflicts": [],
         "cut": [],

@@ -307,6 +307,78 @@ def test_embeds(html: str, embeds: list[tuple[str, str]], text: str) -> None:
     assert found.links == []
 
 
+TWEET = (
+    '<blockquote class="twitter-tweet"><p>Post</p>— N <a href="https://x.com/n/status/1">May</a>'
+    "</blockquote>"
+)
+
+
+@pytest.mark.parametrize(
+    ("box", "text", "embeds"),
+    [
+        (f'<div class="social-embed">Share it{TWEET}twice</div>', ["Post", "— N May"], ["x"]),
+        (TWEET.replace("tweet", "tweet social"), ["Post", "— N May"], ["x"]),
+        (f'<div class="ads"><p class="promo">ad {TWEET} ad</p></div>', ["Post", "— N May"], ["x"]),
+        (
+            '<div class="promo-video"><p><iframe src="https://youtu.be/a"></iframe></p>More</div>',
+            [],
+            ["youtube"],
+        ),
+        (
+            (
+                '<div class="social"><div class="fb-post" data-href="https://www.facebook.com/p/1">'
+                "loading</div></div>"
+            ),
+            [],
+            ["facebook"],
+        ),
+        ('<div class="promo"><video src="/media/videos/a.mp4"></video></div>', [], ["video"]),
+        ('<div class="ads"><video src="https://ads.example.org/a.mp4"></video></div>', [], []),
+        ('<div class="ads"><iframe src="https://ads.example.org/a"></iframe></div>', [], []),
+        (
+            (
+                '<div class="share"><iframe src="https://www.facebook.com/plugins/like.php?href=x">'
+                "</iframe></div>"
+            ),
+            [],
+            [],
+        ),
+        (f'<div class="ads" style="display:none">{TWEET}</div>', [], []),
+        (f'<div class="ads"><div hidden>{TWEET}</div></div>', [], []),
+    ],
+)
+def test_posts_and_videos_in_boxes_with_wrong_names(
+    box: str, text: list[str], embeds: list[str]
+) -> None:
+    found = article(f"<p>One.</p>{box}<p>Two.</p>")
+    assert found.article.body.split("\n\n") == ["One.", *text, "Two."]
+    assert [embed["type"] for embed in found.article.embeds] == embeds
+    assert found.notes.boxes == 0
+
+
+def test_photographs_in_boxes_with_wrong_names() -> None:
+    photo = '<img src="/media/photos/original/a.webp">'
+    assert [image["url"] for image in record(f'<div class="promo">{photo}</div>').images] == [
+        "https://caliber.az/media/photos/original/a.webp"
+    ]
+    assert record(f'<div class="promo"><a href="/en/post/x">{photo}</a></div>').images == []
+    assert record('<div class="banner"><img src="/upload/banner.jpg"></div>').images == []
+
+
+def test_boxes_left_out_with_sentences_are_counted() -> None:
+    words = " ".join(["Snow fell on the road"] * 5)
+    for box, number in (
+        (f"<div class='comment'><b>Expert</b><p>{words}.</p></div>", 1),
+        (f"<div class='comment'>{words}</div><div class='ad'>{words}</div>", 2),
+        (f"<div class='comment'><div class='ad'>{words}</div></div>", 1),
+        (f"<div class='related'><a href='/en/post/x'>{words}</a></div>", 0),
+        (f"<div class='ads' hidden>{words}</div><div class='ads'>Buy snow</div>", 0),
+    ):
+        parsed = article(f"<p>One{box}two</p>")
+        assert parsed.article.body == "One\n\ntwo", box
+        assert parsed.notes.boxes == number, box
+
+
 @pytest.mark.parametrize(
     ("html", "urls"),
     [

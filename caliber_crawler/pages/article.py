@@ -58,9 +58,9 @@ class Notes:
 
     `unknown_time` is a printed time that was not understood, `time_without_clock` one that names a
     day only, `zulu_meant_local` that the head calls the printed local time UTC, `unknown_views` a
-    counter text that is no number, `teasers` paragraphs left out, `garbled` that letters are lost,
-    `conflicts` the fields of which page and head say different things, `cut` the fields that go
-    beyond their limit.
+    counter text that is no number, `teasers` paragraphs left out, `boxes` boxes left out that hold
+    sentences, `garbled` that letters are lost, `conflicts` the fields of which page and head say
+    different things, `cut` the fields that go beyond their limit.
     """
 
     unknown_time: str | None = None
@@ -68,6 +68,7 @@ class Notes:
     zulu_meant_local: bool = False
     unknown_views: str | None = None
     teasers: int = 0
+    boxes: int = 0
     garbled: bool = False
     conflicts: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
@@ -194,7 +195,7 @@ def _body(
         shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
         known = {embed["url"] for embed in shown_first}
         body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]
-    notes.teasers = body.teasers
+    notes.teasers, notes.boxes = body.teasers, body.boxes
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
     return body, byline

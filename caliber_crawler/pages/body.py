@@ -6,7 +6,9 @@ Rules, each with its reason:
   two are a paragraph's end. Text directly in ``div`` counts like any other. The only block in a
   table cell does not end its row. In ``<pre>`` line ends are as in the source.
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
-  teasers do not enter.
+  teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
+  networks' videos and the site's own photographs in such a box are taken if they are not linked,
+  and boxes with sentences are counted.
 * A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
   and is left out with its links. A sentence that contains such a link is text. A body that would
   have no text without its teasers is a digest and keeps them.
@@ -52,7 +54,10 @@ _FOREIGN = re.compile(
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"\w+")
 _CAPTIONS = 4  # of one figure
+_PROSE = 25  # words: so many without a link are no label of a share bar or of an advert
+_BOX_TEXT = 2_000  # letters of one box that are looked at for them
 
 
 @dataclass
@@ -60,7 +65,8 @@ class Body:
     """What a body holds: clean `paragraphs` in reading order, pictures, embeds and links.
 
     `teasers` counts the paragraphs left out, whole or in part, because they only point to other
-    articles, `cut` names the fields that go beyond their limit; only their beginning is here.
+    articles, `boxes` those left out for their names that hold sentences, `cut` names the fields
+    that go beyond their limit; only their beginning is here.
     """
 
     paragraphs: list[str] = field(default_factory=list)
@@ -68,6 +74,7 @@ class Body:
     embeds: list[Embed] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     teasers: int = 0
+    boxes: int = 0
     cut: set[str] = field(default_factory=set)
 
 
@@ -148,6 +155,9 @@ class _Reader:
         self._preformatted = 0  # open <pre>
         self._figures: list[tuple[Element, bool]] = []  # open, with "holds a picture"
         self._silent: Element | None = None  # placeholder whose text is no text
+        self._foreign: Element | None = None  # open box that is no part of the text
+        self._kept: Element | None = None  # open post in such a box
+        self._said = ""  # in it
 
     def read(self, root: Element, rest: Sequence[Element | str] = ()) -> Body:
         self._read(root)
@@ -191,14 +201,16 @@ class _Reader:
         tag = element.tag
         if element in self._skipped:
             return False
+        if self._foreign is not None and self._kept is None:
+            return self._look_into(element)
         if tag in _FRAMES:
             self._embed(element)
         if tag == "noscript":  # its text is for readers without script, its pictures are for all
-            for image in element.iter("img"):
-                self._image(image)
+            return self._pictures_only(element)
+        if tag in DROPPED or self._is_caption(element):
             return False
-        if tag in DROPPED or is_foreign(element) or self._is_caption(element):
-            return False
+        if is_foreign(element):
+            return self._enter_foreign(element)
         if tag == "br":
             self._end_line()
         elif tag == "img":
@@ -213,7 +225,43 @@ class _Reader:
         self._preformatted += tag == "pre"
         return tag not in ("iframe", "video")
 
+    def _pictures_only(self, element: Element) -> bool:
+        for image in element.iter("img"):
+            self._image(image)
+        return False
+
+    def _enter_foreign(self, element: Element) -> bool:
+        if self._foreign is not None or is_hidden(element):
+            return False  # or within a post in such a box
+        self._foreign, self._said = element, ""
+        return self._look_into(element)
+
+    def _look_into(self, element: Element) -> bool:
+        """Take what is the article's own in a box that is no part of the text.
+
+        Adverts, share buttons and teasers are linked.
+        """
+        tag = element.tag
+        if tag in _FRAMES:
+            self._embed(element, trusted_only=True)
+        elif tag == "img":
+            self._image(element, trusted_only=True)
+        elif tag != "a" and tag not in DROPPED and not is_hidden(element):
+            embed = media.post_embed(element, self._resolve)
+            if embed is None:
+                return True
+            self._add_embed(embed)
+            if embed["type"] == "x":
+                self._flush()
+                self._kept = element
+                return True
+        return False
+
     def _leave(self, element: Element) -> None:
+        if self._foreign is not None and self._kept is None:
+            if element is not self._foreign:
+                return
+            self._body.boxes += len(_WORD.findall(self._said)) >= _PROSE
         tag = element.tag
         if _ends_paragraph(element):
             self._flush()
@@ -228,11 +276,20 @@ class _Reader:
             self._preformatted -= 1
         if element is self._silent:
             self._silent = None
+        if element is self._kept:
+            self._flush()
+            self._kept = None
+        if element is self._foreign:
+            self._foreign = None
 
     # --- text
 
     def _text(self, raw: str | None) -> None:
         if not raw or self._silent is not None:
+            return
+        if self._foreign is not None and self._kept is None:
+            if len(self._said) < _BOX_TEXT:
+                self._said += f" {raw[:_BOX_TEXT]}"
             return
         # In HTML a line end in the source is white space like any other.
         lines = raw.splitlines() if self._preformatted else [raw]
@@ -315,10 +372,14 @@ class _Reader:
     def _resolve(self, href: str) -> str | None:
         return self._site.resolve(href, self._page_url)
 
-    def _image(self, element: Element, caption: str | None = None) -> bool:
+    def _image(
+        self, element: Element, caption: str | None = None, *, trusted_only: bool = False
+    ) -> bool:
         if element not in self._pictures:  # figures within figures name theirs again and again
             self._pictures[element] = media.image_url(element, self._resolve)
         url = self._pictures[element]
+        if trusted_only and not (url and media.is_of_articles(url)):
+            return False
         if url and url not in self._image_urls and self._has_room("images", self._image_urls):
             self._image_urls.add(url)
             self._body.images.append({"url": url, "role": "body", "caption": caption})
@@ -342,11 +403,16 @@ class _Reader:
         """Whether an element is the caption of a picture, which was taken with the picture."""
         return element.tag == "figcaption" and bool(self._figures) and self._figures[-1][1]
 
-    def _embed(self, element: Element) -> None:
+    def _embed(self, element: Element, *, trusted_only: bool = False) -> None:
         sources = [element, *element.iter("source")] if element.tag == "video" else [element]
         for source in sources:
             embed = media.frame_embed(source, self._resolve)
-            if embed:
+            if embed is None:
+                continue
+            unknown = embed["type"] == "iframe" or (
+                embed["type"] == "video" and not media.is_of_articles(embed["url"])
+            )
+            if not (trusted_only and unknown):
                 self._add_embed(embed)
 
     def _add_embed(self, embed: Embed) -> None:
@@ -387,4 +453,9 @@ def is_foreign(element: Element) -> bool:
     names = f"{attribute(element, 'class')} {attribute(element, 'id')}"
     if names != " " and _FOREIGN.search(names):
         return True
+    return is_hidden(element)
+
+
+def is_hidden(element: Element) -> bool:
+    """Whether an element says that it is not shown."""
     return "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None

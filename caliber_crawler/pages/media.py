@@ -34,6 +34,12 @@ _STYLE_PIECES = re.compile(
     re.IGNORECASE,
 )
 
+_OWN = re.compile(r"/media/(?:photos|videos?)/")
+# What stands in share bars: a network's buttons.
+_BUTTONS = re.compile(
+    r"facebook\.com/(?:v[\d.]+/)?plugins/(?:like|share|follow|page|subscribe|send)"
+)
+
 _EMBED_HOSTS = {
     "youtube.com": "youtube",
     "youtube-nocookie.com": "youtube",
@@ -136,10 +142,16 @@ def _picture(value: str, resolve: Resolve) -> str | None:
     return None if overlay else url
 
 
+def is_of_articles(url: str) -> bool:
+    """Whether an address is where the site keeps what articles show; banners are elsewhere."""
+    return _OWN.search(url) is not None
+
+
 def embed_type(url: str) -> str | None:
-    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising."""
+    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising and
+    buttons."""
     host = (urlsplit(url).hostname or "").lower()
-    if _ADVERT_HOSTS.search(host):
+    if _ADVERT_HOSTS.search(host) or _BUTTONS.search(url):
         return None
     while host:
         if host in _EMBED_HOSTS:
