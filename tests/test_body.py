@@ -142,6 +142,52 @@ def test_a_digest_keeps_its_links(tail: str) -> None:
     assert found.notes.teasers == 0
 
 
+SECOND = '<a href="/en/post/y">Second</a>'
+LIKED = "What our readers liked this week:"
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "links"),
+    [
+        # A list that a sentence announces.
+        (
+            (
+                f"<p>{LIKED}</p><ul><li>{OTHER}</li><li><p>{SECOND}</p></li></ul><p>It snowed.</p>"
+                f"<ul><li>{OTHER}</li></ul>"
+            ),
+            [LIKED, "Another story of the day", "Second", "It snowed."],
+            2,
+        ),
+        (f"<p>It snowed: on Monday.</p><ul><li>{OTHER}</li></ul>", ["It snowed: on Monday."], 0),
+        (f"<p>Of the day:</p><ul><li>{OTHER}</li></ul>", ["Of the day:"], 0),
+        (f"<p>{LIKED}</p><ul><li>Read also: {OTHER}</li></ul>", [LIKED], 0),
+        (f"<p>{LIKED}</p><p>{OTHER}</p>", [LIKED], 0),
+        # Headings with text of their own.
+        (
+            (
+                f"<p>Intro.</p><h3>{OTHER}</h3><p>It snowed.</p><p>More.</p><h3>{SECOND}</h3>"
+                "<p>It thawed.</p>"
+            ),
+            ["Intro.", "Another story of the day", "It snowed.", "More.", "Second", "It thawed."],
+            2,
+        ),
+        (f"<p>One.</p><h3>{OTHER}</h3><p>Two.</p>", ["One.", "Two."], 0),
+        (f"<p>One.</p><h3>{OTHER}</h3><h3>{SECOND}</h3><p>Two.</p>", ["One.", "Two."], 0),
+        (
+            f"<p>One.</p><h3>{OTHER}</h3><p>Two.</p><h3>{SECOND}</h3><p>By A. One</p>",
+            ["One.", "Two."],
+            0,
+        ),
+    ],
+)
+def test_digests_with_text(html: str, text: list[str], links: int) -> None:
+    found = article(html)
+    assert found.article.body.split("\n\n") == text
+    assert len(found.article.links) == links
+    left_out = html.count("<a ") - links
+    assert bool(found.notes.teasers) == bool(left_out)
+
+
 @pytest.mark.parametrize(
     ("html", "paragraphs"),
     [

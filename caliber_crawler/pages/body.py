@@ -10,8 +10,9 @@ Rules, each with its reason:
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
   and boxes with sentences are counted.
 * A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
-  and is left out with its links. A sentence that contains such a link is text. A body that would
-  have no text without its teasers is a digest and keeps them.
+  and is left out with its links. A sentence that contains such a link is text. Digests keep them:
+  a body that would have no text otherwise, the items of a list that a sentence with a colon
+  announces, and headings with text of their own, if there are several.
 * A caption belongs to its picture, not to the body; other text in a ``figure`` is text.
 * A quoted post of X is text (readers saw it) and an embed; the text in the placeholders of
   Instagram and Facebook is not what readers saw, so only the embed stays.
@@ -32,11 +33,13 @@ from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, words
-from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, pointing_lines
+from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, announces, kind_of, pointing_lines
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
 
 _CELLS = frozenset({"td", "th"})
+_HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
+_MARKED = _HEADINGS | {"li"}
 DROPPED = frozenset(
     "script style template form button input select textarea nav svg canvas object embed applet "
     "audio map dialog title".split()
@@ -56,6 +59,7 @@ _SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 _CAPTIONS = 4  # of one figure
+_SEVERAL = 2  # headings
 _PROSE = 25  # words: so many without a link are no label of a share bar or of an advert
 _BOX_TEXT = 2_000  # letters of one box that are looked at for them
 
@@ -122,6 +126,13 @@ class _Piece(NamedTuple):
         return Run(self.text, self.link is not None and self.link.to_article)
 
 
+class _Heading(NamedTuple):
+    """A linked heading and its place, as the number of the paragraph behind it."""
+
+    place: int
+    lines: list[list[_Piece]]
+
+
 _LINE_END = _Piece("\n", None)
 
 
@@ -155,6 +166,9 @@ class _Reader:
         self._preformatted = 0  # open <pre>
         self._figures: list[tuple[Element, bool]] = []  # open, with "holds a picture"
         self._silent: Element | None = None  # placeholder whose text is no text
+        self._marked: list[Element] = []  # open headings and list items
+        self._announced: Element | None = None  # list of links with a sentence before it
+        self._headings: list[_Heading] = []  # left out so far
         self._foreign: Element | None = None  # open box that is no part of the text
         self._kept: Element | None = None  # open post in such a box
         self._said = ""  # in it
@@ -171,6 +185,7 @@ class _Reader:
             else:
                 self._leave(part)
         self._flush()
+        self._restore_headings()
         shown = (link for link in self._links if link.url and link.shown)
         self._body.links = [
             {"url": link.url or "", "text": text.line(link.text[:LONGEST_LINE])}
@@ -219,11 +234,16 @@ class _Reader:
             self._open_link(element)
         elif _ends_paragraph(element):
             self._flush()
-            self._post(element)
+            self._open_block(element)
         if tag == "figure":
             self._figures.append((element, self._figure(element)))
         self._preformatted += tag == "pre"
         return tag not in ("iframe", "video")
+
+    def _open_block(self, element: Element) -> None:
+        self._post(element)
+        if element.tag in _MARKED:
+            self._marked.append(element)
 
     def _pictures_only(self, element: Element) -> bool:
         for image in element.iter("img"):
@@ -245,7 +265,8 @@ class _Reader:
         if tag in _FRAMES:
             self._embed(element, trusted_only=True)
         elif tag == "img":
-            self._image(element, trusted_only=True)
+            if self._link is None:
+                self._image(element, trusted_only=True)
         elif tag != "a" and tag not in DROPPED and not is_hidden(element):
             embed = media.post_embed(element, self._resolve)
             if embed is None:
@@ -270,6 +291,8 @@ class _Reader:
         elif self._link is not None and element is self._link.element:
             self._link = None
         # Elements that were not entered are left as well.
+        if self._marked and element is self._marked[-1]:
+            self._marked.pop()
         if self._figures and element is self._figures[-1][0]:
             self._figures.pop()
         if tag == "pre" and self._preformatted:
@@ -341,15 +364,53 @@ class _Reader:
                 return
         left_out: set[int] = set()
         if not self._keep_teasers:
-            left_out = pointing_lines([[piece.run for piece in pieces] for pieces in lines])
+            runs = [[piece.run for piece in pieces] for pieces in lines]
+            left_out = pointing_lines(runs)
+            if left_out and self._marked and all(kind_of(line) == "link" for line in runs):
+                if self._marked[-1].tag in _HEADINGS:
+                    self._headings.append(_Heading(len(self._body.paragraphs), lines))
+                elif self._is_announced(self._marked[-1]):
+                    left_out = set()
             self._body.teasers += bool(left_out)
         kept = [pieces for number, pieces in enumerate(lines) if number not in left_out]
-        for pieces in kept:
+        self._body.paragraphs += self._shown(kept)
+
+    def _shown(self, lines: list[list[_Piece]]) -> list[str]:
+        """The paragraphs that lines make, which are kept with their links."""
+        for pieces in lines:
             for piece in pieces:
                 if piece.link is not None and not piece.text.isspace():
                     piece.link.shown = True
-        shown = "\n".join("".join(piece.text for piece in pieces) for pieces in kept)
-        self._body.paragraphs += text.paragraphs(shown)
+        return text.paragraphs("\n".join("".join(piece.text for piece in p) for p in lines))
+
+    def _is_announced(self, item: Element) -> bool:
+        """Whether a list item stands in a list that the text announces."""
+        around, said = item.getparent(), self._body.paragraphs
+        if around is not self._announced and said and announces(said[-1]):
+            self._announced = around
+        return around is self._announced
+
+    def _restore_headings(self) -> None:
+        """Put linked headings back that were left out, if several have text of their own.
+
+        A single one is a teaser between two paragraphs.
+        """
+        said = self._body.paragraphs
+        ends = [*(heading.place for heading in self._headings[1:]), len(said)]
+        titled = [
+            heading
+            for heading, end in zip(self._headings, ends, strict=False)
+            if any(map(_says_something, said[heading.place : end]))
+        ]
+        if len(titled) < _SEVERAL:
+            return
+        whole: list[str] = []
+        at = 0
+        for heading in titled:
+            whole += said[at : heading.place] + self._shown(heading.lines)
+            at = heading.place
+        self._body.paragraphs = whole + said[at:]
+        self._body.teasers -= len(titled)
 
     # --- links
 
