@@ -109,6 +109,49 @@ def test_headlines(html: str, title: str | None) -> None:
     assert article(title=html, head=head).article.title == title
 
 
+def title_conflicts(title: str, *, headline: str = "North road reopens") -> list[str]:
+    return article(title=headline, head=f"<title>{title}</title>").notes.conflicts
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Caliber.Az",
+        "Caliber.Az | North road reopens",
+        "CALIBER.AZ - North road reopens",
+        "Caliber.Az | North road reopens | WORLD",
+        "North road reopens | WORLD | Caliber.Az",
+        "North road reopens – World news – Caliber.Az",
+        "NORTH ROAD REOPENS :: World",
+        "North road reo... | Caliber.Az",
+    ],
+)
+def test_page_titles_that_say_what_the_headline_says(title: str) -> None:
+    assert title_conflicts(title) == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "South road reopens",
+        "Caliber.Az | South road reopens",
+        "North road reopens: a first report",
+        "North road reopens - drivers say that it is late",
+        "North road reopens again | Caliber.Az",
+        "Caliber.Az: North road reopens",
+    ],
+)
+def test_page_titles_that_say_something_else(title: str) -> None:
+    assert title_conflicts(title) == ["title"]
+
+
+@pytest.mark.parametrize(
+    "headline", ["Caliber.Az: ten years", "Калибр – новая ракета", "Snow - Caliber.Az"]
+)
+def test_a_headline_may_begin_or_end_like_the_house(headline: str) -> None:
+    assert title_conflicts(headline, headline=headline) == []
+
+
 # --- time
 
 

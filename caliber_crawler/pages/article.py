@@ -50,6 +50,8 @@ _COUNT = re.compile(
     r"(?!\s*(?:[kкmм]|тыс|млн|min|mln|mil|thousand|million|հազ|մլն)(?:\b|\.))",
     re.IGNORECASE,
 )
+# What page titles have behind the headline: a mark and up to three words, perhaps several times.
+_LABEL_BEHIND = re.compile(r"(?: (?:[|–—·»-]|::) [^\s|]+(?: [^\s|]+){0,2})+")
 
 
 @dataclass
@@ -107,7 +109,7 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     article.alternates = _alternates(page, site)
     if layout is None:
         _check(article, page, site, head, parts.has_frame)
-    if article.title and not _agree(article.title, head.titles):
+    if article.title and not _agree(metadata.without_house(article.title), head.titles):
         notes.conflicts.append("title")
     article.extraction = {
         "method": "template" if layout else "fallback",
@@ -312,10 +314,15 @@ def _alternates(page: Page, site: Site) -> dict[str, str]:
 
 
 def _agree(title: str, stated: Sequence[str]) -> bool:
-    """Whether the head's titles say what the headline says; they may be cut short with dots."""
+    """Whether the head's titles say what the headline says.
+
+    They may be cut short with dots, or have a label behind it, such as the section's name.
+    """
     key = fold(title)
     return all(
-        key == other or (short != other and key.startswith(short))
+        key == other
+        or (short != other and key.startswith(short))
+        or (other.startswith(key) and _LABEL_BEHIND.fullmatch(other, len(key)) is not None)
         for other in map(fold, stated)
         for short in [other.rstrip(".… ")]
     )
