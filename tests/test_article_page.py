@@ -167,6 +167,10 @@ def test_a_headline_may_begin_or_end_like_the_house(headline: str) -> None:
         "02 April 2025<br>13:24",
         "<i class='icon'></i>02&nbsp;April 2025 &shy;13:24",
         "<!-- 01 May 2020 -->02 April 2025 13:24",
+        "Published: 02 April 2025 13:24",
+        "02 April 2025 13:24<br>Updated: 03 April 2025 10:00",
+        "<div><b>02 April 2025</b> 13:24</div><div>Updated: 03 April 2025 10:00</div>",
+        '<br><a href="/e">edit</a> 02 April 2025 13:24<style>x</style><br>Ganja',
         '<time datetime="2025-04-02T13:24:00+04:00">two hours ago</time>',
         '<time datetime="2020-01-01T00:00:00+04:00">02 April 2025 13:24</time>',
     ],
@@ -212,6 +216,13 @@ def test_a_time_not_understood_is_noted() -> None:
     assert parsed.article.published_at is None
     assert parsed.notes.unknown_time == "long ago"
     assert "published_at" in parsed.article.extraction["missing"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "box", ["Updated:<br>03 April 2025 10:00", "Updated 03 April 2025 10:00<br>02 April 2025 13:24"]
+)
+def test_the_time_of_a_change_is_not_taken(box: str) -> None:
+    assert article(time=box).article.published_at is None
 
 
 def test_a_day_alone_is_noted() -> None:
