@@ -247,6 +247,7 @@ def test_a_day_alone_is_noted() -> None:
         ("12 просмотров", 12),
         ("<span>Views</span>: <b>141</b>", 141),
         ("Views: 12. Likes: 3", 12),
+        ("Views: 141 | 02 April 2025", 141),
         (f"Views: {MAX_INT64}", MAX_INT64),
     ],
 )
@@ -260,6 +261,7 @@ def test_views(shown: str, views: int) -> None:
     "shown",
     [
         "Views:", "Views: 9223372036854775808", "Views: 1.2K", "Views: 3,5 тыс.", "Views: 2 млн",
+        "Views: 141 02 April 2025", "Views: 1.2K (2025)",
         "Views: -5", "Views: 1e5", "Views: 12 34", "Views: many", "Views: ²",
         "Views: " + "9" * 50_000,
     ],

@@ -44,6 +44,7 @@ UNKNOWN = "unknown"
 _PLENTY = 80
 _LONGEST_COUNT = 200  # letters of what is shown as the counter of views
 MAX_INT64 = 2**63 - 1
+_DIGIT = re.compile(r"\d")
 # A count: digits, perhaps in groups of three. "1.2K", "3,5 тыс." and "1e5" are no counts to be had.
 _COUNT = re.compile(
     r"(?<![\w.,'’-])(?<!\d\s)(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d{1,30})(?![\s.,'’]*\d|\w)"
@@ -291,10 +292,15 @@ def _images(
 
 
 def _views(shown: str | None, notes: Notes) -> int | None:
-    """The counter as printed; a number beyond what MongoDB can hold is unknown."""
+    """The counter as printed; a number beyond what MongoDB can hold is unknown.
+
+    It is the first number, so that a date behind it is none.
+    """
     if shown is None:
         return None
-    found = _COUNT.search(shown[:_LONGEST_COUNT])
+    shown = shown[:_LONGEST_COUNT]
+    first = _DIGIT.search(shown)
+    found = _COUNT.match(shown, first.start()) if first else None
     number = int(re.sub(r"\D", "", found[0])) if found else None
     if number is None or number > MAX_INT64:
         notes.unknown_views = shown[:100]
