@@ -335,6 +335,30 @@ def test_text_behind_an_unclosed_or_nested_link_is_text() -> None:
             "x",
         ),
         (
+            '<figure><oembed url="https://youtu.be/a"></oembed></figure>x',
+            [("youtube", "https://youtu.be/a")],
+            "x",
+        ),
+        (
+            (
+                '<embed src="https://www.youtube.com/v/a"><object data="https://www.youtube.com/v/b">'
+                '<param name="a"></object><embed src="/a.pdf"><object data="/b.swf">no</object>x'
+            ),
+            [
+                ("youtube", "https://www.youtube.com/v/a"),
+                ("youtube", "https://www.youtube.com/v/b"),
+            ],
+            "x",
+        ),
+        (
+            (
+                '<blockquote class="tiktok-embed" cite="https://www.tiktok.com/@a/video/1"><section>'
+                '<a href="https://www.tiktok.com/@a">@a</a> Post</section></blockquote>x'
+            ),
+            [("tiktok", "https://www.tiktok.com/@a/video/1")],
+            "x",
+        ),
+        (
             '<iframe src="https://notyoutube.com/a"></iframe>',
             [("iframe", "https://notyoutube.com/a")],
             "",

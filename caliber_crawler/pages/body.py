@@ -15,7 +15,7 @@ Rules, each with its reason:
   announces, and headings with text of their own, if there are several.
 * A caption belongs to its picture, not to the body; other text in a ``figure`` is text.
 * A quoted post of X is text (readers saw it) and an embed; the text in the placeholders of
-  Instagram and Facebook is not what readers saw, so only the embed stays.
+  Instagram, Facebook and TikTok is not what readers saw, so only the embed stays.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ from caliber_crawler.site import Site
 _CELLS = frozenset({"td", "th"})
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _MARKED = _HEADINGS | {"li"}
+# Not `embed`: the parser takes all that follows one for its inside.
 DROPPED = frozenset(
-    "script style template form button input select textarea nav svg canvas object embed applet "
+    "script style template form button input select textarea nav svg canvas object applet "
     "audio map dialog title".split()
 )
-_FRAMES = frozenset({"iframe", "video", "script"})
+_FRAMES = frozenset({"iframe", "video", "script", "oembed", "embed", "object"})
 # Boxes that say by class or id that they are no part of the text. Matched against whole words of
 # the attribute, so that a class such as "adsorption" is left alone.
 _FOREIGN = re.compile(

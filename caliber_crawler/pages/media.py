@@ -40,6 +40,8 @@ _BUTTONS = re.compile(
     r"facebook\.com/(?:v[\d.]+/)?plugins/(?:like|share|follow|page|subscribe|send)"
 )
 
+# Where elements have the address of what they show, if not in `src`. Editors write `oembed`.
+_ADDRESS_IN = {"oembed": "url", "object": "data"}
 _EMBED_HOSTS = {
     "youtube.com": "youtube",
     "youtube-nocookie.com": "youtube",
@@ -52,6 +54,7 @@ _EMBED_HOSTS = {
     "instagram.com": "instagram",
     "facebook.com": "facebook",
     "fb.watch": "facebook",
+    "tiktok.com": "tiktok",
 }
 _ADVERT_HOSTS = re.compile(
     r"(?:^|\.)(?:doubleclick\.net|googlesyndication\.com|googleadservices\.com|adfox\.ru|"
@@ -64,11 +67,13 @@ _POST_CLASSES = {
     "instagram-media": ("instagram", "data-instgrm-permalink"),
     "fb-post": ("facebook", "data-href"),
     "fb-video": ("facebook", "data-href"),
+    "tiktok-embed": ("tiktok", "cite"),
 }
 _POST_LINK = {
     "x": re.compile(r"^https?://(?:[\w-]+\.)?(?:twitter|x)\.com/[^/]+/status/\d+"),
     "instagram": re.compile(r"^https?://(?:[\w-]+\.)?instagram\.com/(?:p|reel|tv)/"),
     "facebook": re.compile(r"^https?://(?:[\w-]+\.)?facebook\.com/"),
+    "tiktok": re.compile(r"^https?://(?:[\w-]+\.)?tiktok\.com/@[^/]+/video/\d"),
 }
 
 
@@ -161,17 +166,23 @@ def embed_type(url: str) -> str | None:
 
 
 def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
-    """The embed that an ``iframe``, ``video``, ``source`` or widget script stands for."""
+    """The embed that a frame, a video, one of its sources or a widget script stands for.
+
+    Of ``embed`` and ``object``, which may hold anything, only what networks show is one.
+    """
     if element.tag == "script":
         post = element.get("data-telegram-post")
         return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
-    value = attribute(element, "data-src") or attribute(element, "src")
+    name = _ADDRESS_IN.get(str(element.tag), "src")
+    value = attribute(element, "data-src") or attribute(element, name)
     url = resolve(value) if value and not _INLINE.match(value) else None
     if url is None:
         return None
     if element.tag in ("video", "source"):
         return {"type": "video", "url": url}
     kind = embed_type(url)
+    if kind == "iframe" and element.tag in ("embed", "object"):
+        return None
     return {"type": kind, "url": url} if kind else None
 
 
