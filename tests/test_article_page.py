@@ -99,6 +99,7 @@ def test_a_russian_page() -> None:
         ("  Nor\xadth\u200b \n road ", "North road"),
         ("A &amp; B &#150; C", "A & B – C"),
         ("Road<script>x()</script><style>y</style> open", "Road open"),
+        ('Road<b style="display: none">x</b><i hidden>y</i> open<b style="">s</b>', "Road opens"),
         # Nothing to be seen: then the head's title stands in, without the publisher's name.
         ("", "Earlier"),
         ("\u200b", "Earlier"),

@@ -32,7 +32,7 @@ from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages import media
-from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, words
+from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, is_hidden, words
 from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, announces, kind_of, pointing_lines
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import Site
@@ -55,7 +55,6 @@ _FOREIGN = re.compile(
     r"comments?|float_block\w*+|signature|hits|breadcrumbs?)(?:[-_][\w-]*+)?+(?=\s|$)",
     re.IGNORECASE,
 )
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
@@ -516,8 +515,3 @@ def is_foreign(element: Element) -> bool:
     if names != " " and _FOREIGN.search(names):
         return True
     return is_hidden(element)
-
-
-def is_hidden(element: Element) -> bool:
-    """Whether an element says that it is not shown."""
-    return "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None
