@@ -486,6 +486,26 @@ def test_the_heads_picture_stands_in_only_where_there_is_none() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("picture", "taken"),
+    [
+        ("/logo.png", False),
+        ("https://caliber.az/upload/site-logo_2.svg?v=1", False),
+        ("/templates/Default/images/share.jpg", False),
+        ("/upload/no-image.jpg", False),
+        ("/media/photos/original/aa.webp", True),
+        ("/upload/logology.jpg", True),
+        ("/upload/logos/snow.jpg", True),
+        ("/upload/catalogo.jpg", True),
+    ],
+)
+def test_the_publishers_sign_is_no_cover(picture: str, taken: bool) -> None:
+    found = article(head=f'<meta property="og:image" content="{picture}">').article
+    assert bool(found.images) is taken
+    assert found.extraction is not None
+    assert ("images" in found.extraction["missing"]) is not taken
+
+
 def test_description() -> None:
     head = (
         '<meta name="Description" content=" Sno\xadw "><meta property="og:description" content="x">'

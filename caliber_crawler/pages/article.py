@@ -279,7 +279,10 @@ def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, no
 def _images(
     cover: Element | None, head: Head, body: Body, page_url: str, site: Site
 ) -> list[Image]:
-    """The cover, then the body's pictures. A page without pictures has the head's as cover."""
+    """The cover, then the body's pictures. A page without pictures has the head's as cover.
+
+    The publisher's sign, which stands in the head of pages without a picture, is none.
+    """
 
     def resolve(href: str) -> str | None:
         return site.resolve(href, page_url)
@@ -287,6 +290,7 @@ def _images(
     url = media.box_picture(cover, resolve) if cover is not None else None
     if url is None and not body.images and head.picture:
         url = resolve(head.picture)
+        url = url if url and not media.is_sign(url) else None
     covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
     return covers + [image for image in body.images if image["url"] != url]
 

@@ -35,6 +35,11 @@ _STYLE_PIECES = re.compile(
 )
 
 _OWN = re.compile(r"/media/(?:photos|videos?)/")
+# Files of the page's template, and names such as `site-logo.png`, `logo2.svg`, `no-image.jpg`.
+_SIGN = re.compile(
+    r"^/templates/|(?:^|[/_.-])(?:logo(?:type)?\d*|favicon|no[-_]?(?:image|photo|picture))[^/a-z\d][^/]*$",
+    re.IGNORECASE,
+)
 # What stands in share bars: a network's buttons.
 _BUTTONS = re.compile(
     r"facebook\.com/(?:v[\d.]+/)?plugins/(?:like|share|follow|page|subscribe|send)"
@@ -150,6 +155,11 @@ def _picture(value: str, resolve: Resolve) -> str | None:
 def is_of_articles(url: str) -> bool:
     """Whether an address is where the site keeps what articles show; banners are elsewhere."""
     return _OWN.search(url) is not None
+
+
+def is_sign(url: str) -> bool:
+    """Whether an address is that of a logo or of a picture that stands in for one."""
+    return _SIGN.search(urlsplit(url).path) is not None
 
 
 def embed_type(url: str) -> str | None:
