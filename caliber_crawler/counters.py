@@ -70,6 +70,7 @@ TIMES_UNKNOWN = "times/unknown"
 TIMES_WITHOUT_CLOCK = "times/without_clock"
 VIEWS_UNKNOWN = "views/unknown"
 TEASERS_LEFT_OUT = "teasers/left_out"
+BOXES_LEFT_OUT = "boxes/left_out"
 KEPT = "kept"  # one counter for each field below it
 SECTIONS = "sections"  # below it what is counted, then the section (`health.in_section`)
 MISSING = "missing"  # one counter for each field below it
@@ -172,6 +173,7 @@ MEANING: dict[str, str] = {
     TIMES_ZULU: "printed local times that the page's head calls UTC (the printed one is taken)",
     VIEWS_UNKNOWN: "view counters that were not understood (kept as unknown)",
     TEASERS_LEFT_OUT: "paragraphs of bodies that only pointed to other articles",
+    BOXES_LEFT_OUT: "boxes of bodies left out for their names although they hold sentences",
     MISSING: "records without a field, by field",
     KEPT: "stored fields that stand, because the page seen now does not show them, by field",
     SECTIONS: "what was seen of each section; in `sections` of the crawl (docs/health.md)",

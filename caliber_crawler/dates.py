@@ -20,13 +20,19 @@ from caliber_crawler.text import fold, line
 LOCALES = ("en", "ru", "az", "hy")
 
 # Words that may stand around a date without changing it: "г." is the Russian "year", the rest are
-# "at", "on" and the like; "-ci il" is Azerbaijani for "-th year". Anything else ("Updated",
-# "until") makes the text unknown.
-_FILLERS = frozenset("г года year at on в saat ժամը թ թվականի il ili ci cu cü".split())
+# "at", "on" and the like; "-ci il" is Azerbaijani for "-th year"; and labels such as "Published".
+# Anything else ("Updated", "until") makes the text unknown.
+_FILLERS = frozenset(
+    "г года year at on в saat ժամը թ թվականի il ili ci cu cü published posted date "
+    "опубликовано размещено дата публикации tarix dərc olunub yayimlanib հրապարակվել հրապարակված է "
+    "ամսաթիվ".split()
+)
 _YEARS = range(1990, 2101)
 
 _CLOCK = (
-    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\s*(?P<half>[ap])\.?m\.?)?"
+    # The last of the marks is the Armenian full stop, which looks like a colon.
+    r"(?P<hour>\d{1,2})[:.։](?P<minute>\d{2})(?:[:։](?P<second>\d{2}))?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?"
 )
 _WORD = r"[^\W\d_]+"
 _DATES = (
@@ -45,7 +51,7 @@ _DATES = (
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
 )
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CLOCK_ALONE = re.compile(rf"(?<![\d:]){_CLOCK}(?![\d:])")
+_CLOCK_ALONE = re.compile(rf"(?<![\d:։]){_CLOCK}(?![\d:։])")
 _LEFT_OVER = re.compile(rf"{_WORD}|\d+")
 
 

@@ -30,7 +30,10 @@ class Image(TypedDict):
 
 
 class Embed(TypedDict):
-    """Embedded media; `type`: youtube, telegram, x, instagram, facebook, video or iframe."""
+    """Embedded media.
+
+    `type`: youtube, telegram, x, instagram, facebook, tiktok, video or iframe.
+    """
 
     type: str
     url: str

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC
+from functools import lru_cache
 from itertools import islice
 
-from caliber_crawler.dates import parse_printed
+from babel import Locale
+
+from caliber_crawler.dates import LOCALES, parse_printed
 from caliber_crawler.text import fold, line
 
 # "By" in the site's languages, with or without a colon. Russian "Автор" and "Подготовил(а)".
@@ -25,7 +28,20 @@ _BETWEEN = re.compile(
     r"(?:(?<!\s)\s++)?[,;&/|]\s*+|(?<!\s)\s++(?:and|и|və|և|\u0565\u0582)\s+", re.IGNORECASE
 )
 _FOR_HOUSE = re.compile(
-    r"(?<![\s,])[\s,]++(?:(?:exclusively|especially|специально)\s+)?(?:for|для)\s+caliber(?:\s*\.?\s*az)?\.?$",
+    r"(?<![\s,])[\s,]++(?:(?:exclusively|especially|special(?:ly)?|специально)\s+)?(?:for|to|для)\s+"
+    r"caliber(?:\s*\.?\s*az)?\.?$",
+    re.IGNORECASE,
+)
+# The house behind a name: after a mark, in brackets or with no more than a space.
+_BEHIND = re.compile(
+    r"(?<=\w|\.)(?:\s++[–—-]\s*+caliber(?:\s?\.?\s?az)?|\s++caliber\s?\.\s?az)\.?$", re.IGNORECASE
+)
+_IN_BRACKETS = re.compile(r"(?<!\s)\s*+\(([^()]{1,60})\)$")
+# What stands behind a byline now and then. It is no reason to overlook the byline.
+_CREDIT = re.compile(
+    r"(?:photos?|pictures?|images?|videos?|graphics?|sources?|translat(?:ed|ion)|edited|follow|subscribe|"
+    r"фото\w*|видео\w*|источник\w*|перев[оё]\w+|подп\w+|следите|foto\w*|mənbə|tərcümə|abunə|izləyin|"
+    r"լուսանկար\w*|տեսանյութ\w*|աղբյուր\w*|հետևեք)\b",
     re.IGNORECASE,
 )
 _PARTICLES = frozenset(
@@ -41,10 +57,55 @@ _NO_NAMES = frozenset(
 )
 _PREFIX = re.compile(r"^(?:[dl]['’]|(?:al|el|ul|ad|an|ar|as|at|аль|эль|ад|ан|ар|ас|ат)-)")
 _SUFFIXES = frozenset({"oglu", "oğlu", "ogly", "оглы", "огли", "qizi", "qızı", "кызы", "гызы"})
-_HOUSE = re.compile(r"caliber(?:\s*\.?\s*az)?(?:\s+(?:news|editorial(?: team)?|редакция))?|калибр")
+_HOUSE = re.compile(
+    r"caliber(?:\s*\.?\s*az)?(?:\s+(?:news|staff|team|desk|editorial(?: team)?|редакция))?|калибр"
+)
+# Last words of what is no person: an organisation, an office. A name before it would be long.
+_NO_PERSON = frozenset(
+    map(
+        fold,
+        (
+            "news press agency times post journal media radio television tv channel newspaper "
+            "magazine institute university center centre academy ministry council association "
+            "foundation studio team desk newsroom service department bureau president minister "
+            "chairman chairwoman director editor editor-in-chief analyst expert correspondent "
+            "reporter journalist columnist observer ambassador professor secretary spokesman "
+            "spokeswoman spokesperson commissioner deputy admin administrator новости агентство "
+            "пресс радио телевидение институт университет центр академия министерство совет "
+            "редакция президент вице-президент министр премьер-министр председатель директор "
+            "редактор аналитик эксперт корреспондент журналист обозреватель политолог посол "
+            "профессор секретарь депутат админ администратор agentliyi xəbərlər institutu "
+            "universiteti mərkəzi nazirliyi redaksiya prezident prezidenti nazir naziri "
+            "direktor redaktor analitik ekspert müxbir jurnalist səfir deputat գործակալություն "
+            "լրագրող թղթակից խմբագիր խմբագրություն նախագահ նախարար վերլուծաբան "
+        ).split(),
+    )
+)
+# Agencies, cities and regions as a whole; countries are known anyway.
+_NO_PERSONS = frozenset(
+    map(
+        fold,
+        (
+            "Reuters", "AFP", "Agence France-Presse", "AP", "BBC", "CNN", "DPA", "EFE", "ANSA",
+            "UPI", "Xinhua", "Bloomberg", "Al Jazeera", "Al-Jazeera", "AZERTAC", "AZERTAG",
+            "APA", "Trend", "Report", "Interfax", "TASS", "Sputnik", "Anadolu", "Euronews",
+            "Euractiv", "Politico", "Axios", "Deutsche Welle", "Radio Liberty", "Armenpress",
+            "Рейтер", "АФП", "АЗЕРТАДЖ", "ТАСС", "Интерфакс", "Анадолу", "Спутник", "Արմենպրես",
+            "New York", "Washington DC", "Los Angeles", "San Francisco", "Tel Aviv",
+            "Abu Dhabi", "New Delhi", "Hong Kong", "St Petersburg", "St. Petersburg",
+            "Saint Petersburg", "Nizhny Novgorod", "Buenos Aires", "Rio de Janeiro",
+            "Mexico City", "Cape Town", "Kuala Lumpur", "Capitol Hill", "White House",
+            "Middle East", "South Caucasus", "Central Asia", "Европейский Союз", "Южная Корея",
+            "Северная Корея", "Нижний Новгород", "Абу Даби", "Южный Кавказ",
+        ),
+    )
+)  # fmt: skip
 _INITIAL = re.compile(r"[^\W\d_]\.(?:-?[^\W\d_]\.)*")
 _NAME_WORD = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]+(?:['’ʼ‘`-][^\W\d_]+)*\.?")
 _BEFORE_DATE = re.compile(r"(?:(?<!\s)\s++)?[,;|/–—-]\s*+")
+_COLON = re.compile(r"[:：՝—–-]")
+# Where the first word of a name ends and another one begins; initials may stand without a space.
+_NAME_END = re.compile(r"[\s.](?=\w)")
 _LONGEST_BYLINE = 160
 _LONGEST_VALUE = 2_000
 _MOST_VALUES = 200
@@ -53,16 +114,33 @@ _MOST_VALUES = 200
 def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
     """Take the byline off the end of a body: its last paragraph, or the last line of that.
 
-    Returns the paragraphs without it and the persons named, which may be none when only the house
-    signs; None instead of a list when the body does not end with a byline.
+    A credit ("Photos by ...") may stand behind it and stays. Returns the paragraphs without the
+    byline and the persons named, which may be none when only the house signs; None instead of a
+    list when the body does not end with a byline.
     """
-    if not paragraphs:
-        return paragraphs, None
-    before, _, last_line = paragraphs[-1].rpartition("\n")
-    names = parse_byline(last_line)
+    lines = paragraphs[-1].rsplit("\n", 2) if paragraphs else []
+    last = len(paragraphs) - 1
+    if len(lines) == 1 and last and _is_credit(lines[0]):
+        last -= 1
+        lines = paragraphs[last].rsplit("\n", 1)
+    names, at = _byline_in(lines)
     if names is None:
         return paragraphs, None
-    return [*paragraphs[:-1], *filter(None, [before])], names
+    del lines[at]
+    kept = "\n".join(lines)
+    return [*paragraphs[:last], *filter(None, [kept]), *paragraphs[last + 1 :]], names
+
+
+def _byline_in(lines: list[str]) -> tuple[list[str] | None, int]:
+    """The persons of the last line, or of the last but one before a credit, and its place."""
+    names = parse_byline(lines[-1]) if lines else None
+    if names is None and len(lines) > 1 and _is_credit(lines[-1]):
+        return parse_byline(lines[-2]), -2
+    return names, -1
+
+
+def _is_credit(text: str) -> bool:
+    return len(text) <= _LONGEST_BYLINE and _CREDIT.match(text) is not None
 
 
 def parse_byline(text: str) -> list[str] | None:
@@ -70,7 +148,9 @@ def parse_byline(text: str) -> list[str] | None:
 
     A sentence that only begins like one ("By Tuesday evening the road was open.") is none: after
     the label every word must look like part of a name. A date behind the names is put aside, and
-    so is a full stop when the words before it cannot be a sentence (two names at least).
+    so is a full stop when the words before it cannot be a sentence (two names at least), and so
+    are the house, places, agencies and offices behind a name. A single word is a name only behind
+    a colon ("By October").
     """
     if len(text) > 2 * _LONGEST_BYLINE:
         return None
@@ -78,23 +158,67 @@ def parse_byline(text: str) -> list[str] | None:
     label = _LABEL.match(text)
     if not label or len(text) > _LONGEST_BYLINE or _NEEDS_COLON.match(text):
         return None
-    parts = _names_in(_without_full_stop(_without_date(text[label.end() :])))
-    if not parts or not all(is_house(part) or looks_like_name(part) for part in parts):
-        return None
-    return persons(parts)
+    names = _without_full_stop(_without_date(text[label.end() :]).rstrip(" *"))
+    found = _named(names, single=_COLON.search(label[0]) is not None)
+    return None if found is None else persons(found)
 
 
 def clean_authors(values: Iterable[str]) -> list[str]:
     """Persons from metadata values such as ``By A. One``, ``Author: A. One and B. Two``.
 
-    Dates, the house and repetitions are left out; the order stays.
+    Dates, the house, agencies, places and repetitions are left out; the order stays.
     """
     names: list[str] = []
     for value in islice(values, _MOST_VALUES):
         text = line(value[:_LONGEST_VALUE])
         label = _LABEL.match(text)
-        names += _names_in(_without_date(text[label.end() :] if label else text))
-    return persons(name for name in names if looks_like_name(name))
+        text = _without_date(text[label.end() :] if label else text)
+        names += _named(text, single=True, strict=False) or []
+    return persons(names)
+
+
+def _named(text: str, *, single: bool, strict: bool = True) -> list[str] | None:
+    """The persons in a list of names, and the house; None when it does not begin with one.
+
+    `single` allows a name of one word. `strict` gives None, too, when there is anything that is
+    neither a person nor what may stand behind one: a place, an agency, an office.
+    """
+    found: list[str] = []
+    words_alone = False  # it is a list of single words
+    for number, (part, joined) in enumerate(_names_in(text)):
+        if is_house(part):
+            found.append(part)
+        elif not looks_like_name(part) or (not number and _is_no_person(part)):
+            if strict:
+                return None
+        elif _is_no_person(part):
+            continue
+        elif _NAME_END.search(part):
+            found.append(part)
+        elif not number:
+            if not single:
+                return None
+            words_alone = True
+            found.append(part)
+        elif words_alone or (joined and strict):  # "Veliyev, Samir", "Anna Stone and Boris"
+            return None
+        # Any other single word is a place or an agency.
+    return found or None
+
+
+def _is_no_person(name: str) -> bool:
+    """Whether what is built like a name means an organisation, an office or a place."""
+    key = fold(name)
+    if key.rpartition(" ")[2] in _NO_PERSON or key in _NO_PERSONS:
+        return True
+    return " " in key and key in _countries()
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    """The folded names of countries in the site's languages."""
+    names = (Locale.parse(locale).territories.values() for locale in LOCALES)
+    return frozenset(fold(name) for values in names for name in values)
 
 
 def persons(names: Iterable[str]) -> list[str]:
@@ -133,9 +257,19 @@ def _name_word(word: str) -> bool:
     return word[:1].isupper() and _NAME_WORD.fullmatch(word) is not None
 
 
-def _names_in(text: str) -> list[str]:
-    parts = _BETWEEN.split(_FOR_HOUSE.sub("", text).strip())
-    return [part for part in parts if part and not _TITLES.fullmatch(fold(part))]
+def _names_in(text: str) -> list[tuple[str, bool]]:
+    """The parts of a list of names, and whether a conjunction stands before each."""
+    text = _FOR_HOUSE.sub("", text).strip()
+    bracket = _IN_BRACKETS.search(text)
+    if bracket and (is_house(bracket[1]) or looks_like_name(bracket[1])):
+        text = text[: bracket.start()]
+    found: list[tuple[str, bool]] = []
+    at, joined = 0, False
+    for mark in _BETWEEN.finditer(text):
+        found.append((text[at : mark.start()], joined))
+        at, joined = mark.end(), any(map(str.isalpha, mark[0])) or "&" in mark[0]
+    found.append((_BEHIND.sub("", text[at:]), joined))
+    return [(part, joined) for part, joined in found if part and not _TITLES.fullmatch(fold(part))]
 
 
 def _without_date(text: str) -> str:

@@ -114,6 +114,7 @@ def count_notes(article: Article, notes: Notes, count: Count) -> None:
     count(counters.VIEWS_UNKNOWN, number=int(notes.unknown_views is not None))
     count(counters.TIMES_ZULU, number=int(notes.zulu_meant_local))
     count(counters.TEASERS_LEFT_OUT, number=notes.teasers)
+    count(counters.BOXES_LEFT_OUT, number=notes.boxes)
     for name in notes.cut:
         count(counters.CUT, name)
     count(counters.ARTICLES_GARBLED, number=int(notes.garbled))

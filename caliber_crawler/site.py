@@ -39,7 +39,8 @@ _KINDS: dict[str, Kind] = {"post": "article", "category": "section", "search": "
 # parameter may choose the article (`?id=1` against `?id=2`), so it stays part of the address.
 _TRACKING = re.compile(
     r"utm_.*|fbclid|gclid|gbraid|wbraid|dclid|yclid|ymclid|msclkid|twclid|ttclid|igshid|igsh|"
-    r"mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|ref_src|ref_url|amp",
+    r"ysclid|srsltid|mibextid|tg_rhash|mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|"
+    r"ref_src|ref_url|amp",
     re.IGNORECASE,
 )
 # What no address is to hold as it is: it would steer a terminal, change the order of letters, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -60,6 +61,7 @@ def test_a_whole_page() -> None:
         "zulu_meant_local": False,
         "unknown_views": None,
         "teasers": 0,
+        "boxes": 0,
         "garbled": False,
         "conflicts": [],
         "cut": [],
@@ -97,6 +99,7 @@ def test_a_russian_page() -> None:
         ("  Nor\xadth\u200b \n road ", "North road"),
         ("A &amp; B &#150; C", "A & B – C"),
         ("Road<script>x()</script><style>y</style> open", "Road open"),
+        ('Road<b style="display: none">x</b><i hidden>y</i> open<b style="">s</b>', "Road opens"),
         # Nothing to be seen: then the head's title stands in, without the publisher's name.
         ("", "Earlier"),
         ("\u200b", "Earlier"),
@@ -105,6 +108,49 @@ def test_a_russian_page() -> None:
 def test_headlines(html: str, title: str | None) -> None:
     head = '<title>Earlier - Caliber.Az</title><meta property="og:title" content="Earlier">'
     assert article(title=html, head=head).article.title == title
+
+
+def title_conflicts(title: str, *, headline: str = "North road reopens") -> list[str]:
+    return article(title=headline, head=f"<title>{title}</title>").notes.conflicts
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Caliber.Az",
+        "Caliber.Az | North road reopens",
+        "CALIBER.AZ - North road reopens",
+        "Caliber.Az | North road reopens | WORLD",
+        "North road reopens | WORLD | Caliber.Az",
+        "North road reopens – World news – Caliber.Az",
+        "NORTH ROAD REOPENS :: World",
+        "North road reo... | Caliber.Az",
+    ],
+)
+def test_page_titles_that_say_what_the_headline_says(title: str) -> None:
+    assert title_conflicts(title) == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "South road reopens",
+        "Caliber.Az | South road reopens",
+        "North road reopens: a first report",
+        "North road reopens - drivers say that it is late",
+        "North road reopens again | Caliber.Az",
+        "Caliber.Az: North road reopens",
+    ],
+)
+def test_page_titles_that_say_something_else(title: str) -> None:
+    assert title_conflicts(title) == ["title"]
+
+
+@pytest.mark.parametrize(
+    "headline", ["Caliber.Az: ten years", "Калибр – новая ракета", "Snow - Caliber.Az"]
+)
+def test_a_headline_may_begin_or_end_like_the_house(headline: str) -> None:
+    assert title_conflicts(headline, headline=headline) == []
 
 
 # --- time
@@ -122,6 +168,10 @@ def test_headlines(html: str, title: str | None) -> None:
         "02 April 2025<br>13:24",
         "<i class='icon'></i>02&nbsp;April 2025 &shy;13:24",
         "<!-- 01 May 2020 -->02 April 2025 13:24",
+        "Published: 02 April 2025 13:24",
+        "02 April 2025 13:24<br>Updated: 03 April 2025 10:00",
+        "<div><b>02 April 2025</b> 13:24</div><div>Updated: 03 April 2025 10:00</div>",
+        '<br><a href="/e">edit</a> 02 April 2025 13:24<style>x</style><br>Ganja',
         '<time datetime="2025-04-02T13:24:00+04:00">two hours ago</time>',
         '<time datetime="2020-01-01T00:00:00+04:00">02 April 2025 13:24</time>',
     ],
@@ -169,6 +219,13 @@ def test_a_time_not_understood_is_noted() -> None:
     assert "published_at" in parsed.article.extraction["missing"]  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    "box", ["Updated:<br>03 April 2025 10:00", "Updated 03 April 2025 10:00<br>02 April 2025 13:24"]
+)
+def test_the_time_of_a_change_is_not_taken(box: str) -> None:
+    assert article(time=box).article.published_at is None
+
+
 def test_a_day_alone_is_noted() -> None:
     parsed = article(time="02 April 2025")
     assert parsed.article.published_at == datetime(2025, 4, 1, 20, tzinfo=UTC)
@@ -191,6 +248,7 @@ def test_a_day_alone_is_noted() -> None:
         ("12 просмотров", 12),
         ("<span>Views</span>: <b>141</b>", 141),
         ("Views: 12. Likes: 3", 12),
+        ("Views: 141 | 02 April 2025", 141),
         (f"Views: {MAX_INT64}", MAX_INT64),
     ],
 )
@@ -204,6 +262,7 @@ def test_views(shown: str, views: int) -> None:
     "shown",
     [
         "Views:", "Views: 9223372036854775808", "Views: 1.2K", "Views: 3,5 тыс.", "Views: 2 млн",
+        "Views: 141 02 April 2025", "Views: 1.2K (2025)",
         "Views: -5", "Views: 1e5", "Views: 12 34", "Views: many", "Views: ²",
         "Views: " + "9" * 50_000,
     ],
@@ -427,6 +486,26 @@ def test_the_heads_picture_stands_in_only_where_there_is_none() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("picture", "taken"),
+    [
+        ("/logo.png", False),
+        ("https://caliber.az/upload/site-logo_2.svg?v=1", False),
+        ("/templates/Default/images/share.jpg", False),
+        ("/upload/no-image.jpg", False),
+        ("/media/photos/original/aa.webp", True),
+        ("/upload/logology.jpg", True),
+        ("/upload/logos/snow.jpg", True),
+        ("/upload/catalogo.jpg", True),
+    ],
+)
+def test_the_publishers_sign_is_no_cover(picture: str, taken: bool) -> None:
+    found = article(head=f'<meta property="og:image" content="{picture}">').article
+    assert bool(found.images) is taken
+    assert found.extraction is not None
+    assert ("images" in found.extraction["missing"]) is not taken
+
+
 def test_description() -> None:
     head = (
         '<meta name="Description" content=" Sno\xadw "><meta property="og:description" content="x">'
@@ -449,6 +528,40 @@ def test_parts_outside_the_frame_do_not_count() -> None:
     )
     found = parse_article(page(html), SITE).article
     assert (found.title, found.views) == ("North road reopens", None)
+
+
+@pytest.mark.parametrize("end", ["</div>", "</div></div>", "</div><div>", "</section></div>"])
+def test_text_behind_a_stray_end_tag_is_text(end: str) -> None:
+    found = article(
+        f'<p>One.</p>{end}<p>Two.</p>three <b>four</b><div class="ads">ad</div>'
+        '<img src="/a.jpg"><p>By Leyla Quliyeva</p>'
+    ).article
+    assert found.body == "One.\n\nTwo.\n\nthree four"
+    assert (found.authors, found.views) == (["Leyla Quliyeva"], 141)
+    assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
+    assert found.extraction is not None
+    assert found.extraction["method"] == "template"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "<p>Liked it? Share it!</p>",
+        f"<p>More of the world</p>{card_html()}<i class='post_hits'>9</i>",
+        '<p>Next</p><div class="post"><div class="post_hits">9</div></div>',
+        '<p>Next</p><div><div class="post"><div class="post_hits">9</div></div></div>',
+    ],
+)
+def test_without_a_mark_of_the_end_nothing_behind_the_body_is_text(behind: str) -> None:
+    html = '<div class="post"><b class="post_title">T</b><div class="post_body"><p>One.</p></div>'
+    assert parse_article(page(f"{html}</div>{behind}"), SITE).article.views is None
+    for frame_end in ("", "</div>"):
+        assert parse_article(page(f"{html}{frame_end}{behind}"), SITE).article.body == "One."
+
+
+def test_parts_of_the_frame_between_text_and_signature_are_no_text() -> None:
+    found = article('<p>One.</p></div><div class="post_tags">snow</div><p>Two.</p>').article
+    assert (found.body, found.views) == ("One.\n\nTwo.", 141)
 
 
 def test_a_title_alone_makes_a_record() -> None:
@@ -499,6 +612,19 @@ def test_many_frames_take_no_long_time() -> None:
     html = '<div class="post">' * 1_500 + "</div>" * 1_500 + '<b class="post_title">T</b>' * 20_000
     with pytest.raises(NotAnArticle):
         parse_article(page(html), SITE)
+
+
+def test_many_empty_frames_beside_their_parts_take_no_long_time() -> None:
+    def seconds(number: int) -> float:
+        html = '<i class="post"></i>' * number + '<i class="post_time"></i>' * number
+        read_page = page(html + '<div class="post"><b class="post_title">T</b></div>')
+        assert len(read_page.root)
+        began = time.process_time()
+        assert parse_article(read_page, SITE).article.title == "T"
+        return time.process_time() - began
+
+    # A square would be a hundred times as long.
+    assert seconds(10_000) < 30 * max(seconds(1_000), 0.02)
 
 
 # --- whatever comes

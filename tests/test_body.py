@@ -142,6 +142,52 @@ def test_a_digest_keeps_its_links(tail: str) -> None:
     assert found.notes.teasers == 0
 
 
+SECOND = '<a href="/en/post/y">Second</a>'
+LIKED = "What our readers liked this week:"
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "links"),
+    [
+        # A list that a sentence announces.
+        (
+            (
+                f"<p>{LIKED}</p><ul><li>{OTHER}</li><li><p>{SECOND}</p></li></ul><p>It snowed.</p>"
+                f"<ul><li>{OTHER}</li></ul>"
+            ),
+            [LIKED, "Another story of the day", "Second", "It snowed."],
+            2,
+        ),
+        (f"<p>It snowed: on Monday.</p><ul><li>{OTHER}</li></ul>", ["It snowed: on Monday."], 0),
+        (f"<p>Of the day:</p><ul><li>{OTHER}</li></ul>", ["Of the day:"], 0),
+        (f"<p>{LIKED}</p><ul><li>Read also: {OTHER}</li></ul>", [LIKED], 0),
+        (f"<p>{LIKED}</p><p>{OTHER}</p>", [LIKED], 0),
+        # Headings with text of their own.
+        (
+            (
+                f"<p>Intro.</p><h3>{OTHER}</h3><p>It snowed.</p><p>More.</p><h3>{SECOND}</h3>"
+                "<p>It thawed.</p>"
+            ),
+            ["Intro.", "Another story of the day", "It snowed.", "More.", "Second", "It thawed."],
+            2,
+        ),
+        (f"<p>One.</p><h3>{OTHER}</h3><p>Two.</p>", ["One.", "Two."], 0),
+        (f"<p>One.</p><h3>{OTHER}</h3><h3>{SECOND}</h3><p>Two.</p>", ["One.", "Two."], 0),
+        (
+            f"<p>One.</p><h3>{OTHER}</h3><p>Two.</p><h3>{SECOND}</h3><p>By A. One</p>",
+            ["One.", "Two."],
+            0,
+        ),
+    ],
+)
+def test_digests_with_text(html: str, text: list[str], links: int) -> None:
+    found = article(html)
+    assert found.article.body.split("\n\n") == text
+    assert len(found.article.links) == links
+    left_out = html.count("<a ") - links
+    assert bool(found.notes.teasers) == bool(left_out)
+
+
 @pytest.mark.parametrize(
     ("html", "paragraphs"),
     [
@@ -289,6 +335,30 @@ def test_text_behind_an_unclosed_or_nested_link_is_text() -> None:
             "x",
         ),
         (
+            '<figure><oembed url="https://youtu.be/a"></oembed></figure>x',
+            [("youtube", "https://youtu.be/a")],
+            "x",
+        ),
+        (
+            (
+                '<embed src="https://www.youtube.com/v/a"><object data="https://www.youtube.com/v/b">'
+                '<param name="a"></object><embed src="/a.pdf"><object data="/b.swf">no</object>x'
+            ),
+            [
+                ("youtube", "https://www.youtube.com/v/a"),
+                ("youtube", "https://www.youtube.com/v/b"),
+            ],
+            "x",
+        ),
+        (
+            (
+                '<blockquote class="tiktok-embed" cite="https://www.tiktok.com/@a/video/1"><section>'
+                '<a href="https://www.tiktok.com/@a">@a</a> Post</section></blockquote>x'
+            ),
+            [("tiktok", "https://www.tiktok.com/@a/video/1")],
+            "x",
+        ),
+        (
             '<iframe src="https://notyoutube.com/a"></iframe>',
             [("iframe", "https://notyoutube.com/a")],
             "",
@@ -305,6 +375,78 @@ def test_embeds(html: str, embeds: list[tuple[str, str]], text: str) -> None:
     assert [(embed["type"], embed["url"]) for embed in found.embeds] == embeds
     assert found.body == text
     assert found.links == []
+
+
+TWEET = (
+    '<blockquote class="twitter-tweet"><p>Post</p>— N <a href="https://x.com/n/status/1">May</a>'
+    "</blockquote>"
+)
+
+
+@pytest.mark.parametrize(
+    ("box", "text", "embeds"),
+    [
+        (f'<div class="social-embed">Share it{TWEET}twice</div>', ["Post", "— N May"], ["x"]),
+        (TWEET.replace("tweet", "tweet social"), ["Post", "— N May"], ["x"]),
+        (f'<div class="ads"><p class="promo">ad {TWEET} ad</p></div>', ["Post", "— N May"], ["x"]),
+        (
+            '<div class="promo-video"><p><iframe src="https://youtu.be/a"></iframe></p>More</div>',
+            [],
+            ["youtube"],
+        ),
+        (
+            (
+                '<div class="social"><div class="fb-post" data-href="https://www.facebook.com/p/1">'
+                "loading</div></div>"
+            ),
+            [],
+            ["facebook"],
+        ),
+        ('<div class="promo"><video src="/media/videos/a.mp4"></video></div>', [], ["video"]),
+        ('<div class="ads"><video src="https://ads.example.org/a.mp4"></video></div>', [], []),
+        ('<div class="ads"><iframe src="https://ads.example.org/a"></iframe></div>', [], []),
+        (
+            (
+                '<div class="share"><iframe src="https://www.facebook.com/plugins/like.php?href=x">'
+                "</iframe></div>"
+            ),
+            [],
+            [],
+        ),
+        (f'<div class="ads" style="display:none">{TWEET}</div>', [], []),
+        (f'<div class="ads"><div hidden>{TWEET}</div></div>', [], []),
+    ],
+)
+def test_posts_and_videos_in_boxes_with_wrong_names(
+    box: str, text: list[str], embeds: list[str]
+) -> None:
+    found = article(f"<p>One.</p>{box}<p>Two.</p>")
+    assert found.article.body.split("\n\n") == ["One.", *text, "Two."]
+    assert [embed["type"] for embed in found.article.embeds] == embeds
+    assert found.notes.boxes == 0
+
+
+def test_photographs_in_boxes_with_wrong_names() -> None:
+    photo = '<img src="/media/photos/original/a.webp">'
+    assert [image["url"] for image in record(f'<div class="promo">{photo}</div>').images] == [
+        "https://caliber.az/media/photos/original/a.webp"
+    ]
+    assert record(f'<div class="promo"><a href="/en/post/x">{photo}</a></div>').images == []
+    assert record('<div class="banner"><img src="/upload/banner.jpg"></div>').images == []
+
+
+def test_boxes_left_out_with_sentences_are_counted() -> None:
+    words = " ".join(["Snow fell on the road"] * 5)
+    for box, number in (
+        (f"<div class='comment'><b>Expert</b><p>{words}.</p></div>", 1),
+        (f"<div class='comment'>{words}</div><div class='ad'>{words}</div>", 2),
+        (f"<div class='comment'><div class='ad'>{words}</div></div>", 1),
+        (f"<div class='related'><a href='/en/post/x'>{words}</a></div>", 0),
+        (f"<div class='ads' hidden>{words}</div><div class='ads'>Buy snow</div>", 0),
+    ):
+        parsed = article(f"<p>One{box}two</p>")
+        assert parsed.article.body == "One\n\ntwo", box
+        assert parsed.notes.boxes == number, box
 
 
 @pytest.mark.parametrize(

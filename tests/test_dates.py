@@ -83,6 +83,11 @@ def test_month_names(machine_zone: str, text: str, day: str, clock: str | None) 
         "2025թ. ապրիլի 2, 13:24",
         "02 Ապրիլի 2025 13:24",
         "02 ապրիլ, 2025թ. 13:24",
+        "2 ապրիլ 2025, 13\u058924",
+        "2 ապրիլ 2025, 13\u058924\u058900",
+        "Published: 02 April 2025 13:24",
+        "Опубликовано: 2 апреля 2025, 13:24",
+        "Дата публикации: 02.04.2025 13:24",
         "2025-04-02T13:24:00",
         "2025-04-02 13:24",
         "\u200b2025-04-02T13:24+04:00\ufeff",
@@ -97,6 +102,7 @@ def test_one_time_in_many_forms(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Updated: 02 April 2025 13:24", "Published 02 April 2025, updated 3 April 2025",
         None, "", "  ", "today", "сегодня, 13:24", "13:24", "2 hours ago", "May 2025", "02 April",
         "Updated 02 April 2025 13:24", "02 April 2025 13:24 edit", "until 3 May 2024",
         "31 February 2025", "0 April 2025", "02 April 2025 25:10", "02 April 2025 13:60",

@@ -33,7 +33,30 @@ from caliber_crawler.text import visible
         ("By Leyla Quliyeva, 3 May 2024", ["Leyla Quliyeva"]),
         ("By Leyla Quliyeva | May 3, 2024", ["Leyla Quliyeva"]),
         ("By Leyla Quliyeva.", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva (Caliber.Az)", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva – Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva - Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva  Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva and Caliber.Az", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, special to Caliber.Az", ["Leyla Quliyeva"]),
+        ("By L. Q. (Ganja)", ["L. Q."]),
+        # What stands behind a name and is no person.
+        ("By Leyla Quliyeva, Ganja", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, Ganja, Azerbaijan", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, Saudi Arabia", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, New York", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, AFP", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva and Reuters", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva / Sky News", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, Vice President", ["Leyla Quliyeva"]),
+        ("Автор: Иван Петров, главный редактор", None),
+        ("Автор: Иван Петров, Главный Редактор", ["Иван Петров"]),
+        ("Автор Иван Петров, Баку", ["Иван Петров"]),
+        ("Автор: Иван Петров, Южная Корея", ["Иван Петров"]),
+        ("Автор: Эмиль", ["Эмиль"]),
+        ("Авторы: И.Петров, А.Сидорова", ["И.Петров", "А.Сидорова"]),
         ("By Caliber.Az", []),
+        ("By Caliber.Az staff", []),
         ("Author: Caliber", []),
         ("Author: Leyla Quliyeva", ["Leyla Quliyeva"]),
         ("Written by J.R.R. Smith", ["J.R.R. Smith"]),
@@ -76,6 +99,15 @@ def test_bylines(text: str, names: list[str] | None) -> None:
         "By Friday.",
         "By Our Correspondent",
         "By 2030",
+        "By October",
+        "By Contrast.",
+        "By Air, Land and Sea",
+        "By Reuters",
+        "By Associated Press",
+        "By Special Correspondent",
+        "By Anna Stone and Boris",
+        "Авторы: Анна, Борис",
+        "By Anna Stone (in Ganja)",
         "By Leyla's count, ten came.",
         "By the end of May",
         "Byron Smith",
@@ -107,6 +139,9 @@ def test_sentences_are_no_bylines(sentence: str) -> None:
         (["A. One, 3 May 2024"], ["A. One"]),
         (["A. One", "B. Two", "A. One"], ["A. One", "B. Two"]),
         (["A. One | Caliber.Az"], ["A. One"]),
+        (["A. One, Ganja", "Reuters", "Sky News", "Admin", "South Korea"], ["A. One"]),
+        (["One, Anna", "Vera"], ["Vera"]),
+        (["A. One and desk@caliber.az"], ["A. One"]),
         (["admin", "https://x.com/a", "desk@caliber.az", "3 May 2024", "", "\u200b"], []),
     ],
 )
@@ -122,6 +157,18 @@ def test_the_byline_is_taken_off_the_end() -> None:
 
 def test_the_last_line_of_the_last_paragraph_can_be_the_byline() -> None:
     assert split_byline(["It snowed.\nBy Leyla Quliyeva"]) == (["It snowed."], ["Leyla Quliyeva"])
+
+
+@pytest.mark.parametrize("credit", ["Photos by Anna Stone", "Фото: АЗЕРТАДЖ", "Follow us"])
+def test_a_credit_behind_the_byline_hides_it_not(credit: str) -> None:
+    by = "By Leyla Quliyeva"
+    names = ["Leyla Quliyeva"]
+    assert split_byline(["It snowed.", by, credit]) == (["It snowed.", credit], names)
+    assert split_byline([f"It snowed.\n{by}", credit]) == (["It snowed.", credit], names)
+    assert split_byline(["It snowed.", f"{by}\n{credit}"]) == (["It snowed.", credit], names)
+    assert split_byline([by, "It snowed.", credit]) == ([by, "It snowed.", credit], None)
+    assert split_byline([by, credit, credit]) == ([by, credit, credit], None)
+    assert split_byline([credit]) == ([credit], None)
 
 
 def test_bylines_elsewhere_are_text() -> None:

@@ -23,6 +23,7 @@ ARTICLE = "https://caliber.az/en/post/a"
         "https://caliber.az:/en/post/a", "https://caliber.az./en/post/a",
         "/en/post/a", "/en/post/a/", "/en//post///a", "a", "./a", "../post/a", "/en/post/b/../a",
         "https://caliber.az/en/x/../post/./a", "/en/post/a#top", "/en/post/a?", "/en/post/a?&",
+        "/en/post/a?ysclid=1&srsltid=2", "/en/post/a?mibextid=1&tg_rhash=2",
         "/en/post/a?utm_source=x&utm_medium=y", "/en/post/a?fbclid=1&gclid=2&UTM_ID=3#x",
         "/en/post/%61", " /en/post/a\n", "/en/po\nst/a", "/en/post/a/amp", "/en/post/a/amp/",
         "/amp/en/post/a", "/en/post/a?amp", "/en/post/a?amp=1",

@@ -44,12 +44,15 @@ UNKNOWN = "unknown"
 _PLENTY = 80
 _LONGEST_COUNT = 200  # letters of what is shown as the counter of views
 MAX_INT64 = 2**63 - 1
+_DIGIT = re.compile(r"\d")
 # A count: digits, perhaps in groups of three. "1.2K", "3,5 тыс." and "1e5" are no counts to be had.
 _COUNT = re.compile(
     r"(?<![\w.,'’-])(?<!\d\s)(?:\d{1,3}(?:[\s.,'’]\d{3})+|\d{1,30})(?![\s.,'’]*\d|\w)"
     r"(?!\s*(?:[kкmм]|тыс|млн|min|mln|mil|thousand|million|հազ|մլն)(?:\b|\.))",
     re.IGNORECASE,
 )
+# What page titles have behind the headline: a mark and up to three words, perhaps several times.
+_LABEL_BEHIND = re.compile(r"(?: (?:[|–—·»-]|::) [^\s|]+(?: [^\s|]+){0,2})+")
 
 
 @dataclass
@@ -58,9 +61,9 @@ class Notes:
 
     `unknown_time` is a printed time that was not understood, `time_without_clock` one that names a
     day only, `zulu_meant_local` that the head calls the printed local time UTC, `unknown_views` a
-    counter text that is no number, `teasers` paragraphs left out, `garbled` that letters are lost,
-    `conflicts` the fields of which page and head say different things, `cut` the fields that go
-    beyond their limit.
+    counter text that is no number, `teasers` paragraphs left out, `boxes` boxes left out that hold
+    sentences, `garbled` that letters are lost, `conflicts` the fields of which page and head say
+    different things, `cut` the fields that go beyond their limit.
     """
 
     unknown_time: str | None = None
@@ -68,6 +71,7 @@ class Notes:
     zulu_meant_local: bool = False
     unknown_views: str | None = None
     teasers: int = 0
+    boxes: int = 0
     garbled: bool = False
     conflicts: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
@@ -106,7 +110,7 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     article.alternates = _alternates(page, site)
     if layout is None:
         _check(article, page, site, head, parts.has_frame)
-    if article.title and not _agree(article.title, head.titles):
+    if article.title and not _agree(metadata.without_house(article.title), head.titles):
         notes.conflicts.append("title")
     article.extraction = {
         "method": "template" if layout else "fallback",
@@ -194,14 +198,14 @@ def _body(
     An embed in the cover's place (a video) comes before those of the body.
     """
     if parts.body is not None:
-        body = read_body(parts.body, page_url, site, parts.skipped, limits)
+        body = read_body(parts.body, page_url, site, parts.skipped, limits, parts.rest)
     else:
         body = Body(list(parts.paragraphs))
     if parts.cover is not None:
         shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
         known = {embed["url"] for embed in shown_first}
         body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]
-    notes.teasers = body.teasers
+    notes.teasers, notes.boxes = body.teasers, body.boxes
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
     return body, byline
@@ -282,7 +286,10 @@ def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, no
 def _images(
     cover: Element | None, head: Head, body: Body, page_url: str, site: Site
 ) -> list[Image]:
-    """The cover, then the body's pictures. A page without pictures has the head's as cover."""
+    """The cover, then the body's pictures. A page without pictures has the head's as cover.
+
+    The publisher's sign, which stands in the head of pages without a picture, is none.
+    """
 
     def resolve(href: str) -> str | None:
         return site.resolve(href, page_url)
@@ -290,15 +297,21 @@ def _images(
     url = media.box_picture(cover, resolve) if cover is not None else None
     if url is None and not body.images and head.picture:
         url = resolve(head.picture)
+        url = url if url and not media.is_sign(url) else None
     covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
     return covers + [image for image in body.images if image["url"] != url]
 
 
 def _views(shown: str | None, notes: Notes) -> int | None:
-    """The counter as printed; a number beyond what MongoDB can hold is unknown."""
+    """The counter as printed; a number beyond what MongoDB can hold is unknown.
+
+    It is the first number, so that a date behind it is none.
+    """
     if shown is None:
         return None
-    found = _COUNT.search(shown[:_LONGEST_COUNT])
+    shown = shown[:_LONGEST_COUNT]
+    first = _DIGIT.search(shown)
+    found = _COUNT.match(shown, first.start()) if first else None
     number = int(re.sub(r"\D", "", found[0])) if found else None
     if number is None or number > MAX_INT64:
         notes.unknown_views = shown[:100]
@@ -318,10 +331,15 @@ def _alternates(page: Page, site: Site) -> dict[str, str]:
 
 
 def _agree(title: str, stated: Sequence[str]) -> bool:
-    """Whether the head's titles say what the headline says; they may be cut short with dots."""
+    """Whether the head's titles say what the headline says.
+
+    They may be cut short with dots, or have a label behind it, such as the section's name.
+    """
     key = fold(title)
     return all(
-        key == other or (short != other and key.startswith(short))
+        key == other
+        or (short != other and key.startswith(short))
+        or (other.startswith(key) and _LABEL_BEHIND.fullmatch(other, len(key)) is not None)
         for other in map(fold, stated)
         for short in [other.rstrip(".… ")]
     )

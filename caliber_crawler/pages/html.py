@@ -26,6 +26,7 @@ BLOCKS = frozenset(
 )
 """Elements that browsers show on lines of their own: words on their two sides never touch."""
 
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _NOT_SHOWN = frozenset({"script", "style", "template", "noscript"})
 _BOM_ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -150,6 +151,13 @@ def attribute(element: Element, name: str) -> str:
     return (element.get(name) or "").strip()
 
 
+def is_hidden(element: Element) -> bool:
+    """Whether an element says that it is not shown."""
+    if not element.attrib:
+        return False
+    return "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None
+
+
 def href_of(link: Element) -> str:
     """The address of a link; "" when it has none or only leads to a place on its own page."""
     href = attribute(link, "href")
@@ -172,7 +180,7 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
     walk = etree.iterwalk(element, events=("start", "end"))
     for event, inner in walk:
         if event == "start":
-            if inner is not element and inner.tag in hidden:
+            if inner is not element and (inner.tag in hidden or is_hidden(inner)):
                 walk.skip_subtree()
                 continue
             apart = inner.tag == "br" or inner.tag in BLOCKS

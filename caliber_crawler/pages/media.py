@@ -34,6 +34,19 @@ _STYLE_PIECES = re.compile(
     re.IGNORECASE,
 )
 
+_OWN = re.compile(r"/media/(?:photos|videos?)/")
+# Files of the page's template, and names such as `site-logo.png`, `logo2.svg`, `no-image.jpg`.
+_SIGN = re.compile(
+    r"^/templates/|(?:^|[/_.-])(?:logo(?:type)?\d*|favicon|no[-_]?(?:image|photo|picture))[^/a-z\d][^/]*$",
+    re.IGNORECASE,
+)
+# What stands in share bars: a network's buttons.
+_BUTTONS = re.compile(
+    r"facebook\.com/(?:v[\d.]+/)?plugins/(?:like|share|follow|page|subscribe|send)"
+)
+
+# Where elements have the address of what they show, if not in `src`. Editors write `oembed`.
+_ADDRESS_IN = {"oembed": "url", "object": "data"}
 _EMBED_HOSTS = {
     "youtube.com": "youtube",
     "youtube-nocookie.com": "youtube",
@@ -46,6 +59,7 @@ _EMBED_HOSTS = {
     "instagram.com": "instagram",
     "facebook.com": "facebook",
     "fb.watch": "facebook",
+    "tiktok.com": "tiktok",
 }
 _ADVERT_HOSTS = re.compile(
     r"(?:^|\.)(?:doubleclick\.net|googlesyndication\.com|googleadservices\.com|adfox\.ru|"
@@ -58,11 +72,13 @@ _POST_CLASSES = {
     "instagram-media": ("instagram", "data-instgrm-permalink"),
     "fb-post": ("facebook", "data-href"),
     "fb-video": ("facebook", "data-href"),
+    "tiktok-embed": ("tiktok", "cite"),
 }
 _POST_LINK = {
     "x": re.compile(r"^https?://(?:[\w-]+\.)?(?:twitter|x)\.com/[^/]+/status/\d+"),
     "instagram": re.compile(r"^https?://(?:[\w-]+\.)?instagram\.com/(?:p|reel|tv)/"),
     "facebook": re.compile(r"^https?://(?:[\w-]+\.)?facebook\.com/"),
+    "tiktok": re.compile(r"^https?://(?:[\w-]+\.)?tiktok\.com/@[^/]+/video/\d"),
 }
 
 
@@ -136,10 +152,21 @@ def _picture(value: str, resolve: Resolve) -> str | None:
     return None if overlay else url
 
 
+def is_of_articles(url: str) -> bool:
+    """Whether an address is where the site keeps what articles show; banners are elsewhere."""
+    return _OWN.search(url) is not None
+
+
+def is_sign(url: str) -> bool:
+    """Whether an address is that of a logo or of a picture that stands in for one."""
+    return _SIGN.search(urlsplit(url).path) is not None
+
+
 def embed_type(url: str) -> str | None:
-    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising."""
+    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising and
+    buttons."""
     host = (urlsplit(url).hostname or "").lower()
-    if _ADVERT_HOSTS.search(host):
+    if _ADVERT_HOSTS.search(host) or _BUTTONS.search(url):
         return None
     while host:
         if host in _EMBED_HOSTS:
@@ -149,17 +176,23 @@ def embed_type(url: str) -> str | None:
 
 
 def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
-    """The embed that an ``iframe``, ``video``, ``source`` or widget script stands for."""
+    """The embed that a frame, a video, one of its sources or a widget script stands for.
+
+    Of ``embed`` and ``object``, which may hold anything, only what networks show is one.
+    """
     if element.tag == "script":
         post = element.get("data-telegram-post")
         return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
-    value = attribute(element, "data-src") or attribute(element, "src")
+    name = _ADDRESS_IN.get(str(element.tag), "src")
+    value = attribute(element, "data-src") or attribute(element, name)
     url = resolve(value) if value and not _INLINE.match(value) else None
     if url is None:
         return None
     if element.tag in ("video", "source"):
         return {"type": "video", "url": url}
     kind = embed_type(url)
+    if kind == "iframe" and element.tag in ("embed", "object"):
+        return None
     return {"type": kind, "url": url} if kind else None
 
 

@@ -37,7 +37,7 @@ class Head:
     """What a page's head says of its article.
 
     `meta` are its meta tags by name, `article` the JSON-LD object, `titles` what it calls the
-    article, without the publisher's name at the end.
+    article, without the publisher's name. One that is nothing else says nothing of the article.
     """
 
     meta: dict[str, str]
@@ -51,8 +51,8 @@ class Head:
         stated = [_text(article, "headline"), meta.get("og:title"), meta.get("twitter:title")]
         shown = map(words, islice(page.root.iter("title"), MOST_HEADINGS))
         named = (line(title[:_LONGEST_TITLE]) for title in (*stated, *shown) if title)
-        titles = map(without_house, named)
-        return cls(meta, article, list(dict.fromkeys(filter(None, titles))))
+        titles = (title for title in map(without_house, named) if title and not is_house(title))
+        return cls(meta, article, list(dict.fromkeys(titles)))
 
     @property
     def says_article(self) -> bool:
@@ -196,8 +196,16 @@ def _text(article: dict[str, Any], name: str) -> str:
 
 
 def without_house(title: str) -> str:
-    """A page's title without the publisher's name behind its last mark; a headline's own stay."""
+    """A page's title without the publisher's name behind its last mark; a headline's own stay.
+
+    Nor with that before its first mark, unless that is a colon, which may be the headline's, or
+    the name may mean something else, as "Калибр" does.
+    """
     ends = [found.span() for found in _TITLE_END.finditer(title)]
+    if ends:
+        (start, end), before = ends[0], title[: ends[0][0]]
+        if is_house(before) and "." in before and title[start:end] != ":":
+            return without_house(title[end:].strip())
     for start, end in reversed(ends):
         if not title[:start].strip() or not is_house(title[end:]):
             break

@@ -98,5 +98,10 @@ def pointing_lines(lines: Sequence[Sequence[Run]]) -> set[int]:
     return found
 
 
+def announces(paragraph: str) -> bool:
+    """Whether a paragraph of text says what the list behind it is; a label would be shorter."""
+    return _COLON.search(paragraph) is not None and len(_WORDS.findall(paragraph)) > _SHORT
+
+
 def _has_words(runs: Iterable[Run]) -> bool:
     return any(_WORDS.search(run.text) for run in runs)

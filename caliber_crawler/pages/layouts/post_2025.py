@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from caliber_crawler.pages.html import Element, Page, words
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.parts import Layout, Parts, time_texts
+from caliber_crawler.pages.section import CARD
 from caliber_crawler.site import Site
 
 ROOT = "post"
@@ -13,7 +17,11 @@ TIME = "post_time"
 COVER = "post_cover"
 BODY = "post_body"
 VIEWS = "post_hits"
+SIGNATURE = "post_signature"
 
+_PART = "post_"  # how the names of the frame's parts begin
+_MOST_ENDS = 100  # signatures and counters of one page that are looked at
+_NEAR = 100  # elements behind the text among which its counter is
 _NAMES = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
 
 
@@ -21,28 +29,82 @@ def find(page: Page, site: Site) -> Parts | None:
     """The first element of each part within the root; the root is the first that holds any."""
     classes = page.classes(ROOT)
     roots = classes.get(ROOT, [])
-    seen: set[Element] = set()
+    names: dict[Element, list[str]] = {}
+    for name in _NAMES:
+        for element in classes.get(name, ()):
+            names.setdefault(element, []).append(name)
+    frames = set(roots)
+    nested: set[Element] = set()  # frames that were looked through with an outer one
     for root in roots:
-        nested = any(outer in seen for outer in root.iterancestors())
-        seen.add(root)
-        if nested:  # was looked through with the outer one
+        if root in nested:
             continue
         found: dict[str, Element] = {}
-        for name in _NAMES:
-            inside = (e for e in classes.get(name, ()) if root in e.iterancestors())
-            if (element := next(inside, None)) is not None:
-                found[name] = element
+        # Each element of the page is passed once, however many frames there are.
+        for element in root.iterdescendants("*"):
+            if element in frames:
+                nested.add(element)
+            for name in names.get(element, ()):
+                found.setdefault(name, element)
         if TITLE in found or BODY in found:
+            body, views = found.get(BODY), found.get(VIEWS)
+            rest: list[Element | str] = []
+            if body is not None:
+                rest, end = _behind(body, root, classes)
+                if views is None and end is not None:
+                    views = _counter(end)
             return Parts(
                 title=words(found.get(TITLE)),
                 times=time_texts(found[TIME]) if TIME in found else [],
                 section=next((found[name] for name in SECTION if name in found), None),
                 cover=found.get(COVER),
-                body=found.get(BODY),
-                views=words(found.get(VIEWS)),
+                body=body,
+                rest=rest,
+                views=words(views),
                 has_frame=True,
             )
     return Parts(has_frame=True) if roots else None
+
+
+def _behind(
+    body: Element, root: Element, classes: Mapping[str, Sequence[Element]]
+) -> tuple[list[Element | str], Element | None]:
+    """What stands between the body and the signature or the counter, and the element of those.
+
+    In a whole frame there is nothing. A stray ``</div>`` among what an editor pasted ends the body
+    early, and the frame, too; what follows up to that mark is the article's all the same. Without
+    such a mark nobody knows where the text ends, so nothing is taken.
+    """
+    frames = set(classes[ROOT])
+    ends: set[Element] = set()  # the marks and all that they stand in
+    for name in (SIGNATURE, VIEWS):
+        for mark in islice(classes.get(name, ()), _MOST_ENDS):
+            around = [mark, *mark.iterancestors()]
+            if next((box for box in around if box in frames), root) is root:  # no other article's
+                ends.update(around)
+    found: list[Element | str] = []
+    at: Element | None = body
+    while at is not None:
+        if at.tail and not at.tail.isspace():
+            found.append(at.tail)
+        following = at.getnext()
+        if following is None:
+            at = at.getparent()
+            continue
+        at = following
+        if at in ends:
+            return found, at
+        names = attribute(at, "class").split()
+        if at in frames or CARD in names:
+            break
+        if BODY in names or not any(name.startswith(_PART) for name in names):
+            found.append(at)
+    return [], None
+
+
+def _counter(end: Element) -> Element | None:
+    """The counter of views in or soon behind an element."""
+    near = (e for box in (end, *islice(end.itersiblings(), _NEAR)) for e in box.iter("*"))
+    return next((e for e in islice(near, _NEAR) if VIEWS in attribute(e, "class").split()), None)
 
 
 LAYOUT = Layout("post-2025", find)
