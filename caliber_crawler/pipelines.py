@@ -200,16 +200,30 @@ class MongoPipeline:
             outcomes.safe -= safe
 
     def _patiently(
-        self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
-    ) -> Callable[[Sequence[T]], Awaitable[list[R]]]:
-        """The write, tried again while the database is away; what is lost in the end is counted."""
+        self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]
+    ) -> Callable[[Sequence[T]], Awaitable[list[R | Exception]]]:
+        """The write, tried again while the database is away; what is lost in the end is counted.
 
-        async def patient(batch: Sequence[T]) -> list[R]:
+        What keeps a batch from being written is told to those alone who cannot be written by
+        themselves.
+        """
+
+        async def patient(batch: Sequence[T]) -> list[R | Exception]:
             try:
-                return await self._addon.patiently(lambda: write(batch))
+                return [*await self._addon.patiently(lambda: write(batch))]
             except StoreUnavailable:
                 self._addon.count(counters.STORE_LOST, number=len(batch))
                 raise
+            except Exception:
+                if len(batch) == 1:
+                    raise
+            results: list[R | Exception] = []
+            for value in batch:
+                try:
+                    results += await patient([value])
+                except Exception as error:
+                    results.append(error)
+            return results
 
         return patient
 

@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -249,3 +250,27 @@ def test_the_embedded_server_is_shared_and_stops_after_the_crawl(
     assert [run.code for run in ended] == [0, 0], [run.err for run in ended]
     state = scrapy.folder / "data" / "server.json"
     wait_until(lambda: not state.exists(), what="the server to stop")
+
+
+def test_what_mongodb_never_takes_is_a_failure_and_not_asked_for_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """Here somebody's unique index allows no second English article."""
+    with serve(SiteConfig(articles=20, seed=4)) as site:
+        first, poison = (site.world.article("en", i) for i in range(2))
+        others = [site.world.article("ru", i) for i in range(5)]
+        run = scrapy.crawl("articles", f"url={site.url}{first.path}", CALIBER_BASE_URL=site.url)
+        assert run.code == 0, run.err
+        database.articles.create_index(
+            "language", unique=True, partialFilterExpression={"language": "en"}
+        )
+        urls = ",".join(site.url + truth.path for truth in (poison, *others))
+        run = scrapy.crawl("articles", f"url={urls}", CALIBER_BASE_URL=site.url)
+        asked = Counter(hit.path for hit in site.log if "/post/" in hit.path)
+    assert asked == Counter(truth.path for truth in (first, poison, *others))
+    assert run.code == 4, run.err
+    assert poison.path in run.verdict
+    [failed] = database.frontier.find()
+    assert (failed["state"], failed["url"]) == ("failed", site.url + poison.path)
+    assert "StoreError" in failed["error"]
+    assert {r["slug"] for r in run.records} == {truth.slug for truth in others}
