@@ -73,7 +73,9 @@ class VisitStore:
         )
         fields = {"url": 1, "published_at": 1, "internal.visit": 1}
         with driver_errors("looking for articles to visit"):
-            found = self._articles.find(which, fields, batch_size=_PAGE)
+            # By the order alone the planner may go through all articles for the few since a date.
+            by = "due" if newer_than is None else "dated"
+            found = self._articles.find(which, fields, batch_size=_PAGE, hint=by)
             found = found.sort("internal.visit.due_at", ASCENDING)
             return [_due(d) async for d in found.limit(min(limit or MOST_DUE, MOST_DUE))]
 
