@@ -11,6 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pymongo import ReadPreference
+from pymongo.read_concern import ReadConcern
+
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.batch import Batcher
@@ -59,7 +62,11 @@ class Store:
         self._client = client
         self._server = server
         self.where = where
-        self.database = client[database]
+        # Who adds, leases or stores reads at once what it wrote, part of it with less than the
+        # majority's answer: a secondary, or a read of what the majority has, may not know it yet.
+        self.database = client.get_database(
+            database, read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("local")
+        )
         self.articles = ArticleStore(self.database, pace, refusals)
         self.visits = VisitStore(self.database, pace, refusals)
         self.crawls = CrawlStore(self.database, crawl_id)
