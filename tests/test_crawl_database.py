@@ -274,3 +274,36 @@ def test_what_mongodb_never_takes_is_a_failure_and_not_asked_for_again(
     assert (failed["state"], failed["url"]) == ("failed", site.url + poison.path)
     assert "StoreError" in failed["error"]
     assert {r["slug"] for r in run.records} == {truth.slug for truth in others}
+
+
+CLEARING_FAILS = """
+from caliber_crawler.errors import StoreUnavailable
+from caliber_crawler.spiders.articles import ArticlesSpider
+from caliber_crawler.store.frontier import FrontierStore
+
+class Unlucky(ArticlesSpider):
+    name = "unlucky"
+
+async def clear(self):
+    raise StoreUnavailable("MongoDB was lost while clearing the frontier: timed out")
+
+FrontierStore.clear = clear
+"""
+
+
+def test_a_frontier_that_cannot_be_cleared_leaves_a_finished_crawl_and_no_lock(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    scrapy.folder.joinpath("unlucky.py").write_text(CLEARING_FAILS)
+    with serve(SiteConfig(articles=10, seed=1)) as site:
+        run = scrapy(
+            "crawl", "unlucky", "-a", f"url={site.url}{site.world.article('en', 0).path}",
+            "-s", "SPIDER_MODULES=unlucky",
+            CALIBER_BASE_URL=site.url, PYTHONPATH=path_with(str(scrapy.folder)),
+        )  # fmt: skip
+    assert run.code == 0, run.err
+    assert "clearing the frontier" in run.err
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert (crawl["status"], crawl["exit_code"]) == ("finished", 0)
+    assert database.locks.count_documents({}) == 0

@@ -114,6 +114,22 @@ async def test_what_is_done_stays_known_and_is_not_leased_again(database: Any) -
     assert await database.frontier.count_documents({}) == 0
 
 
+async def test_clearing_removes_what_is_done_in_portions(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caliber_crawler.store.frontier._CLEARED", 4)
+    store = frontier(database)
+    await store.add([entry(f"k{n}") for n in range(12)], AT)
+    first, *others = await take(store, 11)
+    await store.end(AT, {one.key: one.lease for one in others}, {first.key: (first.lease, "?")}, {})
+    await database.command("profile", 2)
+    await store.clear()
+    await database.command("profile", 0)
+    removals = [entry async for entry in database["system.profile"].find({"op": "remove"})]
+    assert [entry["ndeleted"] for entry in removals] == [4, 4, 2]
+    assert await database.frontier.distinct("state") == ["failed", "queued"]
+
+
 async def test_a_lease_that_is_not_renewed_goes_to_another_worker(database: Any) -> None:
     dead, alive = frontier(database, "dead"), frontier(database, "alive")
     await dead.add([entry("k")], AT)

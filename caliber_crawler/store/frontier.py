@@ -43,6 +43,7 @@ ORDER = [("priority", DESCENDING), ("newest", DESCENDING), ("_id", 1)]
 
 # A request that had so many leases may be what kills its workers: it gets company of no other such.
 _SUSPICIOUS = 2
+_CLEARED = 10_000  # at once
 
 
 @dataclass(frozen=True)
@@ -410,8 +411,13 @@ class FrontierStore:
 
     async def clear(self) -> None:
         """Forget the requests of a finished crawl, but for its failures."""
+        done = {"crawl_id": self._crawl, "state": DONE}
         with driver_errors("clearing the frontier"):
-            await self._safe.delete_many({"crawl_id": self._crawl, "state": DONE})
+            # One removal of millions could take longer than an answer may.
+            while ids := [
+                d["_id"] async for d in self._safe.find(done, {"_id": 1}).limit(_CLEARED)
+            ]:
+                await self._safe.delete_many({"_id": {"$in": ids}})
 
     # --- shorthands
 
