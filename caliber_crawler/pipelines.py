@@ -183,9 +183,6 @@ class MongoPipeline:
                 raise StoreError(f"{article.url}: the crawl ended before it was known what it is")
 
     async def _save_all(self, store: Store, arrivals: Sequence[_Arrival]) -> list[Saved]:
-        fates: dict[str, Fate] = {}
-        for arrival in arrivals:
-            fates |= arrival.fates
         outcomes, safe = self._addon.outcomes, 0
 
         def written(number: int) -> None:
@@ -195,7 +192,12 @@ class MongoPipeline:
             self._addon.nudge()
 
         try:
-            return await store.articles.save([a.article for a in arrivals], fates, written)
+            saved: dict[int, Saved] = {}
+            for fates, places in _agreeing(arrivals):
+                articles = [arrivals[i].article for i in places]
+                said = await store.articles.save(articles, fates, written)
+                saved |= zip(places, said, strict=True)
+            return [saved[i] for i in range(len(arrivals))]
         finally:
             outcomes.safe -= safe
 
@@ -226,6 +228,24 @@ class MongoPipeline:
             return results
 
         return patient
+
+
+def _agreeing(arrivals: Sequence[_Arrival]) -> list[tuple[dict[str, Fate], list[int]]]:
+    """The positions of arrivals whose fates agree, with those fates; as few groups as come of it.
+
+    What became of an address may be known for one article and not for another one, that gave up
+    asking or to which it did not lead; neither is to be judged by the other's answer.
+    """
+    groups: list[tuple[dict[str, Fate], list[int]]] = []
+    for i, (_, its) in enumerate(arrivals):
+        fitting = (g for g in groups if all(g[0].get(u, fate) == fate for u, fate in its.items()))
+        group = next(fitting, None)
+        if group is None:
+            group = {}, []
+            groups.append(group)
+        group[0].update(its)
+        group[1].append(i)
+    return groups
 
 
 class DuplicatesPipeline:
