@@ -155,7 +155,8 @@ class Pump:
             if not self._addon.lost:  # else the add-on closes the crawl already
                 self._addon.give_up(str(error))
         except StoreError as error:
-            self._addon.break_off(f"MongoDB refuses the frontier's traffic: {error}")
+            # Without a frontier nothing can be done; its leases run out, and are taken again.
+            self._addon.give_up(f"MongoDB refuses the frontier's traffic: {error}")
         except Exception:
             logger.exception("the frontier's traffic broke down")
             self._addon.break_off("the frontier's traffic broke down; the log says why")

@@ -104,7 +104,7 @@ async def test_a_sighting_that_mongodb_refuses_is_lost_by_itself(
     assert addon.counts["sightings/lost"] == 1
 
 
-async def test_a_refusal_of_the_frontier_is_no_lost_database(store: Store) -> None:
+async def test_a_refusal_of_the_frontier_itself_is_told_apart(store: Store) -> None:
     addon = _Addon()
     works = pump(store, addon)
     works.start()
@@ -112,4 +112,5 @@ async def test_a_refusal_of_the_frontier_is_no_lost_database(store: Store) -> No
     async with asyncio.timeout(20):
         await addon.told.wait()
     await works.close()
-    assert [line.partition(":")[0] for line in addon.closed] == ["broken off"]
+    [line] = addon.closed
+    assert line.startswith("lost: MongoDB refuses the frontier's traffic: ")
