@@ -159,6 +159,7 @@ class CaliberAddon:
                         lease_time=timedelta(seconds=config.lease_seconds),
                         attempts=config.attempts,
                         pace=config.pace,
+                        refused=lambda: self.count(counters.STORE_REFUSED),
                     )
                     await self.set_clock(self.store)
                 except CaliberError as error:

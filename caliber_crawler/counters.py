@@ -91,6 +91,7 @@ POLITENESS_LATE = "politeness/late"
 STORE_RETRIES = "store/retries"
 STORE_REVIVED = "store/revived"
 STORE_LOST = "store/lost"
+STORE_REFUSED = "store/refused"
 ITEM_ERRORS = "items/errors"
 FEEDS_TORN = "feeds/torn"
 FEEDS_ENDED = "feeds/ended"
@@ -178,7 +179,7 @@ MEANING: dict[str, str] = {
     KEPT: "stored fields that stand, because the page seen now does not show them, by field",
     SECTIONS: "what was seen of each section; in `sections` of the crawl (docs/health.md)",
     SIGHTINGS_ADDED: "later lists or addresses added to records stored before",
-    SIGHTINGS_LOST: "later lists or addresses whose article was not stored",
+    SIGHTINGS_LOST: "later lists or addresses whose article is not stored, or cannot be changed",
     FRONTIER_ADDED: "requests added to the frontier",
     FRONTIER_KNOWN: "requests that the frontier of this crawl had already",
     FRONTIER_LEASED: "requests that this worker took on lease",
@@ -199,6 +200,7 @@ MEANING: dict[str, str] = {
     FEEDS_BESIDE: "feeds written beside their file, because another process was writing that",
     FEEDS_LOST: "writes to feeds that failed; in JSON lines, records",
     STORE_LOST: "records that could not be written because the database was gone",
+    STORE_REFUSED: "stored documents left as they are: MongoDB's check refuses any change of them",
     SCHEDULE_RUNS: "crawls that the scheduler started",
     SCHEDULE_RESUMED: "of these, unfinished crawls that went on",
     SCHEDULE_CAUGHT_UP: "of these, runs made up for after their time",

@@ -208,9 +208,9 @@ class CrawlRecord:
             if not closed:
                 return verdict
             self._whole = workers
-            if whole.status == "finished":
-                await store.frontier.clear()
             await store.locks.give_back(spider.name)
+            if whole.status == "finished":
+                await self._clear(store)
             self._tell(spider, whole, await unhealthy_before(self._addon, spider))
             if len(workers) == 1 or whole.code == LOOKS_WRONG:
                 return whole  # what the crawl as a whole looks like, somebody must say
@@ -218,6 +218,13 @@ class CrawlRecord:
             logger.error("%s", error)
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
         return verdict
+
+    async def _clear(self, store: Store) -> None:
+        """Forget the requests of a crawl that is closed already; what stays does no harm."""
+        try:
+            await store.frontier.clear()
+        except StoreError as error:
+            logger.warning("%s; what is left there MongoDB removes after a while", error)
 
     def _tell(
         self, spider: Spider, verdict: Verdict, before: Mapping[str, Any] | None = None

@@ -183,9 +183,6 @@ class MongoPipeline:
                 raise StoreError(f"{article.url}: the crawl ended before it was known what it is")
 
     async def _save_all(self, store: Store, arrivals: Sequence[_Arrival]) -> list[Saved]:
-        fates: dict[str, Fate] = {}
-        for arrival in arrivals:
-            fates |= arrival.fates
         outcomes, safe = self._addon.outcomes, 0
 
         def written(number: int) -> None:
@@ -195,23 +192,60 @@ class MongoPipeline:
             self._addon.nudge()
 
         try:
-            return await store.articles.save([a.article for a in arrivals], fates, written)
+            saved: dict[int, Saved] = {}
+            for fates, places in _agreeing(arrivals):
+                articles = [arrivals[i].article for i in places]
+                said = await store.articles.save(articles, fates, written)
+                saved |= zip(places, said, strict=True)
+            return [saved[i] for i in range(len(arrivals))]
         finally:
             outcomes.safe -= safe
 
     def _patiently(
-        self, write: Callable[[Sequence[T]], Awaitable[list[R]]]
-    ) -> Callable[[Sequence[T]], Awaitable[list[R]]]:
-        """The write, tried again while the database is away; what is lost in the end is counted."""
+        self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]
+    ) -> Callable[[Sequence[T]], Awaitable[list[R | Exception]]]:
+        """The write, tried again while the database is away; what is lost in the end is counted.
 
-        async def patient(batch: Sequence[T]) -> list[R]:
+        What keeps a batch from being written is told to those alone who cannot be written by
+        themselves.
+        """
+
+        async def patient(batch: Sequence[T]) -> list[R | Exception]:
             try:
-                return await self._addon.patiently(lambda: write(batch))
+                return [*await self._addon.patiently(lambda: write(batch))]
             except StoreUnavailable:
                 self._addon.count(counters.STORE_LOST, number=len(batch))
                 raise
+            except Exception:
+                if len(batch) == 1:
+                    raise
+            results: list[R | Exception] = []
+            for value in batch:
+                try:
+                    results += await patient([value])
+                except Exception as error:
+                    results.append(error)
+            return results
 
         return patient
+
+
+def _agreeing(arrivals: Sequence[_Arrival]) -> list[tuple[dict[str, Fate], list[int]]]:
+    """The positions of arrivals whose fates agree, with those fates; as few groups as come of it.
+
+    What became of an address may be known for one article and not for another one, that gave up
+    asking or to which it did not lead; neither is to be judged by the other's answer.
+    """
+    groups: list[tuple[dict[str, Fate], list[int]]] = []
+    for i, (_, its) in enumerate(arrivals):
+        fitting = (g for g in groups if all(g[0].get(u, fate) == fate for u, fate in its.items()))
+        group = next(fitting, None)
+        if group is None:
+            group = {}, []
+            groups.append(group)
+        group[0].update(its)
+        group[1].append(i)
+    return groups
 
 
 class DuplicatesPipeline:

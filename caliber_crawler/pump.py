@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from caliber_crawler import counters
-from caliber_crawler.errors import StoreError, Unserialisable
+from caliber_crawler.errors import StoreError, StoreUnavailable, Unserialisable
 from caliber_crawler.items import Sighting
 from caliber_crawler.store.frontier import new_lease
 
@@ -151,9 +151,12 @@ class Pump:
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except StoreError as error:
+        except StoreUnavailable as error:
             if not self._addon.lost:  # else the add-on closes the crawl already
                 self._addon.give_up(str(error))
+        except StoreError as error:
+            # Without a frontier nothing can be done; its leases run out, and are taken again.
+            self._addon.give_up(f"MongoDB refuses the frontier's traffic: {error}")
         except Exception:
             logger.exception("the frontier's traffic broke down")
             self._addon.break_off("the frontier's traffic broke down; the log says why")
@@ -266,7 +269,14 @@ class Pump:
         if not sightings:
             return
         articles = self._store.articles
-        for stored in await self._addon.patiently(lambda: articles.sight(sightings)):
+        try:
+            told = await self._addon.patiently(lambda: articles.sight(sightings))
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # of these articles, so no reason to end the crawl
+            logger.error("%s", error)
+            told = [False] * len(sightings)
+        for stored in told:
             self._addon.count(counters.SIGHTINGS_ADDED if stored else counters.SIGHTINGS_LOST)
 
     # --- leases
@@ -310,9 +320,15 @@ class Pump:
         again = {leased.request["url"]: leased.key for leased in found if leased.attempts > 1}
         if not again:
             return set()
-        urls = await self._addon.patiently(
-            partial(self._store.articles.stored_in, self._addon.crawl_id, list(again))
-        )
+        try:
+            urls = await self._addon.patiently(
+                partial(self._store.articles.stored_in, self._addon.crawl_id, list(again))
+            )
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # they are asked for, and fail by themselves
+            logger.error("%s", error)
+            return set()
         self._addon.count(counters.FRONTIER_STORED, number=len(urls))
         return {again[url] for url in urls}
 

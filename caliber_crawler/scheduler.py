@@ -21,7 +21,7 @@ from scrapy.utils.misc import build_from_crawler, load_object
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.errors import CaliberError, StoreError, Unserialisable
+from caliber_crawler.errors import CaliberError, StoreError, StoreUnavailable, Unserialisable
 from caliber_crawler.outcomes import LEASE
 from caliber_crawler.pump import SLOW, Pump
 from caliber_crawler.ready import ReadyQueue
@@ -223,15 +223,22 @@ class FrontierScheduler(BaseScheduler):
                 )  # fmt: skip
 
     def _failed(self, response: Any, failure: Failure) -> None:
-        """A callback or a pipeline raised."""
+        """A callback or a pipeline raised.
+
+        What fails while the database is away, or because the crawl ends, is to be done again.
+        """
         request = getattr(response, "request", None)
         if request is None:
             return
-        if self._addon.lost or isinstance(failure.value, StoreError):
+        error = failure.value
+        # What MongoDB refuses of a page it refuses the next time, too: given back it would be
+        # leased again at once, for ever.
+        is_away = isinstance(error, StoreUnavailable)
+        is_ending = self._addon.stopping and isinstance(error, StoreError)
+        if self._addon.lost or is_away or is_ending:
             self._addon.outcomes.unfinished(request)
         else:
-            error = f"{type(failure.value).__name__}: {failure.value}"
-            self._addon.outcomes.failed(request, error)
+            self._addon.outcomes.failed(request, f"{type(error).__name__}: {error}")
 
     # --- what the engine knows
 

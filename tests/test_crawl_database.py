@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -249,3 +250,60 @@ def test_the_embedded_server_is_shared_and_stops_after_the_crawl(
     assert [run.code for run in ended] == [0, 0], [run.err for run in ended]
     state = scrapy.folder / "data" / "server.json"
     wait_until(lambda: not state.exists(), what="the server to stop")
+
+
+def test_what_mongodb_never_takes_is_a_failure_and_not_asked_for_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """Here somebody's unique index allows no second English article."""
+    with serve(SiteConfig(articles=20, seed=4)) as site:
+        first, poison = (site.world.article("en", i) for i in range(2))
+        others = [site.world.article("ru", i) for i in range(5)]
+        run = scrapy.crawl("articles", f"url={site.url}{first.path}", CALIBER_BASE_URL=site.url)
+        assert run.code == 0, run.err
+        database.articles.create_index(
+            "language", unique=True, partialFilterExpression={"language": "en"}
+        )
+        urls = ",".join(site.url + truth.path for truth in (poison, *others))
+        run = scrapy.crawl("articles", f"url={urls}", CALIBER_BASE_URL=site.url)
+        asked = Counter(hit.path for hit in site.log if "/post/" in hit.path)
+    assert asked == Counter(truth.path for truth in (first, poison, *others))
+    assert run.code == 4, run.err
+    assert poison.path in run.verdict
+    [failed] = database.frontier.find()
+    assert (failed["state"], failed["url"]) == ("failed", site.url + poison.path)
+    assert "StoreError" in failed["error"]
+    assert {r["slug"] for r in run.records} == {truth.slug for truth in others}
+
+
+CLEARING_FAILS = """
+from caliber_crawler.errors import StoreUnavailable
+from caliber_crawler.spiders.articles import ArticlesSpider
+from caliber_crawler.store.frontier import FrontierStore
+
+class Unlucky(ArticlesSpider):
+    name = "unlucky"
+
+async def clear(self):
+    raise StoreUnavailable("MongoDB was lost while clearing the frontier: timed out")
+
+FrontierStore.clear = clear
+"""
+
+
+def test_a_frontier_that_cannot_be_cleared_leaves_a_finished_crawl_and_no_lock(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    scrapy.folder.joinpath("unlucky.py").write_text(CLEARING_FAILS)
+    with serve(SiteConfig(articles=10, seed=1)) as site:
+        run = scrapy(
+            "crawl", "unlucky", "-a", f"url={site.url}{site.world.article('en', 0).path}",
+            "-s", "SPIDER_MODULES=unlucky",
+            CALIBER_BASE_URL=site.url, PYTHONPATH=path_with(str(scrapy.folder)),
+        )  # fmt: skip
+    assert run.code == 0, run.err
+    assert "clearing the frontier" in run.err
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert (crawl["status"], crawl["exit_code"]) == ("finished", 0)
+    assert database.locks.count_documents({}) == 0

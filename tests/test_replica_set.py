@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from caliber_crawler.store import Store
 from caliber_crawler.store.client import connect
+from caliber_crawler.store.frontier import Entry
 from demo_site import SiteConfig, serve
 from demo_site.server import ServedSite
 from tests.cluster import Cluster, articles_asked, check_complete
@@ -114,6 +117,30 @@ async def test_the_uri_may_ask_for_less(mongo_uri: str) -> None:
     mark = "&" if "?" in mongo_uri else "/?"
     async with await connect(f"{mongo_uri}{mark}w=1&journal=false") as client:
         assert client.write_concern.document == {"w": 1, "j": False}
+
+
+async def test_what_was_written_is_read_whatever_the_uri_prefers(tmp_path: Path) -> None:
+    with replica_set(tmp_path / "rs", 3) as (uri, members):
+        async with await connect(uri) as client:
+            primary = await client.primary
+        assert primary is not None
+        at = _hosts(uri).index(f"{primary[0]}:{primary[1]}")
+        wishes = "&readPreference=secondaryPreferred&readConcernLevel=majority"
+        store = await Store.open(uri + wishes, "caliber", tmp_path, "c", worker="w")
+        late = members[at - 1]
+        try:
+            now = datetime.now(UTC)
+            await store.frontier.add([_entry(n) for n in range(200)], now)
+            late.send_signal(signal.SIGSTOP)  # the other one of the two is enough for additions
+            got = [len(await store.frontier.lease(8, now, browsers=1)) for _ in range(25)]
+        finally:
+            late.send_signal(signal.SIGCONT)
+            await store.close()
+    assert got == [8] * 25
+
+
+def _entry(number: int) -> Entry:
+    return Entry(f"k{number:03}", f"https://caliber.az/{number}", 0, {"url": "x"})
 
 
 def test_the_primary_is_killed(scrapy: Scrapy, tmp_path: Path) -> None:

@@ -207,6 +207,17 @@ class TestErrors:
         assert results[10:] == [20, 22, 24, 26, 28]
         await batcher.close()
 
+    async def test_error_among_the_results_reaches_its_caller_only(self) -> None:
+        error = OSError("this one is odd")
+
+        async def write(values: Sequence[int]) -> list[int | Exception]:
+            return [error if value == 2 else value for value in values]
+
+        batcher = Batcher[int, int](write, size=5, linger=HOUR)
+        results = await asyncio.gather(*puts(batcher, range(5)), return_exceptions=True)
+        assert results == [0, 1, error, 3, 4]
+        await batcher.close()
+
     async def test_error_while_closing_reaches_the_callers_only(self, writer: Writer) -> None:
         batcher = Batcher(writer, size=5, linger=HOUR)
         writer.errors[1] = OSError("refused")

@@ -116,6 +116,12 @@ async def test_options_of_the_uri_come_first(uri: str) -> None:
         await client.close()
 
 
+@pytest.mark.parametrize("options", ["w=0", "retryWrites=false&w=0&journal=false"])
+async def test_writes_without_an_answer_are_refused(uri: str, options: str) -> None:
+    with pytest.raises(ConfigError, match=r"has w=0: .* set w=1"):
+        await connect(f"{uri}&{options}")
+
+
 @closes_while_connecting
 @pytest.mark.parametrize("login", ["", f"ann:{SECRET}@"])
 async def test_dead_port(login: str) -> None:

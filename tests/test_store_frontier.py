@@ -114,6 +114,47 @@ async def test_what_is_done_stays_known_and_is_not_leased_again(database: Any) -
     assert await database.frontier.count_documents({}) == 0
 
 
+async def test_a_worker_whose_clock_is_set_takes_back_nothing_of_others(database: Any) -> None:
+    one, other = frontier(database, "a"), frontier(database, "b")
+    now = await one.clock()
+    await one.add([entry("k")], now)
+    assert await lease(one, at=now) == ["k"]
+    assert await other.reclaim(now + timedelta(hours=1)) == (0, [])
+    assert await other.reclaim(now, ["a"]) == (1, [])
+
+
+async def test_taking_back_reads_only_what_is_on_lease(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"k{n:03}") for n in range(300)], AT)
+    await done(store, *await take(store, 200))
+    assert len(await take(store, 5)) == 5
+    await database.command("profile", 2)
+    assert await store.reclaim(LATER) == (5, [])
+    await database.command("profile", 0)
+    ours = {"ns": database.frontier.full_name}
+    seen = [entry async for entry in database["system.profile"].find(ours)]
+    assert seen
+    for entry_ in seen:
+        assert entry_.get("docsExamined", 0) <= 5, entry_
+        assert entry_.get("keysExamined", 0) <= 11, entry_
+
+
+async def test_clearing_removes_what_is_done_in_portions(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caliber_crawler.store.frontier._CLEARED", 4)
+    store = frontier(database)
+    await store.add([entry(f"k{n}") for n in range(12)], AT)
+    first, *others = await take(store, 11)
+    await store.end(AT, {one.key: one.lease for one in others}, {first.key: (first.lease, "?")}, {})
+    await database.command("profile", 2)
+    await store.clear()
+    await database.command("profile", 0)
+    removals = [entry async for entry in database["system.profile"].find({"op": "remove"})]
+    assert [entry["ndeleted"] for entry in removals] == [4, 4, 2]
+    assert await database.frontier.distinct("state") == ["failed", "queued"]
+
+
 async def test_a_lease_that_is_not_renewed_goes_to_another_worker(database: Any) -> None:
     dead, alive = frontier(database, "dead"), frontier(database, "alive")
     await dead.add([entry("k")], AT)

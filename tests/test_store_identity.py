@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.fates import Fates
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article
+from caliber_crawler.outcomes import Outcomes
+from caliber_crawler.pipelines import MongoPipeline, _Arrival
 from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.plans import (
@@ -455,6 +459,29 @@ class TestOrder:
         assert record["revision"] == 2
         assert len(record["internal"]["moves"]) == 1
         assert database.revisions.count_documents({}) == 1
+
+
+class TestBatches:
+    """Articles of one batch that were told different things of one address."""
+
+    @pytest.mark.parametrize("known", ["gone", "moved"])
+    @pytest.mark.parametrize("first", [True, False])
+    async def test_what_one_does_not_know_is_known_to_the_other(
+        self, store: ArticleStore, known: Fate, first: bool
+    ) -> None:
+        body = prose(100, "pier")
+        await save(store, story("a", title=OLD_TITLE, body=body))
+        new = story("b", title=NEW_TITLE, body=body, crawl_id="c2", hours=1)
+        other = story("c", title=NEW_TITLE, body=f"{body} And so.", crawl_id="c2", hours=1)
+        arrivals = [_Arrival(new, {url("a"): known}), _Arrival(other, {url("a"): "unknown"})]
+        if not first:
+            arrivals.reverse()
+        addon: Any = SimpleNamespace(outcomes=Outcomes(), nudge=lambda: None)
+        pipeline = MongoPipeline(addon, Fates(None, addon), 8)  # type: ignore[arg-type]
+        saved = await pipeline._save_all(SimpleNamespace(articles=store), arrivals)  # type: ignore[arg-type]
+        told = {one.article.slug: one.notes for one in saved}
+        assert [one.article.slug for one in saved] == [a.article.slug for a in arrivals]
+        assert told["b"] == (MOVED,)
 
 
 class TestChanges:

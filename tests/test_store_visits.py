@@ -81,6 +81,25 @@ class TestDue:
             due = await visits.due(START, newer_than=START - days * DAY)
             assert {one.url for one in due} == {url(slug) for slug in slugs}
 
+    @pytest.mark.parametrize(("limit", "read"), [(None, 20), (3, 3)])
+    async def test_of_a_large_archive_only_what_is_asked_for_is_read(
+        self,
+        store: ArticleStore,
+        visits: VisitStore,
+        database: Documents,
+        limit: int | None,
+        read: int,
+    ) -> None:
+        dates = [START - days * DAY for days in range(1, 401)]
+        await store.save([story(f"s{n}", published_at=at) for n, at in enumerate(dates)])
+        database.command("profile", 2)
+        due = await visits.due(START + DAY, newer_than=START - 20 * DAY, limit=limit)
+        database.command("profile", 0)
+        assert len(due) == read
+        [seen] = database["system.profile"].find({"op": "query", "ns": database.articles.full_name})
+        assert seen["planSummary"].startswith("IXSCAN { internal.dated_at")
+        assert seen["docsExamined"] == read
+
     async def test_validators_are_told(
         self, store: ArticleStore, visits: VisitStore, database: Documents
     ) -> None:

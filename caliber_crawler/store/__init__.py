@@ -11,6 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pymongo import ReadPreference
+from pymongo.read_concern import ReadConcern
+
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.batch import Batcher
@@ -22,6 +25,7 @@ from caliber_crawler.store.limiter import LimiterStore
 from caliber_crawler.store.locks import LockStore
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.navigation import NavigationStore
+from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.rejects import RejectStore
 from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
@@ -53,15 +57,20 @@ class Store:
         server: EmbeddedServer | None,
         frontier: Callable[[AsyncDatabase[dict[str, Any]]], FrontierStore],
         pace: Pace,
+        refusals: Refusals,
     ) -> None:
         self._client = client
         self._server = server
         self.where = where
-        self.database = client[database]
-        self.articles = ArticleStore(self.database, pace)
-        self.visits = VisitStore(self.database, pace)
+        # Who adds, leases or stores reads at once what it wrote, part of it with less than the
+        # majority's answer: a secondary, or a read of what the majority has, may not know it yet.
+        self.database = client.get_database(
+            database, read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("local")
+        )
+        self.articles = ArticleStore(self.database, pace, refusals)
+        self.visits = VisitStore(self.database, pace, refusals)
         self.crawls = CrawlStore(self.database, crawl_id)
-        self.rejects = RejectStore(self.database, crawl_id)
+        self.rejects = RejectStore(self.database, crawl_id, refusals)
         self.rules = RuleStore(self.database, crawl_id)
         self.navigation = NavigationStore(self.database, crawl_id)
         self.cards = CardStore(self.database)
@@ -82,14 +91,17 @@ class Store:
         attempts: int = 5,
         pace: Pace | None = None,
         as_it_is: bool = False,
+        refused: Callable[[], None] = lambda: None,
     ) -> Store:
         """Connect, starting or joining the embedded server when `uri` is empty, and bring the
-        database up to date; with `as_it_is` nothing is changed in it.
+        database up to date; with `as_it_is` nothing is changed in it. `refused` is called once for
+        each document that MongoDB lets nobody change (`refusals`).
 
         Raises `ConfigError` for an impossible URI, `StoreUnavailable` when there is no database to
         be had, and `StoreError` when MongoDB refuses its name or the indexes, or a newer version
         wrote it; nothing stays open then.
         """
+        refusals = Refusals(refused)
         server = None if uri else EmbeddedServer(data_dir)
         client: AsyncMongoClient[dict[str, Any]] | None = None
         try:
@@ -107,9 +119,10 @@ class Store:
                         opened, crawl_id, worker, lease_time=lease_time, attempts=attempts
                     ),
                     pace or Pace(),
+                    refusals,
                 )
             if not as_it_is:
-                await prepare(store.database, pace)
+                await prepare(store.database, pace, refusals)
         except BaseException:
             # A thread that is still acquiring for a task cancelled meanwhile gives up at this, too.
             if server is not None:

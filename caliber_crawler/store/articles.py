@@ -38,6 +38,7 @@ from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
 from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of
+from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.views import ViewStore
 
 # Of the workers that update one record at once, one wins each round: more than will ever be at it.
@@ -67,13 +68,22 @@ class Saved:
 
 
 class ArticleStore:
-    """Reads and writes articles in batches."""
+    """Reads and writes articles in batches.
 
-    def __init__(self, database: AsyncDatabase[Document], pace: Pace | None = None) -> None:
+    Stored records that MongoDB lets nobody change are left as they are, and told to `refusals`.
+    """
+
+    def __init__(
+        self,
+        database: AsyncDatabase[Document],
+        pace: Pace | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._articles = database["articles"]
         self._revisions = database["revisions"]
         self._views = ViewStore(database)
         self._pace = pace or Pace()
+        self._refusals = refusals or Refusals()
 
     async def save(
         self,
@@ -225,9 +235,14 @@ class ArticleStore:
         noted = await self._note(history)
         written = await bulk_write(self._articles, list(operations.values()))
         lost = [i for position, i in enumerate(operations) if position in written.lost]
+        odd: dict[int, str] = {}
+        names = [old.article.id if (old := plans[i].old) else None for i in operations]
         for position, i in enumerate(operations):
             if position in written.refused:
                 results[i] = Saved(plans[i].seen, refused=written.refused[position])
+                if names[position] is not None:
+                    odd[position] = written.refused[position]
+        self._refusals.of(self._articles.name, names, odd)
         for i in lost:
             del results[i]
         await self._correct([history[i] for i in history if i not in noted | set(lost)])
@@ -240,12 +255,16 @@ class ArticleStore:
             for said in history.values()
         ]
         written = await bulk_write(self._revisions, operations)
+        self._refusals.of(
+            self._revisions.name, [said["_id"] for said in history.values()], written.refused
+        )
         return {i for position, i in enumerate(history) if position in written.upserted}
 
     async def _correct(self, history: Sequence[Revision]) -> None:
         """Write over notes of others, who were then too late with their change or cut off."""
         operations = [UpdateOne({"_id": said["_id"]}, {"$set": said}) for said in history]
-        await bulk_write(self._revisions, operations)
+        written = await bulk_write(self._revisions, operations)
+        self._refusals.of(self._revisions.name, [said["_id"] for said in history], written.refused)
 
     async def _link(self, stored: Sequence[Stored]) -> None:
         """Find out which records repeat others, now that they are there for all to see.
@@ -255,12 +274,12 @@ class ArticleStore:
         if not stored:
             return
         records = [one.article for one in stored]
-        originals = await settle(self._articles, records)
+        originals = await settle(self._articles, records, self._refusals)
         for record in records:
             record.duplicate_of = originals.get(record.id)
         fresh = [one for one in stored if crawl_of(one.article)["outcome"] != "unchanged"]
         others = originals.keys() - {record.id for record in records}
-        near = await settle_near(self._articles, fresh, others)
+        near = await settle_near(self._articles, fresh, others, self._refusals)
         for record in records:
             record.near_duplicate_of = near.get(record.id, record.near_duplicate_of)
 
@@ -280,8 +299,8 @@ class ArticleStore:
     async def sight(self, sightings: Sequence[Sighting]) -> list[bool]:
         """Add sections and aliases to stored articles; tells for each whether it is stored there.
 
-        It is not when no such article is stored, or when MongoDB cannot hold what it says. Raises
-        as `save` does.
+        It is not when no such article is stored, or when MongoDB cannot hold what it says or lets
+        nobody change the record. Raises as `save` does.
         """
         sound = {
             i: sighting
@@ -300,7 +319,7 @@ class ArticleStore:
     async def _sight_round(self, sightings: Mapping[int, Sighting]) -> set[int] | None:
         """One attempt. Returns the keys of what is stored, or None when a race was lost."""
         known = await Known.read(self._articles, {sighting.url for sighting in sightings.values()})
-        found: set[int] = set()
+        found: dict[int, str | None] = {}
         guards: dict[str | None, Document] = {}
         records: dict[str | None, Article] = {}
         for i, sighting in sightings.items():
@@ -308,7 +327,7 @@ class ArticleStore:
             if stored is None:
                 continue
             record = stored.article
-            found.add(i)
+            found[i] = record.id
             records[record.id] = record
             guards.setdefault(
                 record.id,
@@ -318,14 +337,17 @@ class ArticleStore:
             aliases = dict.fromkeys((*record.aliases, *sighting.aliases))
             others = [alias for alias in aliases if alias and alias != record.url]
             record.aliases = others[:MOST_ALIASES]
-        updates = [
-            UpdateOne(guard, {"$set": said})
+        updates = {
+            id_: UpdateOne(guard, {"$set": said})
             for id_, guard in guards.items()
             if (said := {"sections": records[id_].sections, "aliases": records[id_].aliases})
             != {"sections": guard["sections"], "aliases": guard["aliases"]}
-        ]
-        written = await bulk_write(self._articles, updates)
-        return found if written.matched == len(updates) else None
+        }
+        written = await bulk_write(self._articles, list(updates.values()))
+        refused = self._refusals.of(self._articles.name, list(updates), written.refused)
+        if written.matched < len(updates) - len(refused):
+            return None
+        return {i for i, id_ in found.items() if id_ not in refused}
 
 
 def _never_still(names: Iterable[str | None]) -> str:

@@ -26,7 +26,8 @@ class Batcher(Generic[T, R]):
     At most `at_once` batches are being written at a time, while the next one collects. At most
     `capacity` values wait; further callers wait for room, first come, first served, so the queue
     stays bounded however slow the database is. Writes are begun in the order of the calls. An error
-    of `write` reaches every caller of that batch, and only those.
+    of `write` reaches every caller of that batch, and only those; one that is among its results
+    reaches the caller whose result it is.
 
     A caller that is cancelled gets no result; its value is written all the same once it has room.
     End with `close`.
@@ -34,7 +35,7 @@ class Batcher(Generic[T, R]):
 
     def __init__(
         self,
-        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
         *,
         size: int = 100,
         linger: float = 0.02,
@@ -149,5 +150,9 @@ class Batcher(Generic[T, R]):
                 raise
             return
         for entry, result in zip(batch, results, strict=True):
-            if not entry.done.done():
+            if entry.done.done():
+                continue
+            if isinstance(result, Exception):
+                entry.done.set_exception(result)
+            else:
                 entry.done.set_result(result)

@@ -169,7 +169,12 @@ def _client(uri: str, timeout_ms: int, app_name: str) -> AsyncMongoClient[Docume
     # concern that names no number of members does not get the server's default.
     if not re.search(r"[?&;]w=", given):
         options["w"] = "majority"
-    if not re.search(r"[?&;](w=0|j(ournal)?=)", given):
+    if re.search(r"[?&;]w=0+(?![^&;])", given):
+        raise ConfigError(
+            f"MONGODB_URI ({redact(uri)}) has w=0: MongoDB would not answer writes, so nobody "
+            "could know what is stored, or who has which page; leave it out (majority), or set w=1"
+        )
+    if not re.search(r"[?&;]j(ournal)?=", given):
         options["journal"] = True
     options = {
         name: value

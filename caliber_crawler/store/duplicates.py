@@ -23,6 +23,7 @@ from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.store.bulk import bulk_write
+from caliber_crawler.store.refusals import Refusals
 
 _ATTEMPTS = 50
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -37,19 +38,24 @@ _FIELDS = dict.fromkeys(
 
 
 async def settle(
-    articles: AsyncCollection[dict[str, Any]], records: Collection[Article]
+    articles: AsyncCollection[dict[str, Any]],
+    records: Collection[Article],
+    refusals: Refusals | None = None,
 ) -> dict[str | None, str | None]:
     """Set `duplicate_of` of just stored records, and of all that this concerns.
 
     Records of a first revision are taken as they are given. Returns it for each id of `records`,
-    and of the others where it changed. May be repeated. Raises the driver's errors, and
-    `StoreError` when other workers change the same articles without end.
+    and of the others where it changed. May be repeated. Records that MongoDB lets nobody change
+    stay as they are, and are told to `refusals`. Raises the driver's errors, and `StoreError` when
+    other workers change the same articles without end.
     """
     fresh = {record.id for record in records}
     touched = set(fresh)
     hashes = {record.content_hash for record in records}
     new = fresh  # those that give way to what was there before
     given = [record for record in records if record.revision == 1 and record.duplicate_of is None]
+    refusals = refusals or Refusals()
+    fixed: set[str | None] = set()
     for _ in range(_ATTEMPTS):
         members = await _read(articles, hashes, touched, given)
         given = []
@@ -57,14 +63,20 @@ async def settle(
             hashes |= unread
             continue
         right = originals(members, new)
-        wrong = [member for member in members if right[member.id] != member.duplicate_of]
+        wrong = [
+            member
+            for member in members
+            if right[member.id] != member.duplicate_of and member.id not in fixed
+        ]
         if not wrong:
             return {id_: original for id_, original in right.items() if id_ in touched}
         touched |= {member.id for member in wrong}
         # From here on the order is the same for every worker. If two that store each other's
         # repetition both kept giving way, they could do so for ever.
         new = set()
-        await bulk_write(articles, [_change(member, right[member.id]) for member in wrong])
+        changes = [_change(member, right[member.id]) for member in wrong]
+        written = await bulk_write(articles, changes)
+        fixed |= refusals.of(articles.name, [member.id for member in wrong], written.refused)
     raise StoreError(f"duplicates changed at each of {_ATTEMPTS} attempts to mark them")
 
 

@@ -43,6 +43,7 @@ ORDER = [("priority", DESCENDING), ("newest", DESCENDING), ("_id", 1)]
 
 # A request that had so many leases may be what kills its workers: it gets company of no other such.
 _SUSPICIOUS = 2
+_CLEARED = 10_000  # at once
 
 
 @dataclass(frozen=True)
@@ -301,13 +302,17 @@ class FrontierStore:
         Returns how many requests are queued again, and the addresses of those that were set aside
         because they had all their attempts.
         """
+        # The server's own clock agrees, so that one worker whose clock is set, and does not know
+        # it yet, does not take back what all have.
+        is_over = {"until": {"$lt": at}, "$expr": {"$lt": ["$until", "$$NOW"]}}
         lost = {
             "crawl_id": self._crawl,
             "state": LEASED,
-            "$or": [{"until": {"$lt": at}}, {"worker": {"$in": list(dead)}}],
+            "$or": [is_over, {"worker": {"$in": list(dead)}}],
         }
         with driver_errors("taking back leases"):
-            if await self._safe.find_one(lost, {"_id": 1}) is None:
+            ids = [document["_id"] async for document in self._safe.find(lost, {"_id": 1})]
+            if not ids:
                 return 0, []
             died = {"$concat": ["worker ", {"$ifNull": ["$worker", "?"]}, " died or lost it"]}
             # A page of a browser takes so long that a kill for other reasons often meets it.
@@ -315,7 +320,7 @@ class FrontierStore:
             hopeless = {"$gte": ["$attempts", most]}
             token = new_lease()
             await self._safe.update_many(
-                lost,
+                {**lost, "_id": {"$in": ids}},
                 [
                     {
                         "$set": {
@@ -326,9 +331,8 @@ class FrontierStore:
                     }
                 ],
             )  # fmt: skip
-            found = self._safe.find(
-                {"crawl_id": self._crawl, "lease": token}, {"state": 1, "url": 1}
-            )
+            # By name: all that the crawl did is there, too.
+            found = self._safe.find({"_id": {"$in": ids}, "lease": token}, {"state": 1, "url": 1})
             taken = [document async for document in found]
         failed = [document["url"] for document in taken if document["state"] == FAILED]
         return len(taken) - len(failed), failed
@@ -410,8 +414,13 @@ class FrontierStore:
 
     async def clear(self) -> None:
         """Forget the requests of a finished crawl, but for its failures."""
+        done = {"crawl_id": self._crawl, "state": DONE}
         with driver_errors("clearing the frontier"):
-            await self._safe.delete_many({"crawl_id": self._crawl, "state": DONE})
+            # One removal of millions could take longer than an answer may.
+            while ids := [
+                d["_id"] async for d in self._safe.find(done, {"_id": 1}).limit(_CLEARED)
+            ]:
+                await self._safe.delete_many({"_id": {"$in": ids}})
 
     # --- shorthands
 

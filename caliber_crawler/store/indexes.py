@@ -35,6 +35,10 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("internal.traces", ASCENDING), ("internal.dated_at", ASCENDING)], name="traces"
         ),
         IndexModel([("internal.visit.due_at", ASCENDING)], name="due"),
+        # Articles since a date, in the order in which they are due, without reading any in vain.
+        IndexModel(
+            [("internal.dated_at", ASCENDING), ("internal.visit.due_at", ASCENDING)], name="dated"
+        ),
         # Either way through all articles by time, with an order among those of one minute.
         IndexModel([("published_at", ASCENDING), ("_id", ASCENDING)], name=READING_INDEX),
         IndexModel(

@@ -23,6 +23,7 @@ from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import VERSION, new_internal
 from caliber_crawler.store.indexes import ensure_indexes
+from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.schema import ensure_collections, ensure_validators
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,16 @@ _FINGERPRINTED = dict.fromkeys(
 )
 
 
-async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = None) -> None:
+async def prepare(
+    database: AsyncDatabase[dict[str, Any]],
+    pace: Pace | None = None,
+    refusals: Refusals | None = None,
+) -> None:
     """Bring a database up to date: collections, older records, indexes, checks of writes.
 
-    Cheap when all is there. Raises `StoreError` for a database that a newer version wrote, and when
-    stored data contradict an index; `StoreUnavailable` when it cannot be reached.
+    Records that MongoDB lets nobody change stay as they are, and are told to `refusals`. Cheap when
+    all is there. Raises `StoreError` for a database that a newer version wrote, and when stored
+    data contradict an index; `StoreUnavailable` when it cannot be reached.
     """
     with driver_errors("looking at the form of the database"):
         form = await database["meta"].find_one({"_id": "form"})
@@ -51,8 +57,9 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = N
     with driver_errors("bringing the database up to date"):
         await ensure_collections(database)
         if version < VERSION:
-            await _to_2(database, pace or Pace())
-            await _to_4(database)
+            refusals = refusals or Refusals()
+            await _to_2(database, pace or Pace(), refusals)
+            await _to_4(database, refusals)
     await ensure_indexes(database)
     with driver_errors("setting what documents must look like"):
         refused = await ensure_validators(database)
@@ -69,40 +76,46 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], pace: Pace | None = N
             )
 
 
-async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace) -> None:
+async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace, refusals: Refusals) -> None:
     """Give records what similar ones are found by, and revisions what changed."""
     articles = database["articles"]
     older = articles.find({"internal": {"$exists": False}})
-    await _each(articles, older, lambda document: _with_internal(document, pace))
+    await _each(articles, older, lambda document: _with_internal(document, pace), refusals)
     if "published_at" in await articles.index_information():
         await articles.drop_index("published_at")  # `published_id` does what it did
     for name, value in (("changes", []), ("moved_to", None)):
         await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
 
 
-async def _to_4(database: AsyncDatabase[dict[str, Any]]) -> None:
+async def _to_4(database: AsyncDatabase[dict[str, Any]], refusals: Refusals) -> None:
     """Give records the bands and traces that similar ones are found by now."""
     articles = database["articles"]
     older = articles.find({"internal.version": {"$lt": 4}}, _FINGERPRINTED)
-    await _each(articles, older, _with_marks)
+    await _each(articles, older, _with_marks, refusals)
 
 
 async def _each(
     articles: AsyncCollection[dict[str, Any]],
     older: AsyncCursor[dict[str, Any]],
     mend: Callable[[dict[str, Any]], UpdateOne],
+    refusals: Refusals,
 ) -> None:
     """Write what `mend` makes of each document, in batches, and say how far it is."""
-    operations: list[UpdateOne] = []
+    operations: dict[str, UpdateOne] = {}
     done = 0
+
+    async def write() -> None:
+        written = await bulk_write(articles, list(operations.values()))
+        refusals.of(articles.name, list(operations), written.refused)
+        operations.clear()
+
     async for document in older:
-        operations.append(mend(document))
+        operations[document["_id"]] = mend(document)
         if len(operations) == _BATCH:
-            await bulk_write(articles, operations)
-            done += len(operations)
+            await write()
+            done += _BATCH
             logger.info("Bringing records up to date: %s so far", done)
-            operations = []
-    await bulk_write(articles, operations)
+    await write()
 
 
 def _with_marks(document: Mapping[str, Any]) -> UpdateOne:

@@ -25,6 +25,7 @@ from caliber_crawler.items import Article
 from caliber_crawler.similarity import Words
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.documents import Stored
+from caliber_crawler.store.refusals import Refusals
 
 _ATTEMPTS = 50
 # Texts that recur every day agree with hundreds of others in some bands; what nearly repeats one of
@@ -52,12 +53,14 @@ async def settle_near(
     articles: AsyncCollection[dict[str, Any]],
     fresh: Collection[Stored],
     others: Collection[str | None] = (),
+    refusals: Refusals | None = None,
 ) -> dict[str | None, str | None]:
     """Set `near_duplicate_of` of records that are new or changed, and of all that this concerns.
 
     `fresh` are the records as they were just stored; `others` are ids of records that ceased to be
-    exact duplicates, or became such. Returns it for each of both. May be repeated. Raises the
-    driver's errors, and `StoreError` when other workers change the same articles without end.
+    exact duplicates, or became such. Returns it for each of both. May be repeated. Records that
+    MongoDB lets nobody change stay as they are, and are told to `refusals`. Raises the driver's
+    errors, and `StoreError` when other workers change the same articles without end.
     """
     ids = {stored.article.id for stored in fresh} | set(others)
     if not ids:
@@ -66,6 +69,8 @@ async def settle_near(
     is_all_new = not others and all(stored.article.revision == 1 for stored in fresh)
     first = {s.article.id: _Member.of(s) for s in fresh} if is_all_new else None
     touched = set(ids)
+    refusals = refusals or Refusals()
+    fixed: set[str | None] = set()
     for _ in range(_ATTEMPTS):
         members = await _read(articles, touched, first)
         first = None
@@ -73,14 +78,14 @@ async def settle_near(
         wrong = {
             id_: link
             for id_, link in links.items()
-            if link.original != members.records[id_].near_duplicate_of
+            if link.original != members.records[id_].near_duplicate_of and id_ not in fixed
         }
         if not wrong:
             return {id_: links[id_].original for id_ in ids if id_ in links}
         touched |= wrong.keys()
-        await bulk_write(
-            articles, [_change(members.records[id_], link) for id_, link in wrong.items()]
-        )
+        changes = [_change(members.records[id_], link) for id_, link in wrong.items()]
+        written = await bulk_write(articles, changes)
+        fixed |= refusals.of(articles.name, list(wrong), written.refused)
     raise StoreError(f"near-duplicates changed at each of {_ATTEMPTS} attempts to mark them")
 
 

@@ -24,6 +24,7 @@ from caliber_crawler.items import Reject
 from caliber_crawler.secrecy import hide
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.refusals import Refusals
 
 MAX_CHARACTERS = 10_000
 _CUT = " […]"
@@ -33,15 +34,23 @@ _LARGEST_INT = 2**63
 class RejectStore:
     """Writes rejects in batches."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]], crawl_id: str) -> None:
+    def __init__(
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        crawl_id: str,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._rejects = database["rejects"]
         self._crawl_id = crawl_id
+        self._refusals = refusals or Refusals()
 
     async def save(self, rejects: Sequence[Reject]) -> list[None]:
         """Store each reject. Raises `StoreError` as all of `store` does."""
         operations = [InsertOne(self._document(reject)) for reject in rejects]
         with driver_errors("storing rejects"):
-            await bulk_write(self._rejects, operations)  # what it finds there is the same reject
+            # What it finds there is the same reject.
+            written = await bulk_write(self._rejects, operations)
+        self._refusals.of(self._rejects.name, [reject.url for reject in rejects], written.refused)
         return [None] * len(rejects)
 
     def _document(self, reject: Reject) -> dict[str, Any]:

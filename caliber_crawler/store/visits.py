@@ -11,25 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import PageInfo, Revisit
 from caliber_crawler.revisit import Pace, age_of
+from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
 from caliber_crawler.store.known import Known
+from caliber_crawler.store.refusals import Refusals
 
 _ATTEMPTS = 50
 _PAGE = 5_000
 MOST_DUE = 100_000
 """Articles that one crawl visits at most: more than a day's work at one request a second."""
 
-Noted = Literal["unknown", "unchanged", "returned", "missing", "gone"]
+Noted = Literal["unknown", "unchanged", "returned", "missing", "gone", "refused"]
 """What a visit without text means: nothing is stored under the address (``unknown``), the article
 is as it was (``unchanged``) and back (``returned``), was not found for the first time or is gone
-already (``missing``), or was not found by a second crawl (``gone``)."""
+already (``missing``), or was not found by a second crawl (``gone``); or MongoDB lets nobody change
+the record, so that nothing is noted (``refused``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,15 @@ class Due:
 class VisitStore:
     """Plans and notes visits. One instance for each worker."""
 
-    def __init__(self, database: AsyncDatabase[Document], pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        database: AsyncDatabase[Document],
+        pace: Pace | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._articles = database["articles"]
         self._pace = pace or Pace()
+        self._refusals = refusals or Refusals()
 
     async def due(
         self, at: datetime, *, newer_than: datetime | None = None, limit: int | None = None
@@ -64,7 +73,9 @@ class VisitStore:
         )
         fields = {"url": 1, "published_at": 1, "internal.visit": 1}
         with driver_errors("looking for articles to visit"):
-            found = self._articles.find(which, fields, batch_size=_PAGE)
+            # By the order alone the planner may go through all articles for the few since a date.
+            by = "due" if newer_than is None else "dated"
+            found = self._articles.find(which, fields, batch_size=_PAGE, hint=by)
             found = found.sort("internal.visit.due_at", ASCENDING)
             return [_due(d) async for d in found.limit(min(limit or MOST_DUE, MOST_DUE))]
 
@@ -100,22 +111,29 @@ class VisitStore:
                 continue
             taken.add(old.article.id)
             results[i], changes = self._change(old, revisit)
-            if not await self._set(old, changes):
+            outcome = await self._set(old, changes)
+            if outcome == "refused":
+                results[i] = "refused"
+            elif outcome == "late":
                 later[i] = revisit
         return later
 
-    async def _set(self, old: Stored, changes: Mapping[str, Any]) -> bool:
-        """Change a document if it is still as it was read."""
+    async def _set(
+        self, old: Stored, changes: Mapping[str, Any]
+    ) -> Literal["set", "late", "refused"]:
+        """Change a document if it is still as it was read and MongoDB lets anybody change it."""
         if not changes:
-            return True
+            return "set"
         guard = {
             "_id": old.article.id,
             "crawl": old.article.crawl,
             "status": old.article.status,
             "internal.missing": old.internal["missing"],
         }
-        result = await self._articles.update_one(guard, {"$set": changes})
-        return bool(result.matched_count)
+        written = await bulk_write(self._articles, [UpdateOne(guard, {"$set": changes})])
+        if self._refusals.of(self._articles.name, [old.article.id], written.refused):
+            return "refused"
+        return "set" if written.matched else "late"
 
     def _change(self, old: Stored, revisit: Revisit) -> tuple[Noted, dict[str, Any]]:
         """What a visit means for a record, and what is to be set in its document."""
