@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -444,6 +445,19 @@ def test_the_lock_of_a_killed_crawl_does_not_block(cluster: Cluster) -> None:
         assert time.monotonic() - began < 15
     assert run.code == 0, run.err
     assert "was killed; its lock counts no more" in run.err
+
+
+def test_a_crawl_that_starts_removes_what_old_ones_left(cluster: Cluster) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    left = {"crawl_id": "old", "state": "queued", "priority": 0, "newest": None, "at": long_ago}
+    frontier = cluster.database.frontier
+    frontier.insert_many([{"_id": f"old/{i}", **left} for i in range(5)])
+    frontier.insert_one({"_id": "new/1", **left, "crawl_id": "new", "at": datetime.now(UTC)})
+    with serve(SiteConfig(articles=20, seed=5)) as site:
+        run = cluster.scrapy.finish(cluster.start(site.url))
+    assert run.code == 0, run.err
+    assert [row["_id"] for row in frontier.find()] == ["new/1"]
+    assert run.counts["frontier/forgotten"] == 5
 
 
 def test_a_crawl_of_another_spider_is_not_resumed(cluster: Cluster) -> None:

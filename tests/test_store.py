@@ -21,6 +21,7 @@ from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
 from caliber_crawler.store import Store, watchdog
 from caliber_crawler.store.client import redact
 from caliber_crawler.store.indexes import INDEXES, ensure_indexes
+from caliber_crawler.store.migrations import prepare
 from tests.conftest import wait_until
 
 Documents = Database[dict[str, Any]]
@@ -152,6 +153,13 @@ class TestIndexes:
         for name, models in INDEXES.items():
             names = {model.document["name"] for model in models}
             assert set(before[name]) - {"_id_"} == names
+
+    async def test_what_made_mongodb_forget_queued_requests_is_removed(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        database["frontier"].create_index("at", name="forgotten", expireAfterSeconds=30 * 24 * 3600)
+        await asyncio.gather(*(prepare(async_database) for _ in range(8)))
+        assert set(database["frontier"].index_information()) == {"_id_", "order"}
 
     def test_several_processes_at_first_start(
         self, mongo_uri: str, database_name: str, database: Documents

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
-from caliber_crawler.store.frontier import Entry, FrontierStore, Leased, new_lease
+from caliber_crawler.store.forgetting import forget
+from caliber_crawler.store.frontier import Entry, FrontierAdmin, FrontierStore, Leased, new_lease
 from caliber_crawler.store.indexes import ensure_indexes
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,6 +40,10 @@ async def take(
     store: FrontierStore, most: int = 10, at: datetime = AT, **more: Any
 ) -> list[Leased]:
     return await store.lease(most, at, **({"browsers": 2} | more))
+
+
+async def numbers(database: Any) -> dict[str, dict[str, int]]:
+    return await FrontierAdmin(database).numbers()
 
 
 async def done(store: FrontierStore, *leased: Leased) -> int:
@@ -319,9 +324,43 @@ async def test_the_next_request_is_found_by_an_index_alone(database: Any) -> Non
     assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
 
 
-async def test_what_nobody_touches_is_forgotten_after_thirty_days(database: Any) -> None:
+async def test_requests_of_a_crawl_at_work_stay_however_long_they_wait(database: Any) -> None:
+    """Only crawls that nobody touched for thirty days lose theirs, in chunks."""
     indexes = await database.frontier.index_information()
-    assert indexes["forgotten"]["expireAfterSeconds"] == 30 * 24 * 3600
+    assert not any("expireAfterSeconds" in index for index in indexes.values())
+    month = timedelta(days=30, minutes=1)
+    touched = {"alive": AT, "stopped": AT - timedelta(days=29), "dead": AT - month}
+    await database.crawls.insert_many([{"_id": c, "updated_at": t} for c, t in touched.items()])
+    for crawl in (*touched, "nobody's", "own"):
+        await frontier(database, crawl=crawl).add(
+            [entry(f"k{i:04}") for i in range(10)], AT - month
+        )
+    await frontier(database, crawl="dead").add([entry(f"x{i}") for i in range(2000)], AT - month)
+    await frontier(database, crawl="begins").add([entry("new")], AT)
+    await database.frontier.update_one({"_id": "dead/k0000"}, {"$set": {"at": AT}})
+    assert [number async for number in forget(database, AT, "own")] == [1000, 1000, 9, 10]
+    left = {crawl: said["queued"] for crawl, said in (await numbers(database)).items()}
+    assert left == {"alive": 10, "stopped": 10, "own": 10, "dead": 1, "begins": 1}
+    assert [number async for number in forget(database, AT, "own")] == []
+
+
+async def test_a_crawl_that_somebody_goes_on_with_keeps_the_rest(database: Any) -> None:
+    month = timedelta(days=30, minutes=1)
+    await database.crawls.insert_one({"_id": "c", "updated_at": AT - month})
+    await frontier(database).add([entry(f"k{i}") for i in range(1500)], AT - month)
+    async for number in forget(database, AT, "own"):
+        assert number == 1000
+        await database.crawls.update_one({"_id": "c"}, {"$set": {"updated_at": AT}})
+    assert await numbers(database) == {"c": {"queued": 500}}
+
+
+async def test_crawls_in_the_frontier_are_found_by_an_index_alone(database: Any) -> None:
+    await frontier(database).add([entry(f"k{i}") for i in range(50)], AT)
+    plan = await database.command(
+        "explain", {"distinct": "frontier", "key": "crawl_id"}, verbosity="executionStats"
+    )
+    assert plan["executionStats"]["totalKeysExamined"] <= 2
+    assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
 async def test_the_clock_is_the_servers(database: Any) -> None:

@@ -9,8 +9,8 @@
 The rule behind it is *at least once*: a request is leased, never popped. What was leased and is not
 renewed goes to another worker; what was leased too often is set aside as ``failed``. A request that
 is ``done`` stays until the crawl is finished, so that whoever names it again changes nothing.
-Documents that nobody touched for thirty days are removed by MongoDB (index `at`), which bounds the
-collection whatever becomes of the crawls.
+Requests of crawls that nobody touched for thirty days are removed by the next crawl that starts
+(`store.forgetting`); those of a crawl at work stay, however long they wait.
 
 **Who decides.** `_id` decides who adds a request, an update that matches only ``queued`` decides
 who leases it, the lease's token decides whether its end counts. Instants are meant by the server's
