@@ -27,6 +27,7 @@ from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
     LOOKS_WRONG,
+    OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
     WRONG_CRAWL,
     Verdict,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from caliber_crawler.store import Store
+    from caliber_crawler.store.locks import Holder
 
 logger = logging.getLogger(__name__)
 
@@ -267,10 +269,21 @@ class CrawlRecord:
             try:
                 await store.crawls.progress(self._addon.worker, self._counts(), at)
                 if self._addon.config.overlap == "refuse":
-                    await store.locks.take(spider, at, self._silence)
+                    other = await store.locks.take(spider, at, self._silence)
+                    if other is not None:
+                        self._make_way(spider, other)
+                        return
                 await self._addon.set_clock(store)
             except StoreError as error:  # the pipelines decide when this is too much
                 logger.warning("%s", error)
+
+    def _make_way(self, spider: str, other: Holder) -> None:
+        """End this crawl, which was held for dead while it stood still; its requests are kept."""
+        self._addon.stop(
+            f"crawl {other.crawl_id} of the spider {spider}, which began while this one stood "
+            f"still; go on with CRAWL_ID={self._addon.crawl_id} when it is over",
+            OTHER_CRAWL_RUNS,
+        )
 
     async def _forget(self, store: Store) -> None:
         """Remove what crawls left that nobody goes on with; what is not done in time, the next
