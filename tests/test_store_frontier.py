@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
+from scrapy import Request
 
+from caliber_crawler.pump import Pump
+from caliber_crawler.ready import ReadyQueue
 from caliber_crawler.store.forgetting import forget
-from caliber_crawler.store.frontier import Entry, FrontierAdmin, FrontierStore, Leased, new_lease
+from caliber_crawler.store.frontier import (
+    Added,
+    Entry,
+    FrontierAdmin,
+    FrontierStore,
+    Leased,
+    new_lease,
+)
 from caliber_crawler.store.indexes import ensure_indexes
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -272,6 +284,74 @@ async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     assert (added.new, added.leases) == (frozenset(), frozenset())
     assert await other.reclaim(LATER) == (1, [])
     assert await lease(other, at=LATER) == ["step"]
+
+
+class Slow(FrontierStore):
+    """Additions wait until they may be written; `renewed` has an entry for each renewal."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.may_write = asyncio.Event()
+        self.renewed: asyncio.Queue[None] = asyncio.Queue()
+
+    async def add(self, *args: Any, **options: Any) -> Added:
+        await self.may_write.wait()
+        return await super().add(*args, **options)
+
+    async def renew(self, *args: Any) -> list[str]:
+        lost = await super().renew(*args)
+        self.renewed.put_nowait(None)
+        return lost
+
+    async def renewals(self, number: int) -> None:
+        for _ in range(number):
+            await self.renewed.get()
+
+
+class Worker:
+    """What the pump needs of the add-on."""
+
+    lost = stopping = False
+    config = SimpleNamespace(stay=True)
+
+    async def patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    def server_now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def nothing(self, *_: Any, **__: Any) -> None: ...
+
+    count = taken_back = nudge = nothing
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["waits", "is being written"])
+async def test_a_step_that_is_not_written_yet_is_not_lost_when_leases_are_renewed(
+    database: Any, begun: bool
+) -> None:
+    """Else it would be written as this worker's, who has it no more: its list stands still."""
+    slow = Slow(database, "c", "a", lease_time=timedelta(seconds=0.9))
+    queue, step = ReadyQueue(1), entry("step", priority=100).under(new_lease())
+    pump = Pump(
+        cast("Any", Worker()), cast("Any", SimpleNamespace(frontier=slow)), queue, 8,
+        request_of=lambda leased: Request(leased.request["url"]), settle=lambda: None,
+    )  # fmt: skip
+    if begun:
+        pump.add(step, Request(step.url))
+    else:
+        pump.add(entry("before"), Request(entry("before").url))
+    pump.start()
+    if not begun:
+        await asyncio.sleep(0.1)  # the batch before it is being written
+        pump.add(step, Request(step.url))
+    await slow.renewals(2)
+    assert step.key in queue.held()
+    slow.may_write.set()
+    await slow.renewals(4)  # longer than a lease; now it is renewed like all others
+    assert queue.held()["step"] == step.lease
+    row = await database.frontier.find_one({"_id": "c/step"})
+    assert (row["state"], row["lease"], row["attempts"]) == ("leased", step.lease, 1)
+    await pump.close()
 
 
 async def test_an_addition_whose_answer_was_lost_is_known_by_its_lease(database: Any) -> None:
