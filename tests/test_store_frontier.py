@@ -273,6 +273,35 @@ async def test_browsers_requests_are_leased_as_pages_are_free(database: Any) -> 
     assert await lease(store, browsers=0) == []
 
 
+async def test_what_waits_for_a_browser_keeps_nothing_else_from_being_leased(database: Any) -> None:
+    store = frontier(database)
+    pages = [entry(f"b{i:02}", priority=100, browser=True) for i in range(30)]
+    await store.add([*pages, *(entry(f"k{i:02}", priority=100) for i in range(20))], AT)
+    assert await lease(store, 8, browsers=0) == [f"k{i:02}" for i in range(8)]
+    assert await lease(store, 8, browsers=1) == ["b00", *(f"k{i:02}" for i in range(8, 15))]
+
+
+async def test_suspects_keep_nothing_else_from_being_leased(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"a{i:02}") for i in range(20)], AT)
+    await database.frontier.update_many({}, {"$set": {"attempts": 2}})
+    await store.add([entry(f"k{i:02}") for i in range(20)], AT)
+    assert await lease(store, 8) == ["a00", *(f"k{i:02}" for i in range(7))]
+    assert await lease(store, 8) == [f"k{i:02}" for i in range(7, 15)]
+
+
+async def test_what_is_passed_over_does_not_let_lower_ones_in(database: Any) -> None:
+    """Both kinds at once, and still one priority at a time, the first in order first."""
+    store = frontier(database)
+    await store.add([entry(f"b{i:02}", priority=9, browser=True) for i in range(20)], AT)
+    await store.add([entry(f"c{i:02}", priority=9) for i in range(20)], AT)
+    await database.frontier.update_many({"_id": {"$gt": "c/b09"}}, {"$set": {"attempts": 2}})
+    await store.add([entry("k", priority=9), *(entry(f"z{i}", priority=5) for i in range(9))], AT)
+    assert await lease(store, 4, browsers=2) == ["b00", "b01", "c00", "k"]
+    assert await lease(store, 4, browsers=0) == ["z0", "z1", "z2", "z3"]
+    assert await lease(store, 20, browsers=9) == [f"b{i:02}" for i in range(2, 10)]
+
+
 async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     one, other = frontier(database, "a"), frontier(database, "b")
     mine, again = entry("step").under(new_lease()), entry("step").under(new_lease())
@@ -387,14 +416,21 @@ async def test_data_that_look_like_operators_stay_data(database: Any) -> None:
     assert (await take(store))[0].request == request
 
 
-async def test_the_next_request_is_found_by_an_index_alone(database: Any) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"browser": False}, {"attempts": {"$lt": 2}, "browser": False}, {"priority": 0}],
+    ids=str,
+)
+async def test_the_next_request_is_found_by_an_index_alone(
+    database: Any, more: dict[str, Any]
+) -> None:
     store = frontier(database)
     await store.add([entry(f"k{i}") for i in range(50)], AT)
     plan = await database.command(
         "explain",
         {
             "find": "frontier",
-            "filter": {"crawl_id": "c", "state": "queued"},
+            "filter": {"crawl_id": "c", "state": "queued", **more},
             "sort": {"priority": -1, "newest": -1, "_id": 1},
             "limit": 5,
         },
