@@ -447,6 +447,20 @@ def test_the_lock_of_a_killed_crawl_does_not_block(cluster: Cluster) -> None:
     assert "was killed; its lock counts no more" in run.err
 
 
+def test_a_crawl_of_another_container_is_not_held_for_dead(cluster: Cluster) -> None:
+    """It may have the name of the host and processes that nobody sees from here."""
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.5
+        first = cluster.start(site.url)
+        wait_until(lambda: len(site.log) > 5, what="the first crawl")
+        elsewhere = {"workers.0.pid": 2**22 + 1, "workers.0.pid_namespace": "pid:[1]"}
+        cluster.database.crawls.update_one({}, {"$set": elsewhere})
+        other = Cluster(cluster.scrapy, cluster.database, "crawl-2")
+        refused = other.scrapy.finish(other.start(site.url))
+        assert refused.code == 6
+        assert first.poll() is None
+
+
 def test_a_crawl_whose_lock_another_one_took_makes_way(cluster: Cluster) -> None:
     """It stood still for longer than its lock lasted; both at once would be what is refused."""
     locks = cluster.database.locks
