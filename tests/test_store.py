@@ -161,6 +161,19 @@ class TestIndexes:
         await asyncio.gather(*(prepare(async_database) for _ in range(8)))
         assert set(database["frontier"].index_information()) == {"_id_", "order"}
 
+    async def test_rejects_alone_are_forgotten_by_mongodb(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        """By the time at which they were made, which does not move: nothing else may be."""
+        await ensure_indexes(async_database)
+        expiring = {
+            (name, *(field for field, _ in index["key"])): index["expireAfterSeconds"]
+            for name in INDEXES
+            for index in database[name].index_information().values()
+            if "expireAfterSeconds" in index
+        }
+        assert expiring == {("rejects", "at"): 180 * 24 * 3600}
+
     def test_several_processes_at_first_start(
         self, mongo_uri: str, database_name: str, database: Documents
     ) -> None:

@@ -69,6 +69,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "rejects": [
         IndexModel([("crawl_id", ASCENDING), ("reason", ASCENDING)], name="crawl_reason"),
         IndexModel([("url", ASCENDING), ("at", DESCENDING)], name="url"),
+        # A page that cannot be stored is met again by every crawl, and rejected each time.
+        IndexModel([("at", ASCENDING)], name="forgotten", expireAfterSeconds=180 * 24 * 3600),
     ],
 }
 
