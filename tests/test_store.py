@@ -161,6 +161,14 @@ class TestIndexes:
         await asyncio.gather(*(prepare(async_database) for _ in range(8)))
         assert set(database["frontier"].index_information()) == {"_id_", "order"}
 
+    async def test_a_url_that_need_not_be_unique_is_refused(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        """Unique keys decide races: without this one, two workers would store one article twice."""
+        database["articles"].create_index("url", name="url")
+        with pytest.raises(StoreError, match="url"):
+            await prepare(async_database)
+
     async def test_rejects_alone_are_forgotten_by_mongodb(
         self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
     ) -> None:
