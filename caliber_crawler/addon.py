@@ -25,7 +25,7 @@ from caliber_crawler.politeness import Turns
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.store import Store, Worker
 from caliber_crawler.verdict import BROKEN_OFF, STORE_LOST
-from caliber_crawler.workers import arrive
+from caliber_crawler.workers import arrive, pid_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -69,6 +69,7 @@ class CaliberAddon:
             arrive(f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"),
             socket.gethostname(),
             os.getpid(),
+            pid_namespace(),
         )
         self.delay = config.download_delay
         self.store: Store | None = None

@@ -21,11 +21,13 @@ from caliber_crawler.errors import StoreError
 from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
 from caliber_crawler.store.crawls import sums
+from caliber_crawler.store.forgetting import forget
 from caliber_crawler.tally import counts_of
 from caliber_crawler.verdict import (
     DATABASE_LOST,
     HEALTHY,
     LOOKS_WRONG,
+    OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
     WRONG_CRAWL,
     Verdict,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from caliber_crawler.store import Store
+    from caliber_crawler.store.locks import Holder
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ class CrawlRecord:
         self._opened = False
         self._entered = False
         self._whole: list[dict[str, Any]] = []  # all workers, once this one closed the crawl
-        self._progress: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._feeds_closed = asyncio.Event()
         self._silence = timedelta(seconds=max(addon.config.lease_seconds, 3 * _PROGRESS_SECONDS))
 
@@ -104,13 +107,14 @@ class CrawlRecord:
             at=self._addon.server_now(),
         )
         self._entered = True
-        self._progress = asyncio.create_task(self._keep_up_to_date(spider.name))
+        works = (self._keep_up_to_date(spider.name), self._forget(store))
+        self._tasks = [asyncio.create_task(work) for work in works]
 
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         if self._crawler.get_extension(FeedExporter) is not None:
             await self._feeds_closed.wait()  # whether they could be written is part of the verdict
-        if self._progress is not None:
-            self._progress.cancel()
+        for task in self._tasks:
+            task.cancel()
         stats = self._crawler.stats.get_stats()
         verdict = self._judge(reason, stats)
         try:
@@ -272,10 +276,32 @@ class CrawlRecord:
             try:
                 await store.crawls.progress(self._addon.worker, self._counts(), at)
                 if self._addon.config.overlap == "refuse":
-                    await store.locks.take(spider, at, self._silence)
+                    other = await store.locks.take(spider, at, self._silence)
+                    if other is not None:
+                        self._make_way(spider, other)
+                        return
                 await self._addon.set_clock(store)
             except StoreError as error:  # the pipelines decide when this is too much
                 logger.warning("%s", error)
+
+    def _make_way(self, spider: str, other: Holder) -> None:
+        """End this crawl, which was held for dead while it stood still; its requests are kept."""
+        self._addon.stop(
+            f"crawl {other.crawl_id} of the spider {spider}, which began while this one stood "
+            f"still; go on with CRAWL_ID={self._addon.crawl_id} when it is over",
+            OTHER_CRAWL_RUNS,
+        )
+
+    async def _forget(self, store: Store) -> None:
+        """Remove what crawls left that nobody goes on with; what is not done in time, the next
+        crawl does."""
+        try:
+            async for number in forget(
+                store.database, self._addon.server_now(), self._addon.crawl_id
+            ):
+                self._addon.count(counters.FRONTIER_FORGOTTEN, number=number)
+        except StoreError as error:  # it can wait
+            logger.warning("%s", error)
 
     def _counts(self) -> dict[str, int]:
         return counts_of(self._crawler.stats.get_stats())

@@ -67,6 +67,7 @@ class Pump:
         self._settle = settle
         self.is_over = False
         self._additions: list[Entry] = []
+        self._unwritten: set[str] = set()  # leases of additions that the database does not have yet
         self._coming: dict[str, Request] = {}  # by lease: this worker's once they are added
         self._beaten: set[str] = set()  # leases of what is on its way although others have it
         self._done: dict[str, str] = {}
@@ -96,6 +97,8 @@ class Pump:
             entry = entry.under(lease)
             self._coming[lease] = request
             self._changed.set()
+        if entry.lease is not None:
+            self._unwritten.add(entry.lease)
         self._additions.append(entry)
         self.is_over = False
         self._wake.set()
@@ -209,7 +212,9 @@ class Pump:
                 self._wake.set()
             await asyncio.sleep(frontier.lease_time.total_seconds() / 3)
             ended = self._done | self._writing
-            held = self._queue.held() | ended
+            # What is not written yet has no lease to be renewed, and is not lost for that.
+            ready = self._queue.held().items()
+            held = {key: lease for key, lease in ready if lease not in self._unwritten} | ended
             lost = await self._addon.patiently(
                 partial(frontier.renew, held, self._addon.server_now())
             )
@@ -249,6 +254,7 @@ class Pump:
         for entry in entries:
             if entry.lease is None:
                 continue
+            self._unwritten.discard(entry.lease)
             is_mine = entry.lease in added.leases
             waiting = self._coming.pop(entry.lease, None)
             if waiting is None and not is_mine:

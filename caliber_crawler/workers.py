@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import CloseSpider
@@ -31,14 +32,31 @@ def arrive(worker_id: str) -> str:
     return worker_id
 
 
+def pid_namespace() -> str | None:
+    """Within what numbers of processes are meant: a container has its own. None if unknown."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def is_here(process: Mapping[str, Any]) -> bool:
+    """Whether a process is or was where this one is, so that its number tells whether it lives.
+
+    Containers may share the name of their host and not its processes. Older documents do not say
+    within what their numbers are meant; there the name of the host decides.
+    """
+    told = process.get("pid_namespace")
+    return process["host"] == socket.gethostname() and told in (None, pid_namespace())
+
+
 def is_dead(worker: Mapping[str, Any]) -> bool:
     """Whether a worker, as `store.crawls` has it, is known to be dead and never said that it left.
 
-    It is when it ran on this machine and its process is gone, or when this process has its number
-    and does not know it: a container that is started again gives its processes the same numbers.
-    Host names are those of containers where there are any, so numbers are meant within one.
+    It is when it ran here and its process is gone, or when this process has its number and does not
+    know it: numbers are given again.
     """
-    if worker["ended_at"] is not None or worker["host"] != socket.gethostname():
+    if worker["ended_at"] is not None or not is_here(worker):
         return False
     if worker["pid"] == os.getpid():
         return worker["id"] not in _OF_THIS_PROCESS
@@ -66,7 +84,7 @@ async def take_lock(addon: CaliberAddon, store: Store, spider: str, lasting: tim
             logger.warning("Crawl %s was killed; its lock counts no more", holder.crawl_id)
             over = holder.crawl_id
             continue
-        alive = any(w not in dead and w["host"] == addon.worker.host for w in workers)
+        alive = any(w not in dead and is_here(w) for w in workers)
         # Of workers elsewhere nobody here can tell whether they live. They do if they renew.
         renewed = first is not None and first.until != holder.until
         if alive or renewed or addon.stopping:

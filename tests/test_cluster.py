@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -444,6 +445,62 @@ def test_the_lock_of_a_killed_crawl_does_not_block(cluster: Cluster) -> None:
         assert time.monotonic() - began < 15
     assert run.code == 0, run.err
     assert "was killed; its lock counts no more" in run.err
+
+
+def test_a_crawl_of_another_container_is_not_held_for_dead(cluster: Cluster) -> None:
+    """It may have the name of the host and processes that nobody sees from here."""
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.5
+        first = cluster.start(site.url)
+        wait_until(lambda: len(site.log) > 5, what="the first crawl")
+        elsewhere = {"workers.0.pid": 2**22 + 1, "workers.0.pid_namespace": "pid:[1]"}
+        cluster.database.crawls.update_one({}, {"$set": elsewhere})
+        other = Cluster(cluster.scrapy, cluster.database, "crawl-2")
+        refused = other.scrapy.finish(other.start(site.url))
+        assert refused.code == 6
+        assert first.poll() is None
+
+
+def test_a_crawl_whose_lock_another_one_took_makes_way(cluster: Cluster) -> None:
+    """It stood still for longer than its lock lasted; both at once would be what is refused."""
+    locks = cluster.database.locks
+    with serve(SMALL) as site:
+        site.knobs.delay = 0.5
+        first = cluster.start(site.url)
+        wait_until(lambda: len(site.log) > 5, what="the first crawl")
+        first.send_signal(signal.SIGSTOP)
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        locks.update_one({"_id": "sections"}, {"$set": {"crawl_id": "crawl-2", "until": later}})
+        first.send_signal(signal.SIGCONT)
+        run = cluster.scrapy.finish(first)
+        assert run.code == 6
+        assert "another crawl is running: crawl crawl-2 of the spider sections" in run.verdict
+        assert "ERROR: crawl crawl-2 of the spider sections, which began while" in run.err
+        assert cluster.crawl()["reason"] == "other_crawl_runs"
+        assert locks.find_one({"_id": "sections"}, {"_id": 0, "crawl_id": 1}) == {
+            "crawl_id": "crawl-2"
+        }
+        states = {row["state"] for row in cluster.database.frontier.find()}
+        assert "queued" in states
+        assert "leased" not in states  # what was on its way is given back
+        locks.delete_one({"_id": "sections"})
+        site.knobs.delay = 0.0
+        again = cluster.scrapy.finish(cluster.start(site.url))
+    assert again.code == 0, again.err
+    check_complete(site, cluster)
+
+
+def test_a_crawl_that_starts_removes_what_old_ones_left(cluster: Cluster) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    left = {"crawl_id": "old", "state": "queued", "priority": 0, "newest": None, "at": long_ago}
+    frontier = cluster.database.frontier
+    frontier.insert_many([{"_id": f"old/{i}", **left} for i in range(5)])
+    frontier.insert_one({"_id": "new/1", **left, "crawl_id": "new", "at": datetime.now(UTC)})
+    with serve(SiteConfig(articles=20, seed=5)) as site:
+        run = cluster.scrapy.finish(cluster.start(site.url))
+    assert run.code == 0, run.err
+    assert [row["_id"] for row in frontier.find()] == ["new/1"]
+    assert run.counts["frontier/forgotten"] == 5
 
 
 def test_a_crawl_of_another_spider_is_not_resumed(cluster: Cluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,27 @@ async def test_queue_and_replace(
     entries = database.schedule.find_one({"_id": "s"})["entries"]  # type: ignore[index]
     assert entries["lists"]["counts"] == {"runs": 3, "replaced": 2}
     assert entries["lists"]["unfinished"] is None
+
+
+async def test_a_scheduler_of_another_container_is_not_held_for_dead(
+    database: Documents, store: Store
+) -> None:
+    """It may have the name of the host and processes that nobody sees from here."""
+    now = datetime.now(UTC)
+    holder = {
+        "id": "h", "host": socket.gethostname(), "pid": 2**22 + 1, "pid_namespace": "pid:[1]",
+        "until": now + timedelta(minutes=1),
+    }  # fmt: skip
+    database.schedule.insert_one({"_id": "s", "holder": holder, "entries": {}})
+    taking = asyncio.create_task(StoreKeeper(store, "s").take())
+    await asyncio.sleep(1.5)
+    assert not taking.done()
+    database.schedule.update_one({}, {"$set": {"holder.until": now + timedelta(minutes=2)}})
+    with pytest.raises(ScheduleTaken):
+        await taking
+    # Nothing is known of where the holder of an older version was.
+    database.schedule.update_one({}, {"$unset": {"holder.pid_namespace": ""}})
+    await StoreKeeper(store, "s").take()
 
 
 async def test_an_end_and_a_beginning_anew(

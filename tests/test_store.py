@@ -21,6 +21,7 @@ from caliber_crawler.errors import ConfigError, StoreError, StoreUnavailable
 from caliber_crawler.store import Store, watchdog
 from caliber_crawler.store.client import redact
 from caliber_crawler.store.indexes import INDEXES, ensure_indexes
+from caliber_crawler.store.migrations import prepare
 from tests.conftest import wait_until
 
 Documents = Database[dict[str, Any]]
@@ -152,6 +153,34 @@ class TestIndexes:
         for name, models in INDEXES.items():
             names = {model.document["name"] for model in models}
             assert set(before[name]) - {"_id_"} == names
+
+    async def test_what_made_mongodb_forget_queued_requests_is_removed(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        database["frontier"].create_index("at", name="forgotten", expireAfterSeconds=30 * 24 * 3600)
+        await asyncio.gather(*(prepare(async_database) for _ in range(8)))
+        assert set(database["frontier"].index_information()) == {"_id_", "order"}
+
+    async def test_a_url_that_need_not_be_unique_is_refused(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        """Unique keys decide races: without this one, two workers would store one article twice."""
+        database["articles"].create_index("url", name="url")
+        with pytest.raises(StoreError, match="url"):
+            await prepare(async_database)
+
+    async def test_rejects_alone_are_forgotten_by_mongodb(
+        self, async_database: AsyncDatabase[dict[str, Any]], database: Documents
+    ) -> None:
+        """By the time at which they were made, which does not move: nothing else may be."""
+        await ensure_indexes(async_database)
+        expiring = {
+            (name, *(field for field, _ in index["key"])): index["expireAfterSeconds"]
+            for name in INDEXES
+            for index in database[name].index_information().values()
+            if "expireAfterSeconds" in index
+        }
+        assert expiring == {("rejects", "at"): 180 * 24 * 3600}
 
     def test_several_processes_at_first_start(
         self, mongo_uri: str, database_name: str, database: Documents

@@ -76,8 +76,8 @@ def store(async_database: AsyncDocuments) -> CrawlStore:
 async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
     await start(store, ANN)
     entry: dict[str, Any] = {
-        "id": "host:1:aa", "host": "host", "pid": 1, "started_at": START, "seen_at": START,
-        "ended_at": None, "reason": None, "counts": {},
+        "id": "host:1:aa", "host": "host", "pid": 1, "pid_namespace": None, "started_at": START,
+        "seen_at": START, "ended_at": None, "reason": None, "counts": {},
     }  # fmt: skip
     crawl: dict[str, Any] = {
         "_id": "crawl-1", "spider": "sections", "arguments": {"language": "en,ru"},

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
+from scrapy import Request
 
-from caliber_crawler.store.frontier import Entry, FrontierStore, Leased, new_lease
+from caliber_crawler.pump import Pump
+from caliber_crawler.ready import ReadyQueue
+from caliber_crawler.store.forgetting import forget
+from caliber_crawler.store.frontier import (
+    Added,
+    Entry,
+    FrontierAdmin,
+    FrontierStore,
+    Leased,
+    new_lease,
+)
 from caliber_crawler.store.indexes import ensure_indexes
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,6 +52,10 @@ async def take(
     store: FrontierStore, most: int = 10, at: datetime = AT, **more: Any
 ) -> list[Leased]:
     return await store.lease(most, at, **({"browsers": 2} | more))
+
+
+async def numbers(database: Any) -> dict[str, dict[str, int]]:
+    return await FrontierAdmin(database).numbers()
 
 
 async def done(store: FrontierStore, *leased: Leased) -> int:
@@ -297,6 +314,35 @@ async def test_browsers_requests_are_leased_as_pages_are_free(database: Any) -> 
     assert await lease(store, browsers=0) == []
 
 
+async def test_what_waits_for_a_browser_keeps_nothing_else_from_being_leased(database: Any) -> None:
+    store = frontier(database)
+    pages = [entry(f"b{i:02}", priority=100, browser=True) for i in range(30)]
+    await store.add([*pages, *(entry(f"k{i:02}", priority=100) for i in range(20))], AT)
+    assert await lease(store, 8, browsers=0) == [f"k{i:02}" for i in range(8)]
+    assert await lease(store, 8, browsers=1) == ["b00", *(f"k{i:02}" for i in range(8, 15))]
+
+
+async def test_suspects_keep_nothing_else_from_being_leased(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry(f"a{i:02}") for i in range(20)], AT)
+    await database.frontier.update_many({}, {"$set": {"attempts": 2}})
+    await store.add([entry(f"k{i:02}") for i in range(20)], AT)
+    assert await lease(store, 8) == ["a00", *(f"k{i:02}" for i in range(7))]
+    assert await lease(store, 8) == [f"k{i:02}" for i in range(7, 15)]
+
+
+async def test_what_is_passed_over_does_not_let_lower_ones_in(database: Any) -> None:
+    """Both kinds at once, and still one priority at a time, the first in order first."""
+    store = frontier(database)
+    await store.add([entry(f"b{i:02}", priority=9, browser=True) for i in range(20)], AT)
+    await store.add([entry(f"c{i:02}", priority=9) for i in range(20)], AT)
+    await database.frontier.update_many({"_id": {"$gt": "c/b09"}}, {"$set": {"attempts": 2}})
+    await store.add([entry("k", priority=9), *(entry(f"z{i}", priority=5) for i in range(9))], AT)
+    assert await lease(store, 4, browsers=2) == ["b00", "b01", "c00", "k"]
+    assert await lease(store, 4, browsers=0) == ["z0", "z1", "z2", "z3"]
+    assert await lease(store, 20, browsers=9) == [f"b{i:02}" for i in range(2, 10)]
+
+
 async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     one, other = frontier(database, "a"), frontier(database, "b")
     mine, again = entry("step").under(new_lease()), entry("step").under(new_lease())
@@ -308,6 +354,74 @@ async def test_a_step_of_ones_own_is_added_on_lease(database: Any) -> None:
     assert (added.new, added.leases) == (frozenset(), frozenset())
     assert await other.reclaim(LATER) == (1, [])
     assert await lease(other, at=LATER) == ["step"]
+
+
+class Slow(FrontierStore):
+    """Additions wait until they may be written; `renewed` has an entry for each renewal."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.may_write = asyncio.Event()
+        self.renewed: asyncio.Queue[None] = asyncio.Queue()
+
+    async def add(self, *args: Any, **options: Any) -> Added:
+        await self.may_write.wait()
+        return await super().add(*args, **options)
+
+    async def renew(self, *args: Any) -> list[str]:
+        lost = await super().renew(*args)
+        self.renewed.put_nowait(None)
+        return lost
+
+    async def renewals(self, number: int) -> None:
+        for _ in range(number):
+            await self.renewed.get()
+
+
+class Worker:
+    """What the pump needs of the add-on."""
+
+    lost = stopping = False
+    config = SimpleNamespace(stay=True)
+
+    async def patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    def server_now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def nothing(self, *_: Any, **__: Any) -> None: ...
+
+    count = taken_back = nudge = nothing
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["waits", "is being written"])
+async def test_a_step_that_is_not_written_yet_is_not_lost_when_leases_are_renewed(
+    database: Any, begun: bool
+) -> None:
+    """Else it would be written as this worker's, who has it no more: its list stands still."""
+    slow = Slow(database, "c", "a", lease_time=timedelta(seconds=0.9))
+    queue, step = ReadyQueue(1), entry("step", priority=100).under(new_lease())
+    pump = Pump(
+        cast("Any", Worker()), cast("Any", SimpleNamespace(frontier=slow)), queue, 8,
+        request_of=lambda leased: Request(leased.request["url"]), settle=lambda: None,
+    )  # fmt: skip
+    if begun:
+        pump.add(step, Request(step.url))
+    else:
+        pump.add(entry("before"), Request(entry("before").url))
+    pump.start()
+    if not begun:
+        await asyncio.sleep(0.1)  # the batch before it is being written
+        pump.add(step, Request(step.url))
+    await slow.renewals(2)
+    assert step.key in queue.held()
+    slow.may_write.set()
+    await slow.renewals(4)  # longer than a lease; now it is renewed like all others
+    assert queue.held()["step"] == step.lease
+    row = await database.frontier.find_one({"_id": "c/step"})
+    assert (row["state"], row["lease"], row["attempts"]) == ("leased", step.lease, 1)
+    await pump.close()
 
 
 async def test_an_addition_whose_answer_was_lost_is_known_by_its_lease(database: Any) -> None:
@@ -343,14 +457,21 @@ async def test_data_that_look_like_operators_stay_data(database: Any) -> None:
     assert (await take(store))[0].request == request
 
 
-async def test_the_next_request_is_found_by_an_index_alone(database: Any) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"browser": False}, {"attempts": {"$lt": 2}, "browser": False}, {"priority": 0}],
+    ids=str,
+)
+async def test_the_next_request_is_found_by_an_index_alone(
+    database: Any, more: dict[str, Any]
+) -> None:
     store = frontier(database)
     await store.add([entry(f"k{i}") for i in range(50)], AT)
     plan = await database.command(
         "explain",
         {
             "find": "frontier",
-            "filter": {"crawl_id": "c", "state": "queued"},
+            "filter": {"crawl_id": "c", "state": "queued", **more},
             "sort": {"priority": -1, "newest": -1, "_id": 1},
             "limit": 5,
         },
@@ -360,9 +481,43 @@ async def test_the_next_request_is_found_by_an_index_alone(database: Any) -> Non
     assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
 
 
-async def test_what_nobody_touches_is_forgotten_after_thirty_days(database: Any) -> None:
+async def test_requests_of_a_crawl_at_work_stay_however_long_they_wait(database: Any) -> None:
+    """Only crawls that nobody touched for thirty days lose theirs, in chunks."""
     indexes = await database.frontier.index_information()
-    assert indexes["forgotten"]["expireAfterSeconds"] == 30 * 24 * 3600
+    assert not any("expireAfterSeconds" in index for index in indexes.values())
+    month = timedelta(days=30, minutes=1)
+    touched = {"alive": AT, "stopped": AT - timedelta(days=29), "dead": AT - month}
+    await database.crawls.insert_many([{"_id": c, "updated_at": t} for c, t in touched.items()])
+    for crawl in (*touched, "nobody's", "own"):
+        await frontier(database, crawl=crawl).add(
+            [entry(f"k{i:04}") for i in range(10)], AT - month
+        )
+    await frontier(database, crawl="dead").add([entry(f"x{i}") for i in range(2000)], AT - month)
+    await frontier(database, crawl="begins").add([entry("new")], AT)
+    await database.frontier.update_one({"_id": "dead/k0000"}, {"$set": {"at": AT}})
+    assert [number async for number in forget(database, AT, "own")] == [1000, 1000, 9, 10]
+    left = {crawl: said["queued"] for crawl, said in (await numbers(database)).items()}
+    assert left == {"alive": 10, "stopped": 10, "own": 10, "dead": 1, "begins": 1}
+    assert [number async for number in forget(database, AT, "own")] == []
+
+
+async def test_a_crawl_that_somebody_goes_on_with_keeps_the_rest(database: Any) -> None:
+    month = timedelta(days=30, minutes=1)
+    await database.crawls.insert_one({"_id": "c", "updated_at": AT - month})
+    await frontier(database).add([entry(f"k{i}") for i in range(1500)], AT - month)
+    async for number in forget(database, AT, "own"):
+        assert number == 1000
+        await database.crawls.update_one({"_id": "c"}, {"$set": {"updated_at": AT}})
+    assert await numbers(database) == {"c": {"queued": 500}}
+
+
+async def test_crawls_in_the_frontier_are_found_by_an_index_alone(database: Any) -> None:
+    await frontier(database).add([entry(f"k{i}") for i in range(50)], AT)
+    plan = await database.command(
+        "explain", {"distinct": "frontier", "key": "crawl_id"}, verbosity="executionStats"
+    )
+    assert plan["executionStats"]["totalKeysExamined"] <= 2
+    assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
 async def test_the_clock_is_the_servers(database: Any) -> None:

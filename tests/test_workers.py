@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from caliber_crawler.workers import arrive, is_dead
+from caliber_crawler.workers import arrive, is_dead, pid_namespace
 
 
 def worker(**more: Any) -> dict[str, Any]:
@@ -30,6 +30,17 @@ def test_of_other_machines_and_of_those_that_left_nothing_is_known() -> None:
     gone.wait()
     assert not is_dead(worker(pid=gone.pid, host="elsewhere"))
     assert not is_dead(worker(pid=gone.pid, ended_at=datetime.now(UTC)))
+
+
+def test_numbers_are_meant_within_their_namespace() -> None:
+    """Containers with the network of their host have its name, and processes of their own."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert is_dead(worker(pid=gone.pid, pid_namespace=pid_namespace()))
+    assert is_dead(worker(pid=gone.pid, pid_namespace=None))
+    assert not is_dead(worker(pid=gone.pid, pid_namespace="pid:[1]"))
+    assert not is_dead(worker(id="another", pid_namespace="pid:[1]"))
+    assert (pid_namespace() or "").startswith("pid:[")
 
 
 def test_a_worker_with_the_number_of_this_process_is_this_one_or_dead() -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from caliber_crawler.errors import FileTaken, ScheduleTaken, StoreError, StoreUnavailable
 from caliber_crawler.files import Claim, write_all
 from caliber_crawler.store.schedule import ScheduleStore
-from caliber_crawler.workers import arrive, is_dead
+from caliber_crawler.workers import arrive, is_dead, is_here, pid_namespace
 
 if TYPE_CHECKING:
     from caliber_crawler.store import Store
@@ -71,12 +72,12 @@ class StoreKeeper:
     async def take(self) -> None:
         over, first = None, None
         while (holder := await self._take(over)) is not None:
-            if is_dead({"ended_at": None, "id": holder.id, "host": holder.host, "pid": holder.pid}):
+            if is_dead({"ended_at": None, **asdict(holder)}):
                 over = holder.id
                 continue
             renewed = first is not None and first.until != holder.until
             # Of those elsewhere nobody here can tell whether they live. They do if they renew.
-            if holder.host == self._host or renewed:
+            if is_here(asdict(holder)) or renewed:
                 raise ScheduleTaken(self._taken(holder))
             first = first or holder
             await asyncio.sleep(_POLL_SECONDS)
@@ -107,7 +108,9 @@ class StoreKeeper:
 
     async def _take(self, over: str | None) -> Scheduler | None:
         at: datetime = await self._store.frontier.clock()
-        return await self._schedule.take(self._host, self._pid, at, _LASTING, over=over)
+        return await self._schedule.take(
+            self._host, self._pid, at, _LASTING, pid_namespace=pid_namespace(), over=over
+        )
 
     def _taken(self, holder: Scheduler) -> str:
         return (

@@ -6,7 +6,7 @@
      coverage: {field: share of the articles that had it, 0 to 1},
      sections: {"edition/slug": {what: number}}, as in `health.figures`,
      verdict: one line, findings: [{rule, line, expected, seen, sections, field}],
-     workers: [{id, host, pid, started_at, seen_at, ended_at, reason, counts}],
+     workers: [{id, host, pid, pid_namespace, started_at, seen_at, ended_at, reason, counts}],
      versions: {package: text}}
 
 Counters are named as in docs/counters.md; a ``/`` in their names stays.
@@ -38,11 +38,12 @@ _LOOKED_AT = 10_000
 
 @dataclass(frozen=True)
 class Worker:
-    """One process of a crawl."""
+    """One process of a crawl. `pid` is meant within `host` and, if known, `pid_namespace`."""
 
     id: str
     host: str
     pid: int
+    pid_namespace: str | None = None
 
 
 class CrawlStore:
@@ -71,8 +72,9 @@ class CrawlStore:
         A worker that is in it already stays as it is.
         """
         entry = {
-            "id": worker.id, "host": worker.host, "pid": worker.pid, "started_at": at,
-            "seen_at": at, "ended_at": None, "reason": None, "counts": {},
+            "id": worker.id, "host": worker.host, "pid": worker.pid,
+            "pid_namespace": worker.pid_namespace, "started_at": at, "seen_at": at,
+            "ended_at": None, "reason": None, "counts": {},
         }  # fmt: skip
         with driver_errors("entering the crawl"):
             await self._crawls.update_one(

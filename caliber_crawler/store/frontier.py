@@ -9,8 +9,8 @@
 The rule behind it is *at least once*: a request is leased, never popped. What was leased and is not
 renewed goes to another worker; what was leased too often is set aside as ``failed``. A request that
 is ``done`` stays until the crawl is finished, so that whoever names it again changes nothing.
-Documents that nobody touched for thirty days are removed by MongoDB (index `at`), which bounds the
-collection whatever becomes of the crawls.
+Requests of crawls that nobody touched for thirty days are removed by the next crawl that starts
+(`store.forgetting`); those of a crawl at work stay, however long they wait.
 
 **Who decides.** `_id` decides who adds a request, an update that matches only ``queued`` decides
 who leases it, the lease's token decides whether its end counts. Instants are meant by the server's
@@ -235,38 +235,41 @@ class FrontierStore:
         return [self._leased(document) async for document in found]
 
     async def _candidates(self, most: int, browsers: int, held: int, spread: int) -> list[str]:
+        """What may be leased now, however many that may not stand before it."""
         query: Document = {"crawl_id": self._crawl, "state": QUEUED}
+        taken: list[str] = []
+        suspects: bool | None = None  # whether one is on lease, once that is asked
+        passed = True
+        while passed:
+            if browsers <= 0:
+                query["browser"] = False
+            if suspects:
+                query["attempts"] = {"$lt": _SUSPICIOUS}
+            limit = (len(taken) + most + 4) * spread
+            found = await self._queued(query, limit)
+            if suspects is None and any(map(_is_suspect, found)):
+                suspects = await self._has_suspect()
+            passed = False
+            for document in _somewhere(found, most, spread):
+                if (document["browser"] and browsers <= 0) or (suspects and _is_suspect(document)):
+                    passed = len(found) == limit  # then there may be others below
+                    continue
+                # Only one priority at a time: what the first ones bring may come before the others.
+                if document["priority"] != query.setdefault("priority", document["priority"]):
+                    return taken
+                if not taken and held and document["priority"] <= 0 and await self._must_wait(held):
+                    return []
+                if document["_id"] not in taken:
+                    taken.append(document["_id"])
+                    browsers -= document["browser"]
+                    suspects = suspects or _is_suspect(document)
+                if len(taken) == most:
+                    return taken
+        return taken
+
+    async def _queued(self, query: Document, limit: int) -> list[Document]:
         fields = {"priority": 1, "browser": 1, "attempts": 1}
-        found = self._safe.find(query, fields).sort(ORDER).limit((most + 4) * spread)
-        queued = [document async for document in found]
-        if spread > 1 and len(queued) > most:
-            start = secrets.randbelow(len(queued) - most + 1)
-            queued = queued[start:]
-        if not queued:
-            return []
-        top: int | None = None
-        ids: list[str] = []
-        suspects = await self._has_suspect() if any(map(_is_suspect, queued)) else False
-        for document in queued:
-            if document["browser"]:
-                if browsers <= 0:
-                    continue
-                browsers -= 1
-            if _is_suspect(document):
-                if suspects:
-                    continue
-                suspects = True
-            # Only one priority at a time: what the first ones bring may come before the others.
-            if top is None:
-                top = document["priority"]
-                if held and top <= 0 and await self._must_wait(held):
-                    break
-            elif document["priority"] != top:
-                break
-            ids.append(document["_id"])
-            if len(ids) == most:
-                break
-        return ids
+        return [row async for row in self._safe.find(query, fields).sort(ORDER).limit(limit)]
 
     async def _must_wait(self, held: int) -> bool:
         before = {"state": {"$in": [QUEUED, LEASED]}, "priority": {"$gt": 0}}
@@ -447,6 +450,13 @@ def new_lease() -> str:
 
 def _is_suspect(document: Document) -> bool:
     return bool(document["attempts"] >= _SUSPICIOUS)
+
+
+def _somewhere(queued: Sequence[Document], most: int, spread: int) -> Sequence[Document]:
+    """All of them, or those from a random place on, when others take the first ones."""
+    if spread == 1 or len(queued) <= most:
+        return queued
+    return queued[secrets.randbelow(len(queued) - most + 1) :]
 
 
 class FrontierAdmin:

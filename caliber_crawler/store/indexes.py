@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
 from caliber_crawler.store.client import driver_errors
 
@@ -66,19 +68,40 @@ INDEXES: dict[str, list[IndexModel]] = {
             ],
             name="order",
         ),
-        # Nothing that nobody touched for so long is of use.
-        IndexModel([("at", ASCENDING)], name="forgotten", expireAfterSeconds=30 * 24 * 3600),
     ],
     "crawls": [IndexModel([("started_at", DESCENDING)], name="started_at")],
     "rejects": [
         IndexModel([("crawl_id", ASCENDING), ("reason", ASCENDING)], name="crawl_reason"),
         IndexModel([("url", ASCENDING), ("at", DESCENDING)], name="url"),
+        # A page that cannot be stored is met again by every crawl, and rejected each time.
+        IndexModel([("at", ASCENDING)], name="forgotten", expireAfterSeconds=180 * 24 * 3600),
     ],
 }
 
+# By it MongoDB removed requests thirty days old, also those that a crawl at work had still queued.
+RETIRED = {"frontier": "forgotten"}
+"""Collection → an index of earlier versions that must not be there any more."""
+
+_NO_SUCH_INDEX = 27
+
 
 async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
-    """Make every index that is not there. Raises `StoreError` when stored data contradict one."""
+    """Make every index that is not there, and remove the retired ones.
+
+    Raises `StoreError` when stored data contradict one.
+    """
     with driver_errors("making indexes"):
+        for collection, name in RETIRED.items():
+            await _remove(database[collection], name)
         for collection, models in INDEXES.items():
             await database[collection].create_indexes(models)
+
+
+async def _remove(collection: AsyncCollection[dict[str, Any]], name: str) -> None:
+    if name not in await collection.index_information():
+        return
+    try:
+        await collection.drop_index(name)
+    except OperationFailure as error:
+        if error.code != _NO_SUCH_INDEX:  # another worker was first
+            raise

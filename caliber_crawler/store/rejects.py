@@ -7,6 +7,8 @@ which address when, so that a batch saved again makes no second document.
 
 A reject is the last place for what cannot be stored elsewhere, so here every value is made fit for
 MongoDB instead of refused: what it has no form for is kept as text, and long text is cut.
+
+MongoDB removes rejects after 180 days. How many there were stays in the counts of their crawl.
 """
 
 from __future__ import annotations

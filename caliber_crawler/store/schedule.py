@@ -1,7 +1,8 @@
 """The collection `schedule`: one document for each schedule.
 
     {_id: <name of the schedule>,
-     holder: {id, host, pid, until: instant at which it holds no more unless renewed} or null,
+     holder: {id, host, pid, pid_namespace,
+              until: instant at which it holds no more unless renewed} or null,
      entries: {name: <as schedule.state has it>}}
 
 Only the scheduler that holds a schedule can write its entries: each write is made under the
@@ -32,6 +33,7 @@ class Scheduler:
     host: str
     pid: int
     until: datetime
+    pid_namespace: str | None = None  # of older versions
 
 
 class ScheduleStore:
@@ -43,11 +45,19 @@ class ScheduleStore:
         self._id = own_id
 
     async def take(
-        self, host: str, pid: int, at: datetime, lasting: timedelta, *, over: str | None = None
+        self,
+        host: str,
+        pid: int,
+        at: datetime,
+        lasting: timedelta,
+        *,
+        pid_namespace: str | None = None,
+        over: str | None = None,
     ) -> Scheduler | None:
         """Take the schedule or hold it for longer. Returns who has it when that is another one.
 
-        `over` is a scheduler that is known to be dead.
+        `pid` is meant within `host` and `pid_namespace`; `over` is a scheduler that is known to be
+        dead.
         """
         free: list[Document] = [
             {"holder": None},
@@ -56,7 +66,10 @@ class ScheduleStore:
         ]
         if over is not None:
             free.append({"holder.id": over})
-        holder = {"id": self._id, "host": host, "pid": pid, "until": at + lasting}
+        holder = {
+            "id": self._id, "host": host, "pid": pid, "pid_namespace": pid_namespace,
+            "until": at + lasting,
+        }  # fmt: skip
         with driver_errors("taking the schedule"):
             try:
                 await self._schedules.update_one(
@@ -67,7 +80,7 @@ class ScheduleStore:
             except DuplicateKeyError:
                 found = await self._schedules.find_one({"_id": self._name}, {"holder": 1})
                 if not found or not found["holder"]:  # it was given back meanwhile
-                    return await self.take(host, pid, at, lasting)
+                    return await self.take(host, pid, at, lasting, pid_namespace=pid_namespace)
                 return Scheduler(**found["holder"])
         return None
 
