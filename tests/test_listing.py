@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -447,9 +449,6 @@ def test_a_limit_is_never_reported_as_the_end() -> None:
 
 
 def test_since_needs_a_whole_older_batch() -> None:
-    from dataclasses import replace
-    from datetime import UTC, datetime, timedelta
-
     since = datetime(2026, 6, 1, tzinfo=UTC)
     old, new = since - timedelta(hours=1), since + timedelta(hours=1)
     dated = [replace(card, published_at=old) for card in cards(0, 4)]
@@ -477,6 +476,48 @@ def test_known_needs_half_a_batch_in_a_row_and_the_wish() -> None:
     other = Walk()
     other.take(cards(0, 5), known)
     assert other.ended is None
+
+
+@pytest.mark.parametrize("why", ["known", "since"])
+def test_cards_that_come_one_by_one_count_together(why: str) -> None:
+    since = datetime(2026, 6, 1, tzinfo=UTC)
+    new, old = since + timedelta(hours=1), since - timedelta(hours=1)
+    page, (a, b, *rest) = cards(0, 5), [replace(c, published_at=old) for c in cards(5, 10)]
+    known = [card.url for card in (a, b, *rest)]
+
+    def fresh(walk: Walk) -> Walk:
+        """As if another worker went on with it."""
+        other = Walk(stop_at_known=walk.stop_at_known, since=walk.since)
+        other.go_on_from(walk.position, found=walk.found_any)
+        return other
+
+    walk = Walk(stop_at_known=True) if why == "known" else Walk(since=since)
+    walk.take([replace(card, published_at=new) for card in page], known)
+    later = replace(cards(10, 11)[0], published_at=new)
+    for batch in ([a], [b], [b], [later], [a, rest[0]], [rest[1]]):
+        walk.take(batch, known)
+        assert walk.ended is None, batch
+    walk = fresh(walk)
+    walk.take([rest[2]], known)
+    assert walk.ended == why
+
+
+@pytest.mark.parametrize("why", ["known", "since"])
+def test_a_list_of_two_articles_is_left_when_nothing_is_new(why: str) -> None:
+    since = datetime(2026, 6, 1, tzinfo=UTC)
+    two = [replace(card, published_at=since - timedelta(hours=1)) for card in cards(0, 2)]
+    walk = Walk(stop_at_known=True) if why == "known" else Walk(since=since)
+    walk.take(two, [card.url for card in two])
+    assert walk.ended == why
+
+
+def test_a_walk_that_an_older_version_began_goes_on() -> None:
+    walk = Walk(stop_at_known=True)
+    walk.go_on_from([0, 3, 12, 1], found=True)
+    walk.take(cards(0, 2), [card.url for card in cards(0, 2)])
+    assert walk.ended is None
+    walk.take(cards(2, 3), [card.url for card in cards(2, 3)])
+    assert (walk.ended, walk.batches, walk.taken) == ("known", 5, 15)
 
 
 def test_a_list_that_is_walked_again_from_its_top_goes_on_past_what_was_seen() -> None:
