@@ -305,6 +305,53 @@ def test_titles_and_times_of_objects_are_found() -> None:
     assert lesson.rule.format.prefix == f"{BASE}/en/post/"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda at: f"{at.astimezone(SITE.zone):%d %B %Y %H:%M}",
+        lambda at: f"{at.astimezone(SITE.zone):%Y-%m-%d %H:%M:%S}",
+        lambda at: f"{at:%Y-%m-%dT%H:%M:%S.123Z}",
+        lambda at: int(at.timestamp()),
+        lambda at: str(int(at.timestamp())),
+        lambda at: int(at.timestamp()) * 1000 + 123,
+    ],
+)
+def test_times_of_objects_are_told_by_the_minutes_that_cards_print(
+    written: Callable[[datetime], Any],
+) -> None:
+    times = [datetime(2025, 4, 2, 9, 24, 37, tzinfo=UTC) - i * timedelta(hours=7) for i in range(6)]
+    shown = [
+        replace(card, published_at=at.replace(second=0))
+        for card, at in zip(cards(0, 6), times, strict=True)
+    ]
+    items = [{**item, "at": written(at)} for item, at in zip(objects(0, 6), times, strict=True)]
+    answer = Answer(200, "application/json", json.dumps({"items": items}).encode())
+    fmt = find_format(answer, shown, LIST, SITE)
+    assert fmt is not None
+    assert fmt.keys["time"] == "at"
+    reading = read_answer(answer, fmt, LIST, SITE)
+    assert reading is not None
+    dated = [card.published_at for card in reading.cards]
+    assert [at and at.replace(second=0, microsecond=0) for at in dated] == [
+        card.published_at for card in shown
+    ]
+    walk = Walk(since=datetime(2026, 1, 1, tzinfo=UTC))
+    walk.take(reading.cards)
+    assert walk.ended == "since"
+
+
+@pytest.mark.parametrize(
+    "member", [True, None, 7, -1_743_585_877, 1e9, "12345678901", [], "٣" * 10]
+)
+def test_members_that_are_no_time_of_a_card(member: Any) -> None:
+    shown = [replace(card, published_at=datetime(2025, 4, 2, tzinfo=UTC)) for card in cards(0, 3)]
+    items = [{**item, "at": member} for item in objects(0, 3)]
+    answer = Answer(200, "application/json", json.dumps({"items": items}).encode())
+    fmt = find_format(answer, shown, LIST, SITE)
+    assert fmt is not None
+    assert "time" not in fmt.keys
+
+
 def test_a_signature_follows_no_rule_and_is_named() -> None:
     import hashlib
 
