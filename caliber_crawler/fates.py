@@ -43,13 +43,13 @@ class Fates:
 
         Never raises for what the site does: that is ``unknown``, as is all after a signal.
         """
-        now = asyncio.get_running_loop().time()
+        moment = asyncio.get_running_loop().time()
         if len(self._asked) > _FEW:
             self._asked = {u: asked for u, asked in self._asked.items() if not asked[1].done()}
-        at, task = self._asked.get(url, (now, None))
-        if task is None or (task.done() and now - at > _FRESH):
+        at, task = self._asked.get(url, (moment, None))
+        if task is None or (task.done() and moment - at > _FRESH):
             task = asyncio.create_task(self._ask(url))
-            self._asked[url] = now, task
+            self._asked[url] = moment, task
         led_to = await asyncio.shield(task)
         if led_to == "":
             return "gone"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -258,7 +259,7 @@ class DuplicatesPipeline:
     def __init__(self, addon: CaliberAddon) -> None:
         self._addon = addon
         self._ids: set[str] = set()
-        self._originals: dict[str, Story] = {}
+        self._originals: defaultdict[str, list[Story]] = defaultdict(list)  # by content hash
         self._sections: set[str] = set()
 
     @classmethod
@@ -307,6 +308,8 @@ class DuplicatesPipeline:
         if article.crawl is not None:
             records.first_seen(article, article.crawl["fetched_at"])
         story = Story.of(article)
-        original = self._originals.setdefault(article.content_hash, story)
-        if repeats(story, original):
-            article.duplicate_of = original.id
+        # Captions recur: the same words may belong to several stories.
+        same = self._originals[article.content_hash]
+        article.duplicate_of = next((other.id for other in same if repeats(story, other)), None)
+        if article.duplicate_of is None:
+            same.append(story)

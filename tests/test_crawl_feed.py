@@ -41,6 +41,22 @@ def test_takes_what_the_feed_names_and_then_only_what_is_new(
     assert database.articles.count_documents({}) == len(first.records)
 
 
+def test_feed_and_sections_in_turn_fetch_nothing_twice(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=60, seed=1)) as site:
+        sections = ("sections", "render=http", "section=world,sport")
+        assert scrapy.crawl(*sections, CALIBER_BASE_URL=site.url).code == 0
+        assert scrapy.crawl("feed", CALIBER_BASE_URL=site.url).code == 0
+        site.log.clear()
+        runs = [
+            scrapy.crawl(*spider, CALIBER_BASE_URL=site.url)
+            for spider in (sections, ["feed"], sections)
+        ]
+        asked = [hit.path for hit in site.log if hit.path != "/robots.txt"]
+    assert [run.code for run in runs] == [0, 0, 0]
+    world, sport = "/en/category/world", "/en/category/sport"
+    assert sorted(asked) == sorted([world, sport, "/rss.xml", world, sport])
+
+
 def test_language_and_since(scrapy_without_store: Scrapy) -> None:
     scrapy = scrapy_without_store
     with serve(SiteConfig(articles=60, seed=1)) as site:

@@ -244,3 +244,26 @@ def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store:
     assert {r["slug"] for r in run.records} == {t.slug for t in truths}
     assert all({"slug": "dunya", "name": "WORLD"} in r["sections"] for r in run.records)
     assert re.search(r"cards/other_edition +1  ", run.err)
+
+
+@pytest.mark.parametrize("wanted", [["section=world"], []])
+def test_further_pages_of_a_list_are_no_lists_of_their_own(
+    scrapy_without_store: Scrapy, wanted: list[str]
+) -> None:
+    header = {"Content-Type": "text/html; charset=utf-8"}
+    with serve(SiteConfig(articles=40, seed=14)) as site:
+        pages = "".join(f'<a href="/en/category/world?page={n}">{n}</a>' for n in (2, 3))
+        cards = "".join(
+            f'<div class="float_block"><a href="{t.path}">{t.title}</a></div>'
+            for t in site.first_list("en", "world")
+        )
+        navigation = f'<a href="/en/category/world">WORLD</a>{pages}'
+        site.knobs.raw["/en/"] = (200, header, navigation.encode())
+        site.knobs.raw["/en/category/world"] = (200, header, (pages + cards).encode())
+        run = scrapy_without_store.crawl(
+            "sections", "render=http", *wanted, CALIBER_BASE_URL=site.url
+        )
+        asked = [hit.path for hit in site.log if "/category/" in hit.path]
+    assert run.code == 0, run.err
+    assert asked == ["/en/category/world"]
+    assert run.counts["lists/read"] == 1

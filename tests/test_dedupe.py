@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from scrapy.exceptions import DropItem
 
+from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.counters import DUPLICATES_CONTENT
 from caliber_crawler.dedupe import (
     FEW_WORDS,
     POSTED_AGAIN,
@@ -16,6 +23,7 @@ from caliber_crawler.dedupe import (
     repeats,
 )
 from caliber_crawler.items import Article
+from caliber_crawler.pipelines import DuplicatesPipeline
 
 AT = datetime(2025, 4, 2, 9, 24, tzinfo=UTC)
 LONG = Story("en/a", "en", "h", FEW_WORDS, AT, frozenset({"https://x.org/a.jpg"}))
@@ -67,6 +75,29 @@ def test_a_caption_posted_again_within_minutes_with_another_picture() -> None:
     again = replace(SHORT, id="en/b", media=frozenset({"https://x.org/b.jpg"}))
     assert repeats(SHORT, again)
     assert repeats(SHORT, replace(again, published_at=AT + POSTED_AGAIN))
+
+
+def test_without_a_store_an_article_is_compared_with_every_story_of_its_words() -> None:
+    counts: Counter[str] = Counter()
+
+    def count(name: str, detail: str = "", number: int = 1) -> None:
+        counts[name] += number
+
+    pipeline = DuplicatesPipeline(cast(CaliberAddon, SimpleNamespace(store=None, count=count)))
+
+    def original(slug: str, days: int) -> str | None:
+        article = Article(
+            id=f"en/{slug}", url=f"https://x.org/en/post/{slug}", language="en", slug=slug,
+            content_hash="h", word_count=FEW_WORDS - 1, published_at=AT + timedelta(days=days),
+        )  # fmt: skip
+        with suppress(DropItem):
+            pipeline.process_item(article)
+        return article.duplicate_of
+
+    assert [original("a", 0), original("b", 9), original("c", 20)] == [None] * 3
+    assert [original("a2", 0), original("b2", 9), original("c2", 20)] == ["en/a", "en/b", "en/c"]
+    assert original("d", 30) is None
+    assert counts[DUPLICATES_CONTENT] == 3
 
 
 def test_the_story_of_an_article() -> None:

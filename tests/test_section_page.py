@@ -151,11 +151,38 @@ def test_edition_switches(switch: str, editions: list[tuple[str, str]]) -> None:
         ('<a href="/en/category/w"></a>', [("en", "w", "w")]),
         ('<a href="/en/category/w/2">2</a><a href="/en/category/">all</a>', []),
         ('<a href="https://example.org/category/w">W</a>', []),
+        (
+            (
+                '<a href="/en/category/w?page=2">2</a><a href="/en/category/w">W</a>'
+                '<a href="/en/category/w?page=3">Next</a>'
+            ),
+            [("en", "w", "W")],
+        ),
+        (
+            (
+                '<a href="/en/category/w?v=1"><img></a><a href="/en/category/w?v=1">W</a>'
+                '<a href="/en/category/w?page=2">2</a>'
+            ),
+            [("en", "w", "W")],
+        ),
     ],
 )
 def test_sections_of_the_navigation(html: str, sections: list[tuple[str, str, str]]) -> None:
     found = listing(html).sections
     assert [(link.language, link.ref["slug"], link.ref["name"]) for link in found] == sections
+
+
+def test_further_pages_of_a_list_are_no_sections() -> None:
+    pages = "".join(f'<a href="/en/category/world?page={n}">{n}</a>' for n in range(2, 6))
+    sport = '<a href="/en/category/sport">Sport</a>'
+    for query in ("", "?page=2"):
+        found = listing(pages + sport, f"https://caliber.az/en/category/world{query}")
+        assert [link.href for link in found.sections] == ["https://caliber.az/en/category/sport"]
+    home = "https://caliber.az/en/"
+    elsewhere = listing(pages + '<a href="/en/category/world">World</a>', home).sections
+    assert [link.href for link in elsewhere] == ["https://caliber.az/en/category/world"]
+    alone = listing(pages, home).sections
+    assert [link.url for link in alone] == ["https://caliber.az/en/category/world?page=2"]
 
 
 def test_the_navigation_names_sections_before_the_cards_do() -> None:

@@ -1,7 +1,9 @@
-"""Visits to stored articles: what is due, what was not modified, what is gone."""
+"""Visits to stored articles: what is due, what was not modified, what is gone, what needs none."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from caliber_crawler.items import PageInfo
+from caliber_crawler.items import Card, PageInfo
 from caliber_crawler.store.articles import ArticleStore
+from caliber_crawler.store.cards import CardStore, Source
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.visits import VisitStore
 from tests.stories import DAY, HOUR, START, revisit, story, url
@@ -202,3 +205,72 @@ class TestRemoval:
 
     async def test_nothing_to_note(self, visits: VisitStore) -> None:
         assert await visits.note([]) == []
+
+
+class TestCards:
+    """Which cards say nothing new, when an article is fetched for each one that does."""
+
+    LIST = Card(url("a"), url("a"), "A story", None, "01 April 2025 10:00", START)
+    FEED = Card(
+        url("a"), url("a"), "A story", None, "Tue, 01 Apr 2025 10:00:37 +0400",
+        START + timedelta(seconds=37),
+    )  # fmt: skip
+
+    @pytest.fixture(autouse=True)
+    def prepare(self, store: ArticleStore, async_database: AsyncDatabase[dict[str, Any]]) -> None:
+        self.store, self.cards = store, CardStore(async_database)
+        self.at = START
+
+    async def fetched(self, card: Card, source: Source = "list") -> bool:
+        """Whether a crawl one hour later that sees the card fetches its article."""
+        self.at += HOUR
+        if await self.cards.known([card], self.at, source):
+            return False
+        await self.store.save([story("a", hours=(self.at - START) / HOUR + 0.1)])
+        return True
+
+    async def test_lists_and_the_feed_in_turn(self) -> None:
+        assert await self.fetched(self.LIST)
+        for _ in range(3):
+            assert not await self.fetched(self.FEED, "feed")
+            assert not await self.fetched(self.LIST)
+
+    async def test_headlines_that_differ(self) -> None:
+        longer = replace(self.FEED, title="A story with a longer headline", published_at=None)
+        assert await self.fetched(self.LIST)
+        assert await self.fetched(longer, "feed"), "for once"
+        for _ in range(3):
+            assert not await self.fetched(self.LIST)
+            assert not await self.fetched(longer, "feed")
+
+    async def test_an_edit_is_fetched_once_and_so_is_its_undoing(self) -> None:
+        edited, later = replace(self.LIST, title="Edited"), replace(self.FEED, title="Edited")
+        assert await self.fetched(self.LIST)
+        assert not await self.fetched(self.FEED, "feed")
+        assert await self.fetched(edited)
+        assert not await self.fetched(self.FEED, "feed"), "a feed may lag behind"
+        assert await self.fetched(self.LIST), "the feed showed this, but from before the edit"
+        assert await self.fetched(later, "feed")
+        assert not await self.fetched(edited)
+
+    async def test_what_the_other_source_showed_must_have_been_fetched_since(self) -> None:
+        assert await self.fetched(self.LIST)
+        edited = replace(self.LIST, title="Edited")
+        self.at += HOUR
+        assert not await self.cards.known([edited], self.at)
+        assert await self.fetched(replace(self.FEED, title="Edited"), "feed")
+        assert not await self.fetched(edited)
+
+    async def test_a_time_that_is_not_understood_counts_as_it_is_written(self) -> None:
+        card = replace(self.LIST, published_at=None)
+        assert await self.fetched(card)
+        assert not await self.fetched(card)
+        assert await self.fetched(replace(card, time_text="02 April 2025 10:00"))
+
+    async def test_what_an_older_version_noted_holds(self, database: Documents) -> None:
+        """It hashed headline and printed time."""
+        assert await self.fetched(self.LIST)
+        old = hashlib.sha1(b"A story\n01 April 2025 10:00", usedforsecurity=False).hexdigest()
+        database.cards.update_one({"_id": url("a")}, {"$set": {"digest": old}})
+        assert not await self.fetched(self.LIST)
+        assert await self.fetched(replace(self.LIST, title="Edited"))

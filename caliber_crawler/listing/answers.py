@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -26,6 +27,9 @@ ENOUGH = 0.6
 _CANDIDATES = 20
 _MEMBERS = 100
 _EXAMPLES = 50
+# From 2001 to 2286, when seconds have ten digits and milliseconds thirteen.
+_SINCE_1970 = re.compile(r"[1-9](?:[0-9]{9}|[0-9]{12})")
+_LEAST_MILLISECONDS = 10**12
 _LONGEST_HTML = 500_000  # letters of HTML within JSON; a batch has some ten thousand
 
 
@@ -251,16 +255,26 @@ def _text_keys(
         texts = [(lookup(item, name), card) for item, card in pairs]
         if all(card.title and fold(str(text)) == fold(card.title) for text, card in texts):
             keys.setdefault("title", name)
-        elif all(
-            card.published_at and _instant(text, site) == card.published_at for text, card in texts
-        ):
+        elif all(_same_minute(_instant(text, site), card.published_at) for text, card in texts):
             keys.setdefault("time", name)
     return keys
 
 
-def _instant(value: Any, site: Site) -> Any:
-    printed = parse_printed(value, site.zone) if isinstance(value, str) else None
-    return printed.instant if printed else None
+def _same_minute(one: datetime | None, other: datetime | None) -> bool:
+    """Cards print no seconds, the objects that they are made from may have them."""
+    if one is None or other is None:
+        return False
+    return one.replace(second=0, microsecond=0) == other.replace(second=0, microsecond=0)
+
+
+def _instant(value: Any, site: Site) -> datetime | None:
+    """The instant that a member holds, as text or as seconds or milliseconds since 1970."""
+    if isinstance(value, str) and (printed := parse_printed(value, site.zone)):
+        return printed.instant
+    if isinstance(value, bool) or not _SINCE_1970.fullmatch(str(value)):
+        return None
+    number = int(value)
+    return datetime.fromtimestamp(number if number < _LEAST_MILLISECONDS else number // 1000, UTC)
 
 
 def _entry(item: dict[str, Any], fmt: Format, url: str, site: Site) -> Entry | None:

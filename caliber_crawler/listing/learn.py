@@ -2,7 +2,8 @@
 
 Every field of the requests must be explained: it stays, or it follows from something that is known
 before the request is made. A field that nothing explains means that there is no rule; nothing is
-guessed. Two requests show what varies; a third one shows whether the explanation holds.
+guessed. Two requests show what varies. Where an explanation may be chance, because it finds a short
+value somewhere in an answer or in a card, a third one has to bear it out.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ from caliber_crawler.listing.rule import (
 from caliber_crawler.site import Site
 
 LEAST_EXCHANGES = 2
+# An answer holds hundreds of counters, ids and numbers, so values of fewer characters than this are
+# likely to be among them by chance.
+_LONG = 6
 
 # Names of values that belong to one visit, so that they are read from the page again each time.
 _PERSONAL = re.compile(r"token|csrf|nonce|session|hash|sign|verif|auth|_key|apikey", re.IGNORECASE)
+_IN_LIST = re.compile(r"(?:^|\.)\d+(?:\.|$)")
 _MOST_FIELDS = 64
 _FIRST_NAMES = ("url", "path", "slug")
 
@@ -209,7 +214,7 @@ class _Facts:
         step = _step(values)
         if step is not None and abs(step.by) == 1:
             return step
-        found = self._count(values) or self._last(values) or self._answer(values)
+        found = self._count(values) or self._found(name, values, step)
         # Any two numbers are some distance apart, so only a third one makes a step of it.
         if found is None and step is not None and len(values) > 2:
             found = step
@@ -236,6 +241,19 @@ class _Facts:
             return None
         differences = {n - c for n, c in zip(numbers, self._cards_before, strict=False)}
         return Source("count", start=differences.pop()) if len(differences) == 1 else None
+
+    def _found(self, name: FieldName, values: Sequence[Any], step: Source | None) -> Source | None:
+        """Where the values are found in what came before; raises while that may be chance."""
+        found = self._last(values) or self._answer(values)
+        if found is None or all(len(str(value)) >= _LONG for value in values[1:]):
+            return found
+        if len(values) < 3:
+            raise _Unexplained(
+                f"{name[0]} {name[1]!r} is found in {found.kind} {found.name}, perhaps by chance: "
+                "a third request is needed"
+            )
+        # Numbers at equal distances are offsets rather than what some object of a list counts.
+        return step if step and found.kind == "answer" and _IN_LIST.search(found.name) else found
 
     def _last(self, values: Sequence[Any]) -> Source | None:
         """A value of the last card: of the page for the first request, of answers for the rest."""

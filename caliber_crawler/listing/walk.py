@@ -15,7 +15,8 @@ End = Literal["end", "limit", "since", "known", "ceiling", "first_page"]
 # A list that has ended may repeat its last batch for ever, and a batch may by chance hold only what
 # was seen, since articles are posted while one walks.
 BATCHES_WITHOUT_NEW = 3
-_LEAST_KNOWN = 3
+# Scripts may add cards one by one, so this takes as many batches as it needs.
+_LEAST_CARDS = 3
 
 
 @dataclass
@@ -24,7 +25,9 @@ class Walk:
 
     `limit` bounds the articles taken, `since` is an instant in UTC, `ceiling` bounds the batches.
     With `stop_at_known` the walk ends where the known begins: after a batch whose second half,
-    three cards at least, are known and unchanged articles.
+    three cards at least, are known and unchanged articles. Smaller batches count together, and a
+    list whose own page has fewer than three is left when it is known as a whole. So it is with
+    `since`: the walk ends after three cards at least in batches that are wholly older.
     """
 
     limit: int | None = None
@@ -37,6 +40,8 @@ class Walk:
     _seen: dict[str, int] = field(default_factory=dict)  # address → the round it last came in
     rounds: int = 0
     _without_new: int = 0
+    _known_last: int = 0  # cards in a row, up to the last one, that are known
+    _older_last: int = 0  # cards of batches in a row, up to the last one, that are wholly older
     _found: bool = False
 
     def take(
@@ -54,10 +59,10 @@ class Walk:
         fresh = [card for card in cards if card.url not in self._seen]
         # What an earlier round took is stored by now perhaps; that is no reason to stop there.
         known = {url for url in known if self._seen.get(url, self.rounds) == self.rounds}
-        moved = any(self._seen.get(card.url) != self.rounds for card in cards)
+        new = [card for card in cards if self._seen.get(card.url) != self.rounds]
         self._seen.update(dict.fromkeys((card.url for card in cards), self.rounds))
         self._found = self._found or bool(cards)
-        self._without_new = 0 if moved else self._without_new + 1
+        self._without_new = 0 if new else self._without_new + 1
         chosen: dict[str, list[Card]] = {}
         for card in filter(admit, fresh):
             # A second card of an article adds another form of its address, not an article.
@@ -66,25 +71,28 @@ class Walk:
             self.taken += card.url not in chosen
             chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
-            self.ended = self._reason(cards, known)
+            self._count_last(new, known)
+            self.ended = self._reason(new)
         return [card for forms in chosen.values() for card in forms]
 
     def restart(self) -> None:
         """The list is walked from its top once more: what comes again is no sign of its end."""
-        self.batches = self._without_new = 0
+        self.batches = self._without_new = self._known_last = self._older_last = 0
         self.rounds += 1
 
     @property
     def position(self) -> list[int]:
         """How far the walk is, as numbers that never come again."""
-        return [self.rounds, self.batches, self.taken, self._without_new]
+        last = (self._known_last, self._older_last)
+        return [self.rounds, self.batches, self.taken, self._without_new, *last]
 
     def go_on_from(self, position: Sequence[int], *, found: bool) -> None:
         """Take up a walk that another worker began.
 
         What that one saw is not known here: what comes once more counts as new once more.
         """
-        self.rounds, self.batches, self.taken, self._without_new = position
+        self.rounds, self.batches, self.taken, self._without_new, *last = position
+        self._known_last, self._older_last = last or (0, 0)  # older versions did not count them
         self._found = found
 
     @property
@@ -101,20 +109,29 @@ class Walk:
         if self.ended is None:
             self.ended = "end"
 
-    def _reason(self, cards: Sequence[Card], known: Collection[str]) -> End | None:
+    def _count_last(self, new: Sequence[Card], known: Collection[str]) -> None:
+        """Count on, with the cards of a batch that did not come before in this round."""
+        unknown = [k for k, card in enumerate(new) if card.url not in known]
+        self._known_last = len(new) - 1 - unknown[-1] if unknown else self._known_last + len(new)
+        # Times are typed by hand, so a batch may be out of order: only a whole older batch counts,
+        # and one of which no time is understood tells nothing.
+        times = [card.published_at for card in new]
+        older = self.since is not None and all(t and t < self.since for t in times)
+        self._older_last = self._older_last + len(new) if older else 0
+
+    def _reason(self, new: Sequence[Card]) -> End | None:
         if self.limit is not None and self.taken >= self.limit:
             return "limit"
         if self._without_new >= BATCHES_WITHOUT_NEW:
             return "end"
+        own_page = self.rounds == 0 and self.batches == 1
+        least = min(_LEAST_CARDS, len(new)) if own_page else _LEAST_CARDS
         # Half a batch in a row bears times typed by hand, and leads to no further batch whenever a
         # few articles are new.
-        last = cards[-max(_LEAST_KNOWN, (len(cards) + 1) // 2) :]
-        if last and self.stop_at_known and all(card.url in known for card in last):
+        half = (len(new) + 1) // 2
+        if new and self.stop_at_known and self._known_last >= max(least, half):
             return "known"
-        # Times are typed by hand, so a batch may be out of order: only a whole older batch counts,
-        # and one of which no time is understood tells nothing.
-        times = [card.published_at for card in cards]
-        if self.since is not None and times and all(t and t < self.since for t in times):
+        if new and self.since is not None and self._older_last >= least:
             return "since"
         if self.batches >= self.ceiling:
             return "ceiling"

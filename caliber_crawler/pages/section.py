@@ -109,23 +109,34 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
     """All sections that links of a page name, those in cards last, each once.
 
     A link's words give the name; a link without words (a picture) gives the slug until another
-    link of the section has words.
+    link of the section has words. Addresses with a query are further pages of a section's list, or
+    its views: one counts only where nothing else leads to the section.
     """
     in_cards = {
         link for card in page.with_class(CARD) for link in islice(card.iter("a"), CARD_ELEMENTS)
     }
-    found: dict[str, SectionLink] = {}
+    here = site.address(page.url)
+    found: dict[tuple[str, str], SectionLink] = {}
     for link in sorted(page.links, key=in_cards.__contains__):
         href = attribute(link, "href")
         address = site.address(href, page.url) if SECTION_PATH in href else None
         if not address or address.kind != "section" or not address.slug or not address.language:
             continue
+        key = address.language, address.slug
+        known = found.get(key)
+        if "?" in address.url:
+            on_its_list = here and here.kind == "section" and key == (here.language, here.slug)
+            if on_its_list or (known and known.url != address.url):
+                continue
         name = words(link) or next(iter(_picture_names(link)), None)
-        known = found.get(address.url)
-        if known is None or (name and known.ref["name"] == address.slug):
+        if (
+            known is None
+            or known.url != address.url
+            or (name and known.ref["name"] == address.slug)
+        ):
             ref: SectionRef = {"slug": address.slug, "name": name or address.slug}
             target = site.resolve(href, page.url) or address.url
-            found[address.url] = SectionLink(target, address.url, address.language, ref)
+            found[key] = SectionLink(target, address.url, address.language, ref)
     return list(found.values())
 
 

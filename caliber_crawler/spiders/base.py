@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
+    from caliber_crawler.store.cards import Source
+
 T = TypeVar("T")
 
 ARTICLE_PRIORITY = 0
@@ -211,13 +213,15 @@ class CaliberSpider(scrapy.Spider):
         """Add to a counter of `counters`."""
         CaliberAddon.of(self.crawler).count(name, detail, number)
 
-    async def known_cards(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
+    async def known_cards(
+        self, cards: Sequence[Card], source: Source = "list"
+    ) -> dict[str, list[SectionRef]]:
         """`store.cards.CardStore.known` for this moment; nothing is known without a store."""
         addon = CaliberAddon.of(self.crawler)
         store = addon.store
         if store is None:
             return {}
-        return await addon.patiently(lambda: store.cards.known(cards, now()))
+        return await addon.patiently(lambda: store.cards.known(cards, now(), source))
 
     def fetch(self) -> Fetch:
         """This crawl and this moment, for the records of the page being read."""

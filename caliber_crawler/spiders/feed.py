@@ -57,7 +57,7 @@ class FeedSpider(CaliberSpider):
         cards, cut = self.first_of("cards", response.url, feed.cards, most)
         for reject in cut:
             yield reject
-        known = await self.known_cards(cards)
+        known = await self.known_cards(cards, "feed")
         for card in cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)

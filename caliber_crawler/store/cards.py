@@ -1,18 +1,20 @@
 """The collection `cards`: what lists last showed of an article, to tell whether it changed since.
 
-    {_id: <canonical article address>, digest, changed_at}
+    {_id: <canonical article address>, digest, changed_at}         of lists
+    {_id: "feed <canonical article address>", digest, changed_at}  of the feed
 
 A card that says the same as before, of an article that was fetched since the card last changed, is
 no reason to fetch the article again. Cards are compared with cards and not with records, because a
-list may shorten headlines.
+list may shorten headlines; and those of lists and of the feed are remembered apart, because the two
+may word them differently.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -21,6 +23,8 @@ from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.store.client import driver_errors
 
 Document = dict[str, Any]
+Source = Literal["list", "feed"]
+"""Who shows cards. All lists are one: an article's card looks the same in each."""
 
 
 class CardStore:
@@ -30,37 +34,42 @@ class CardStore:
         self._cards = database["cards"]
         self._articles = database["articles"]
 
-    async def known(self, cards: Sequence[Card], at: datetime) -> dict[str, list[SectionRef]]:
-        """Note cards seen at an instant in UTC, and tell which say nothing new.
+    async def known(
+        self, cards: Sequence[Card], at: datetime, source: Source = "list"
+    ) -> dict[str, list[SectionRef]]:
+        """Note cards that a source shows at an instant in UTC, and tell which say nothing new.
 
         Returns canonical address → sections of the stored record, for every card whose article is
-        stored and was fetched after its card last changed.
+        stored and was fetched after its card last changed. A change that the other source showed
+        before, and later than this one its former card, is not new.
         """
         if not cards:
             return {}
         with driver_errors("comparing cards"):
-            urls = [card.url for card in cards]
-            before = {d["_id"]: d async for d in self._cards.find({"_id": {"$in": urls}})}
-            digests = {card.url: _digest(card) for card in cards}
-            same = [u for u in urls if u in before and before[u]["digest"] == digests[u]]
-            changed = set(urls).difference(same)
-            if changed:
-                await self._cards.bulk_write(
-                    [
-                        UpdateOne(
-                            {"_id": url},
-                            {"$set": {"digest": digests[url], "changed_at": at}},
-                            upsert=True,
-                        )
-                        for url in changed
-                    ],
-                    ordered=False,
-                )
-            stored = await self._stored(same)
+            by_url = {card.url: card for card in cards}
+            other: Source = "list" if source == "feed" else "feed"
+            ids = [_id(from_, url) for from_ in (source, other) for url in by_url]
+            before = {d["_id"]: d async for d in self._cards.find({"_id": {"$in": ids}})}
+            since: dict[str, datetime] = {}  # address → when that was shown first
+            changes = []
+            for url, card in by_url.items():
+                own, others = before.get(_id(source, url)), before.get(_id(other, url))
+                if own and _says(own, card):
+                    since[url] = own["changed_at"]
+                    continue
+                # What the other source shows from longer ago may be undone by now.
+                later = others and (own is None or own["changed_at"] < others["changed_at"])
+                if others and later and _says(others, card):
+                    since[url] = others["changed_at"]
+                noted = {"digest": _digest(card), "changed_at": since.get(url, at)}
+                changes.append(UpdateOne({"_id": _id(source, url)}, {"$set": noted}, upsert=True))
+            if changes:
+                await self._cards.bulk_write(changes, ordered=False)
+            stored = await self._stored(list(since))
         return {
             url: document["sections"]
             for url, document in stored.items()
-            if document["last_seen_at"] >= before[url]["changed_at"]
+            if document["last_seen_at"] >= since[url]
         }
 
     async def _stored(self, urls: Sequence[str]) -> dict[str, Document]:
@@ -82,7 +91,26 @@ class CardStore:
         return found
 
 
+def _id(source: Source, url: str) -> str:
+    return url if source == "list" else f"{source} {url}"
+
+
+def _says(noted: Document, card: Card) -> bool:
+    """Whether a card says what was noted, by this version or by one that compared printed times."""
+    return noted["digest"] in (_digest(card), _hashed(card, card.time_text))
+
+
 def _digest(card: Card) -> str:
-    """What a reader sees of the card's article; pictures and sections do not count."""
-    shown = f"{card.title or ''}\n{card.time_text or ''}"
+    """What a reader sees of the card's article; pictures and sections do not count.
+
+    A time that is understood counts to the minute, however it is written: lists print no seconds.
+    """
+    at = card.published_at
+    if at is None:
+        return _hashed(card, card.time_text)
+    return _hashed(card, at.astimezone(UTC).isoformat(timespec="minutes"))
+
+
+def _hashed(card: Card, time: str | None) -> str:
+    shown = f"{card.title or ''}\n{time or ''}"
     return hashlib.sha1(shown.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
