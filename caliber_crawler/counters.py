@@ -89,6 +89,7 @@ FRONTIER_FORGOTTEN = "frontier/forgotten"
 FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
 POLITENESS_PAUSES = "politeness/pauses"
 POLITENESS_LATE = "politeness/late"
+POLITENESS_MENDED = "politeness/mended"
 STORE_RETRIES = "store/retries"
 STORE_REVIVED = "store/revived"
 STORE_LOST = "store/lost"
@@ -193,6 +194,7 @@ MEANING: dict[str, str] = {
     FRONTIER_UNSERIALISABLE: "requests that could not be queued because they hold no plain data",
     POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
     POLITENESS_LATE: "turns given up because this worker came too late to them",
+    POLITENESS_MENDED: "times that the row of requests was told by a clock that had been ahead",
     STORE_RETRIES: "batches written again because the database did not answer",
     STORE_REVIVED: "times that the embedded MongoDB was gone, and this crawl started it again",
     ITEM_ERRORS: "records lost to an error in a pipeline",

@@ -75,6 +75,10 @@ class _Row:
         self._taken = False
 
 
+# Slots that may be taken ahead: each worker takes one at a time, so it is how many there may be.
+_LONGEST_ROW = 1_000
+
+
 class Turns:
     """The row of requests: each waits in `take` until it may be made, first come, first served.
 
@@ -160,7 +164,17 @@ class Turns:
         store = self._addon.store
         distance = self._addon.delay + lag
         if store is not None:
-            return await self._addon.patiently(lambda: store.limiter.take(self._origin, distance))
+            furthest = self._addon.config.backoff_most + _LONGEST_ROW * max(distance, 1.0)
+            slot = await self._addon.patiently(
+                lambda: store.limiter.take(self._origin, distance, furthest=furthest)
+            )
+            if slot.mended:
+                self._addon.count(counters.POLITENESS_MENDED)
+                logger.warning(
+                    "The row of requests lay further ahead than it can: the clock of MongoDB's "
+                    "machine was set since; the row begins anew"
+                )
+            return slot
         return self._own(max(self._now(), self._free_at), distance)
 
     async def _pause(self, asked: float | None) -> Slot:

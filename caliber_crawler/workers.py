@@ -93,5 +93,10 @@ async def take_lock(addon: CaliberAddon, store: Store, spider: str, lasting: tim
                 "CRAWL_OVERLAP=allow to run both"
             )
             raise CloseSpider(OTHER_CRAWL_RUNS)
-        first = first or holder
+        if first is None:
+            first = holder
+            logger.info(
+                "Crawl %s holds the lock of %s; waiting whether it renews it, until %s at most",
+                holder.crawl_id, spider, holder.until.isoformat(" ", "seconds"),
+            )  # fmt: skip
         await asyncio.sleep(_POLL_SECONDS)

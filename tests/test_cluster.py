@@ -447,6 +447,13 @@ def test_the_lock_of_a_killed_crawl_does_not_block(cluster: Cluster) -> None:
     assert "was killed; its lock counts no more" in run.err
 
 
+def test_a_lock_told_by_a_clock_that_was_far_ahead_does_not_block(cluster: Cluster) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    cluster.database.locks.insert_one({"_id": "sections", "crawl_id": "old", "until": ahead})
+    with serve(SMALL) as site:
+        assert cluster.scrapy.finish(cluster.start(site.url, limit="1")).code == 0
+
+
 def test_a_crawl_of_another_container_is_not_held_for_dead(cluster: Cluster) -> None:
     """It may have the name of the host and processes that nobody sees from here."""
     with serve(SMALL) as site:

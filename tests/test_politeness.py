@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
 
 from caliber_crawler import politeness
 from caliber_crawler.politeness import _Row
@@ -33,6 +35,19 @@ async def test_slots_are_apart_whoever_takes_them(limiter: LimiterStore) -> None
     assert waits[0] == 0
     for number, wait in enumerate(waits):
         assert wait == pytest.approx(10.0 * number, abs=2)
+
+
+async def test_a_row_told_by_a_clock_that_was_ahead_begins_anew(
+    limiter: LimiterStore, database: Database[dict[str, Any]]
+) -> None:
+    await limiter.take(SITE, 10.0, furthest=100.0)
+    ahead = {"$set": {"next": datetime.now(UTC) + timedelta(hours=5)}}
+    database.politeness.update_one({"_id": SITE}, ahead)
+    slot = await limiter.take(SITE, 10.0, furthest=100.0)
+    assert (slot.wait, slot.mended) == (0, True)
+    slot = await limiter.take(SITE, 10.0, furthest=100.0)
+    assert slot.wait == pytest.approx(10, abs=2)
+    assert not slot.mended
 
 
 async def test_sites_are_apart(limiter: LimiterStore) -> None:

@@ -197,6 +197,14 @@ async def test_a_lease_that_is_renewed_stays(database: Any) -> None:
     assert await store.reclaim(LATER) == (0, [])
 
 
+async def test_a_lease_told_by_a_clock_that_was_far_ahead_is_over(database: Any) -> None:
+    store = frontier(database)
+    await store.add([entry("k"), entry("l")], AT)
+    await take(store, 1)
+    await take(store, 1, at=AT + timedelta(hours=5))
+    assert await frontier(database, "other").reclaim(AT) == (1, [])
+
+
 async def test_what_a_dead_worker_had_is_taken_back_at_once(database: Any) -> None:
     await frontier(database, "dead").add([entry("k"), entry("l")], AT)
     assert len(await take(frontier(database, "dead"), 1)) == 1

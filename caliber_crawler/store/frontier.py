@@ -43,6 +43,7 @@ ORDER = [("priority", DESCENDING), ("newest", DESCENDING), ("_id", 1)]
 
 # A request that had so many leases may be what kills its workers: it gets company of no other such.
 _SUSPICIOUS = 2
+_LONGEST_LEASE = timedelta(hours=1)
 _CLEARED = 10_000  # at once
 
 
@@ -308,10 +309,12 @@ class FrontierStore:
         # The server's own clock agrees, so that one worker whose clock is set, and does not know
         # it yet, does not take back what all have.
         is_over = {"until": {"$lt": at}, "$expr": {"$lt": ["$until", "$$NOW"]}}
+        # Nobody leases for so long: the clock by which it was meant was ahead.
+        never = {"until": {"$gt": at + max(10 * self.lease_time, _LONGEST_LEASE)}}
         lost = {
             "crawl_id": self._crawl,
             "state": LEASED,
-            "$or": [is_over, {"worker": {"$in": list(dead)}}],
+            "$or": [is_over, never, {"worker": {"$in": list(dead)}}],
         }
         with driver_errors("taking back leases"):
             ids = [document["_id"] async for document in self._safe.find(lost, {"_id": 1})]

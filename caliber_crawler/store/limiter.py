@@ -1,7 +1,8 @@
 """The collection `politeness`: when the next request to a site may be made, over all workers.
 
     {_id: <origin of the site>, next: instant, slot: instant, told_at: instant,
-     level: failures in a row that asked for no certain pause, paused_until: instant or None}
+     level: failures in a row that asked for no certain pause, paused_until: instant or None,
+     mended: whether `next` lay so far ahead that the server's clock must have been set since}
 
 A worker takes one slot before each request, with one small write, and waits for it on its event
 loop. Waits are told as durations by the server's clock, so those of the workers need not agree.
@@ -22,10 +23,14 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Slot:
-    """Seconds until a worker may ask the site, and how far the gaps have grown (0: not at all)."""
+    """Seconds until a worker may ask the site, and how far the gaps have grown (0: not at all).
+
+    `mended`: the row had been told by a clock that was ahead, and begins anew.
+    """
 
     wait: float
     level: int
+    mended: bool = False
 
 
 class LimiterStore:
@@ -35,19 +40,25 @@ class LimiterStore:
         # A slot that a dying server forgets does no harm.
         self._sites = database["politeness"].with_options(write_concern=WriteConcern(w=1, j=False))
 
-    async def take(self, origin: str, delay: float) -> Slot:
-        """Take the next free slot; the one after it is `delay` seconds later at the earliest."""
+    async def take(self, origin: str, delay: float, *, furthest: float | None = None) -> Slot:
+        """Take the next free slot; the one after it is `delay` seconds later at the earliest.
+
+        No row is longer than `furthest` seconds: one that is was told by a clock that was ahead.
+        """
         later = round(delay * 1000)
+        end = None if furthest is None else {"$add": ["$$NOW", round(furthest * 1000)]}
+        free: Document = {"$ifNull": ["$next", "$$NOW"]}
         document = await self._change(
             origin,
             "taking a turn",
             [
-                {"$set": {"slot": {"$max": ["$$NOW", {"$ifNull": ["$next", "$$NOW"]}]}}},
+                {"$set": {"mended": False if end is None else {"$gt": [free, end]}}},
+                {"$set": {"slot": {"$cond": ["$mended", "$$NOW", {"$max": ["$$NOW", free]}]}}},
                 {"$set": {"next": {"$add": ["$slot", later]}, "told_at": "$$NOW"}},
             ],
         )
         wait = (document["slot"] - document["told_at"]).total_seconds()
-        return Slot(max(0.0, wait), document.get("level", 0))
+        return Slot(max(0.0, wait), document.get("level", 0), document["mended"])
 
     async def pause(self, origin: str, seconds: float | None, *, first: float, most: float) -> Slot:
         """Let nobody ask for so many seconds, at most `most`; without a number, in growing gaps.

@@ -19,6 +19,9 @@ from caliber_crawler.store.client import driver_errors
 
 Document = dict[str, Any]
 
+LONGEST = timedelta(hours=1)
+"""No lock is taken for longer, unless settings ask for a tenth of it themselves."""
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -40,9 +43,14 @@ class LockStore:
     ) -> Holder | None:
         """Take or renew the lock of a spider. Returns who holds it when that is another crawl.
 
-        `over` is a crawl that is known to be dead; its lock counts no more.
+        `over` is a crawl that is known to be dead; its lock counts no more. Nor does one that was
+        told by a clock that was far ahead: nobody takes one for as long as that.
         """
-        free: list[Document] = [{"crawl_id": self._crawl}, {"until": {"$lt": at}}]
+        free: list[Document] = [
+            {"crawl_id": self._crawl},
+            {"until": {"$lt": at}},
+            {"until": {"$gt": at + max(10 * lasting, LONGEST)}},
+        ]
         if over is not None:
             free.append({"crawl_id": over})
         with driver_errors("taking the spider's lock"):
