@@ -17,8 +17,9 @@ from benchmarks.crawl import SCRAPY
 from benchmarks.measure import environment, run
 from benchmarks.mongodb import mongodb
 from benchmarks.outcome import Bar, Outcome, markdown, spread
-from caliber_crawler.store.frontier import Entry, FrontierStore
+from caliber_crawler.store.frontier import FrontierStore
 from caliber_crawler.store.indexes import ensure_indexes
+from caliber_crawler.store.leases import Entry
 from demo_site import SiteConfig, serve_process
 
 _AT_ONCE = 100

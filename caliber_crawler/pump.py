@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from caliber_crawler import counters
 from caliber_crawler.errors import StoreError, StoreUnavailable, Unserialisable
 from caliber_crawler.items import Sighting
-from caliber_crawler.store.frontier import new_lease
+from caliber_crawler.store.leases import new_lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from caliber_crawler.addon import CaliberAddon
     from caliber_crawler.ready import ReadyQueue
     from caliber_crawler.store import Store
-    from caliber_crawler.store.frontier import Entry, Late, Leased
+    from caliber_crawler.store.leases import Entry, Late, Leased
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from caliber_crawler.outcomes import LEASE
 from caliber_crawler.pump import SLOW, Pump
 from caliber_crawler.ready import ReadyQueue
 from caliber_crawler.requests import MERGE, NEWEST, SEQUEL, from_plain, to_plain
-from caliber_crawler.store.frontier import Entry, new_lease
+from caliber_crawler.store.leases import Entry, new_lease
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from caliber_crawler.store.frontier import Leased
+    from caliber_crawler.store.leases import Leased
 
 logger = logging.getLogger(__name__)
 

@@ -76,6 +76,7 @@ def test_foreign_text_stays_out(lead: str, form: str, sentence: str) -> None:
         f"<p>READ ALSO {OTHER}</p>",
         f"<p>Read\xa0also: {OTHER} and {OTHER}</p>",
         f"<p>Read also:<br>{OTHER}<br>{OTHER}</p>",
+        '<p><a href="/en/post/o"><strong>Read also:</strong> A headline with a stop.</a></p>',
         f"<h3>Read also</h3><ul><li>{OTHER}</li></ul>",
         f"<div>Читайте также:</div><div>{OTHER}</div>",
         f"<p>Oxuyun: {OTHER}</p>",

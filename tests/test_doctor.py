@@ -42,7 +42,8 @@ from caliber_crawler.doctor.findings import (
 from caliber_crawler.doctor.network import network
 from caliber_crawler.store import Store, Worker
 from caliber_crawler.store.condition import VERSION, Condition
-from caliber_crawler.store.frontier import Entry, FrontierStore
+from caliber_crawler.store.frontier import FrontierStore
+from caliber_crawler.store.leases import Entry
 from demo_site import ServedSite, SiteConfig, serve
 from tests.canary import Authority, tls_site
 from tests.conftest import ROOT, Scrapy

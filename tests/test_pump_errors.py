@@ -17,7 +17,7 @@ from scrapy import Request
 from caliber_crawler.pump import Pump
 from caliber_crawler.ready import ReadyQueue
 from caliber_crawler.store import Store
-from caliber_crawler.store.frontier import Entry
+from caliber_crawler.store.leases import Entry
 from tests.stories import story, url
 
 R = TypeVar("R")

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from caliber_crawler.store import Store
 from caliber_crawler.store.client import connect
-from caliber_crawler.store.frontier import Entry
+from caliber_crawler.store.leases import Entry
 from demo_site import SiteConfig, serve
 from demo_site.server import ServedSite
 from tests.cluster import Cluster, articles_asked, check_complete

@@ -15,15 +15,10 @@ from scrapy import Request
 from caliber_crawler.pump import Pump
 from caliber_crawler.ready import ReadyQueue
 from caliber_crawler.store.forgetting import forget
-from caliber_crawler.store.frontier import (
-    Added,
-    Entry,
-    FrontierAdmin,
-    FrontierStore,
-    Leased,
-    new_lease,
-)
+from caliber_crawler.store.frontier import FrontierStore
+from caliber_crawler.store.frontier_admin import FrontierAdmin
 from caliber_crawler.store.indexes import ensure_indexes
+from caliber_crawler.store.leases import Added, Entry, Leased, new_lease
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = AT + timedelta(seconds=31)

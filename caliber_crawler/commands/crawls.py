@@ -15,7 +15,7 @@ from caliber_crawler.errors import ConfigError, StoreError
 from caliber_crawler.spiders.arguments import ExportArguments, bounds
 from caliber_crawler.store import Store
 from caliber_crawler.store.crawls import sums
-from caliber_crawler.store.frontier import FrontierAdmin
+from caliber_crawler.store.frontier_admin import FrontierAdmin
 from caliber_crawler.store.overview import CrawlReader
 from caliber_crawler.store_command import StoreCommand
 from caliber_crawler.tally import Figures

@@ -8,7 +8,7 @@ from typing import Any
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.store import Store
-from caliber_crawler.store.frontier import FrontierAdmin
+from caliber_crawler.store.frontier_admin import FrontierAdmin
 from caliber_crawler.store_command import StoreCommand
 from caliber_crawler.text import line
 

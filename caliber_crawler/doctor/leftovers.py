@@ -9,7 +9,8 @@ from typing import Any
 
 from caliber_crawler.doctor.findings import Finding, attention, ok
 from caliber_crawler.store import Store
-from caliber_crawler.store.frontier import DONE, FAILED, FrontierAdmin
+from caliber_crawler.store.frontier_admin import FrontierAdmin
+from caliber_crawler.store.leases import DONE, FAILED
 from caliber_crawler.store.locks import Holder, holders
 from caliber_crawler.store.overview import CrawlReader
 from caliber_crawler.workers import is_dead

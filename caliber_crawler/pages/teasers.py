@@ -72,12 +72,21 @@ def kind_of(runs: Iterable[Run]) -> Kind:
     if known:
         # "Read also: A and B" against "Read also A before you sign."
         return "teaser" if words_after <= (_SHORT if _COLON.search(before) else 0) else "text"
+    if not (words_before or words_after) and _begins_with_lead_in(linked):
+        return "teaser"
     if words_after or _FULL_STOP.search(line(linked + after)):
         return "text"
     if not words_before:
         return "link"
     headline = linked[0].isupper() or linked[0].isdigit()
     return "headline" if words_before <= _SHORT and _COLON.search(before) and headline else "text"
+
+
+def _begins_with_lead_in(linked: str) -> bool:
+    """Whether a link's words are a known lead-in, a colon and more: "Read also: A headline."."""
+    first, colon, more = linked.partition(":")
+    known = len(first) <= LONGEST_LEAD_IN and fold(first).strip(_MARKS) in _LEAD_INS
+    return bool(colon) and known and _WORDS.search(more) is not None
 
 
 def pointing_lines(lines: Sequence[Sequence[Run]]) -> set[int]:

@@ -24,81 +24,33 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import DESCENDING, UpdateMany, UpdateOne, WriteConcern
+from pymongo import UpdateMany, UpdateOne, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.leases import (
+    DONE,
+    FAILED,
+    LEASED,
+    ORDER,
+    QUEUED,
+    Added,
+    Entry,
+    Late,
+    Leased,
+    new_lease,
+)
 
 Document = dict[str, Any]
-
-QUEUED, LEASED, DONE, FAILED = "queued", "leased", "done", "failed"
-STATES = (QUEUED, LEASED, DONE, FAILED)
-ORDER = [("priority", DESCENDING), ("newest", DESCENDING), ("_id", 1)]
-"""Which request comes first: by priority, among equals the newest, those without a time last."""
 
 # A request that had so many leases may be what kills its workers: it gets company of no other such.
 _SUSPICIOUS = 2
 _LONGEST_LEASE = timedelta(hours=1)
 _CLEARED = 10_000  # at once
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A request to be added. `key` tells it from all others of the crawl; `request` is plain data.
-
-    `merged` are lists that grow when the same request is added again. With a `lease` it is added as
-    leased by this worker, under that token, which is of this addition alone.
-    """
-
-    key: str
-    url: str
-    priority: int
-    request: Mapping[str, Any]
-    newest: datetime | None = None
-    browser: bool = False
-    merged: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    lease: str | None = None
-
-    def under(self, lease: str) -> Entry:
-        """The same, to be added as leased by this worker."""
-        return replace(self, lease=lease)
-
-
-@dataclass(frozen=True)
-class Leased:
-    """A request that this worker may make now, until the lease ends or is renewed."""
-
-    key: str
-    lease: str
-    priority: int
-    newest: datetime | None
-    browser: bool
-    attempts: int
-    request: Mapping[str, Any]
-    merged: Mapping[str, Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Late:
-    """What was said of a request after it was leased or done: its address and the merged lists."""
-
-    url: str
-    merged: Mapping[str, Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of additions: keys that were new, leases of the additions that were first to name
-    theirs, and what came late for others."""
-
-    new: frozenset[str]
-    leases: frozenset[str]
-    late: Sequence[Late]
 
 
 class FrontierStore:
@@ -446,11 +398,6 @@ class FrontierStore:
         )
 
 
-def new_lease() -> str:
-    """A token that no other lease has."""
-    return secrets.token_hex(8)
-
-
 def _is_suspect(document: Document) -> bool:
     return bool(document["attempts"] >= _SUSPICIOUS)
 
@@ -460,57 +407,3 @@ def _somewhere(queued: Sequence[Document], most: int, spread: int) -> Sequence[D
     if spread == 1 or len(queued) <= most:
         return queued
     return queued[secrets.randbelow(len(queued) - most + 1) :]
-
-
-class FrontierAdmin:
-    """The frontier of all crawls as its keeper sees it. Raises `StoreError` and its kin."""
-
-    def __init__(self, database: AsyncDatabase[Document]) -> None:
-        self._frontier = database["frontier"]
-
-    async def numbers(self, crawl_id: str | None = None) -> dict[str, dict[str, int]]:
-        """Crawl id → state → number of requests, for one crawl or all that have any."""
-        which: Document = {} if crawl_id is None else {"crawl_id": crawl_id}
-        group = {"_id": {"crawl": "$crawl_id", "state": "$state"}, "n": {"$sum": 1}}
-        told: dict[str, dict[str, int]] = {}
-        with driver_errors("counting requests"):
-            cursor = await self._frontier.aggregate([{"$match": which}, {"$group": group}])
-            async for document in cursor:
-                crawl = told.setdefault(document["_id"]["crawl"], {})
-                crawl[document["_id"]["state"]] = document["n"]
-        return dict(sorted(told.items()))
-
-    async def requests(
-        self, crawl_id: str, state: str, url: str | None, most: int
-    ) -> list[Document]:
-        """Up to `most` requests of a state, first in order first; all of them when it is 0."""
-        fields = ("url", "priority", "attempts", "worker", "until", "error", "added_at", "at")
-        with driver_errors("reading requests"):
-            found = self._frontier.find(
-                _which(crawl_id, state, url), {"_id": 0, **dict.fromkeys(fields, 1)}
-            )
-            return [document async for document in found.sort(ORDER).limit(most)]
-
-    async def retry(self, crawl_id: str, url: str | None, at: datetime) -> int:
-        """Queue failures again, with all their attempts before them."""
-        change = {"state": QUEUED, "attempts": 0, "error": None, "lease": None, "at": at}
-        return await self._change(_which(crawl_id, FAILED, url), change)
-
-    async def release(self, crawl_id: str, url: str | None, at: datetime) -> int:
-        """Take back what is on lease, whoever has it."""
-        change = {"state": QUEUED, "lease": None, "worker": None, "until": None, "at": at}
-        return await self._change(_which(crawl_id, LEASED, url), change)
-
-    async def drop(self, crawl_id: str, url: str | None, at: datetime) -> int:
-        """Forget failures."""
-        with driver_errors("dropping failures"):
-            result = await self._frontier.delete_many(_which(crawl_id, FAILED, url))
-            return result.deleted_count
-
-    async def _change(self, which: Document, change: Document) -> int:
-        with driver_errors("changing requests"):
-            return (await self._frontier.update_many(which, {"$set": change})).modified_count
-
-
-def _which(crawl_id: str, state: str, url: str | None) -> Document:
-    return {"crawl_id": crawl_id, "state": state} | ({} if url is None else {"url": url})

@@ -10,7 +10,7 @@ from pymongo import DESCENDING
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
-from caliber_crawler.store.frontier import LEASED, QUEUED
+from caliber_crawler.store.leases import LEASED, QUEUED
 
 Document = dict[str, Any]
 
