@@ -228,7 +228,7 @@ class CrawlRecord:
         try:
             await store.frontier.clear()
         except StoreError as error:
-            logger.warning("%s; what is left there MongoDB removes after a while", error)
+            logger.warning("%s; what is left there a later crawl removes", error)
 
     def _tell(
         self, spider: Spider, verdict: Verdict, before: Mapping[str, Any] | None = None
