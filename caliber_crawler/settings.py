@@ -167,6 +167,8 @@ CONCURRENT_ITEMS = 4
 # Eight at a time are asked for; the others are on their way to the store.
 CONCURRENT_REQUESTS = 24
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
+# Scrapy's own asks for IPv4 addresses only.
+TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 2 * 1024 * 1024
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_HANDLERS = {
