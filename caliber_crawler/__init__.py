@@ -24,7 +24,7 @@ Which file answers which question, in the order in which data flow:
   `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
-  `store_command`, `fixtures`
+  `interrupts`, `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
   `alerts`
 * How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,

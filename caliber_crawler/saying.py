@@ -6,11 +6,12 @@ The last line of defence, for all loggers of the process, those of packages too,
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from caliber_crawler.secrecy import hide
 from caliber_crawler.text import harmless
@@ -30,8 +31,21 @@ def told(text: str) -> str:
 
 
 def complain(text: str) -> None:
-    """Print a message of the program on standard error."""
-    print(f"caliber-crawler: {told(text)}", file=sys.stderr)  # noqa: T201 - that is its purpose
+    """Say on standard error why a command ends. Nobody may be there to read it any more, or the
+    disk under it full: what was done and the exit code stay as they are."""
+    try:
+        if sys.stderr is not None:  # `print` would take standard output instead
+            print(f"caliber-crawler: {told(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        leave(sys.stderr)
+
+
+def leave(stream: TextIO) -> None:
+    """Have all that is still written to a stream go nowhere. Otherwise Python tries to write the
+    rest of it at its end, and when that fails takes an exit code of its own."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class Record(logging.LogRecord):
