@@ -31,7 +31,8 @@ Which file answers which question, in the order in which data flow:
   `crawl_texts`, `metrics`, `prometheus`, with `store/overview`
 * Which crawl starts by the clock, and what if it hangs?  `schedule/`, with `store/schedule`
 * What is wrong on this machine, and what helps?       `doctor/`, with `store/condition`
-* Where are passwords hidden, and what may be printed?  `secrecy`, `secret_settings`, `saying`
+* Where are passwords hidden, and what may be printed?  `secrecy`, `secret_settings`, `saying`,
+  `stdio`
 * What can go wrong?                                    `errors`
 
 A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.

@@ -6,13 +6,14 @@ The last line of defence, for all loggers of the process, those of packages too,
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from caliber_crawler import stdio
 from caliber_crawler.secrecy import hide
 from caliber_crawler.text import harmless
 
@@ -33,19 +34,18 @@ def told(text: str) -> str:
 def complain(text: str) -> None:
     """Say on standard error why a command ends. Nobody may be there to read it any more, or the
     disk under it full: what was done and the exit code stay as they are."""
+    with suppress(OSError):
+        stdio.write(f"caliber-crawler: {told(text)}", sys.stderr)
+
+
+def show(text: str) -> bool:
+    """Print what a command found; whether it could be. If not, it is said why."""
     try:
-        if sys.stderr is not None:  # `print` would take standard output instead
-            print(f"caliber-crawler: {told(text)}", file=sys.stderr, flush=True)  # noqa: T201
-    except OSError:
-        leave(sys.stderr)
-
-
-def leave(stream: TextIO) -> None:
-    """Have all that is still written to a stream go nowhere. Otherwise Python tries to write the
-    rest of it at its end, and when that fails takes an exit code of its own."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        stdio.write(text)
+    except OSError as error:
+        complain(f"standard output: {error.strerror}")
+        return False
+    return True
 
 
 class Record(logging.LogRecord):

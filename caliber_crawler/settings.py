@@ -14,7 +14,9 @@ from urllib.request import getproxies
 
 from scrapy.settings import default_settings
 
-from caliber_crawler import __version__
+from caliber_crawler import __version__, stdio
+
+stdio.ensure_open()  # here, since of all that is ours this is imported first
 
 defaults: dict[str, str] = {}
 """What the settings that the environment may give are when it does not."""

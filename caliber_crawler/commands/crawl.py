@@ -18,7 +18,7 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
+from caliber_crawler.debugging import check_log_file, usage_error
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.interrupts import Interrupts
 from caliber_crawler.saying import complain
@@ -43,6 +43,8 @@ class Command(crawl.Command):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        check_log_file(self.settings)
         self._interrupts = Interrupts()
         self._interrupts.listen()
 
