@@ -24,14 +24,15 @@ Which file answers which question, in the order in which data flow:
   `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
   `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
-  `store_command`, `fixtures`
+  `interrupts`, `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
   `alerts`
 * How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,
   `crawl_texts`, `metrics`, `prometheus`, with `store/overview`
 * Which crawl starts by the clock, and what if it hangs?  `schedule/`, with `store/schedule`
 * What is wrong on this machine, and what helps?       `doctor/`, with `store/condition`
-* Where are passwords hidden, and what may be printed?  `secrecy`, `secret_settings`, `saying`
+* Where are passwords hidden, and what may be printed?  `secrecy`, `secret_settings`, `saying`,
+  `stdio`
 * What can go wrong?                                    `errors`
 
 A module imports only from modules above it in docs/architecture.md; tests/test_layers.py checks it.

@@ -134,6 +134,8 @@ class Browser:
             if ways.is_direct(host, through):
                 addresses = await addresses_of(host)
                 good = [address for address in addresses if reach.may_connect(address)]
+                # Chromium gets one address and cannot try another; IPv4 is had nearly everywhere.
+                good.sort(key=lambda address: ":" in address)
                 if good:
                     # The one in use is kept as long as it is among them: names may have many.
                     old = self._pinned.get(host)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
 from caliber_crawler.config import OFF, Config
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.saying import told
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
 
 
 class WithoutStore(ScrapyCommand):
@@ -29,10 +34,24 @@ class WithoutStore(ScrapyCommand):
         self.settings.set("MONGODB_URI", OFF, priority="cmdline")
         self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
         self.settings.set("CALIBER_BY_HAND", self.by_hand, priority="cmdline")
+        check_log_file(self.settings)
         try:
             Config.from_settings(self.settings)
         except ConfigError as error:
             raise usage_error(error) from None
+
+
+def check_log_file(settings: BaseSettings) -> None:
+    """Refuse a LOG_FILE that cannot be written, before Scrapy opens it with a traceback."""
+    path = settings["LOG_FILE"]
+    if not path or not settings.getbool("LOG_ENABLED"):
+        return
+    try:
+        with Path(path).open("ab"):
+            pass
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise usage_error(ConfigError(f"LOG_FILE={path!r} cannot be written: {why}")) from None
 
 
 def usage_error(error: ConfigError) -> Exception:

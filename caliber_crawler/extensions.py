@@ -20,6 +20,7 @@ from caliber_crawler.checkup import examine, unhealthy_before
 from caliber_crawler.errors import StoreError
 from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
+from caliber_crawler.spiders.base import CaliberSpider
 from caliber_crawler.store.crawls import sums
 from caliber_crawler.store.forgetting import forget
 from caliber_crawler.tally import counts_of
@@ -73,6 +74,7 @@ class CrawlRecord:
         self._addon = addon
         self._opened = False
         self._entered = False
+        self._was_finished = False
         self._whole: list[dict[str, Any]] = []  # all workers, once this one closed the crawl
         self._tasks: list[asyncio.Task[None]] = []
         self._feeds_closed = asyncio.Event()
@@ -134,10 +136,14 @@ class CrawlRecord:
     def _judge(
         self, reason: str, stats: Mapping[str, object], findings: Sequence[Finding] = ()
     ) -> Verdict:
-        return judge(
+        verdict = judge(
             reason, stats, failure=self._addon.failure, signal=self._addon.signal,
             opened=self._opened, findings=findings,
         )  # fmt: skip
+        if self._was_finished and verdict.code == HEALTHY:
+            which = f"crawl {self._addon.crawl_id}"
+            return Verdict(HEALTHY, f"healthy: {which} was finished already, nothing is left to do")
+        return verdict
 
     def spider_error(self, failure: Failure, response: Response | None) -> None:
         if response is None:  # raised by the spider's `start`
@@ -159,7 +165,14 @@ class CrawlRecord:
                 f"crawl {crawl_id} is one of the spider {crawl['spider']}; give another CRAWL_ID"
             )
             raise CloseSpider(WRONG_CRAWL)
+        if others := self._other_arguments(spider, crawl["arguments"]):
+            self._addon.failure = (
+                f"crawl {crawl_id} was begun with other arguments ({others}); "
+                "give the same ones or another CRAWL_ID"
+            )
+            raise CloseSpider(WRONG_CRAWL)
         if crawl["status"] == "finished" and not await store.frontier.anything_left():
+            self._was_finished = True
             logger.info("Crawl %s was finished already; nothing is left to do", crawl_id)
             raise CloseSpider("finished")
         # Its lists were walked; what was queued again are failures.
@@ -169,6 +182,17 @@ class CrawlRecord:
         )
         self._addon.taken_back(again, aside)
         logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
+
+    def _other_arguments(self, spider: Spider, before: Mapping[str, str]) -> str:
+        """By which arguments this process would have other work than the crawl, in words."""
+        if not isinstance(spider, CaliberSpider):
+            return ""
+        now = spider.given_arguments
+        names = spider.arguments_class.differing(before, now, self._addon.config)
+        return "; ".join(
+            f"{name}: {before.get(name, 'not given')[:100]}, now {now.get(name, 'not given')[:100]}"
+            for name in names
+        )
 
     # --- the end
 

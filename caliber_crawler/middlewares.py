@@ -30,6 +30,7 @@ _TOLD = 20
 # How Scrapy marks an answer that it took although something was lost on the way. Its other mark,
 # "partial", only says that no length was stated.
 _LOSS = "dataloss"
+_PART = 206
 # Statuses that say nothing about the page: another time it may be there.
 _PASSING = frozenset({408, 425, 429})
 
@@ -99,7 +100,8 @@ class CutOffMiddleware:
     """Asks again for pages whose end is missing, as often as Scrapy retries anything.
 
     A connection that breaks without a stated length, or a proxy that stores half an answer, gives
-    such pages with a good status. One that stays so passes on with the flag `CUT_OFF`. A site that
+    such pages with a good status. One that calls itself a part, though the whole was asked for, is
+    believed. One that stays so passes on with the flag `CUT_OFF`. A site that
     never ends its documents is not asked in vain: after the first such page, and until a whole one
     is seen, no other is taken for cut off.
     """
@@ -115,9 +117,10 @@ class CutOffMiddleware:
         return cls(CaliberAddon.of(crawler), crawler)
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
-        if response.status != 200 or not isinstance(response, HtmlResponse):
+        if not 200 <= response.status < 300 or not isinstance(response, HtmlResponse):
             return response
-        lossy = _LOSS in response.flags
+        part = response.status == _PART and "Range" not in request.headers
+        lossy = part or _LOSS in response.flags
         if not lossy and not page_of(response).is_cut:
             self._ends_are_written = True
             return response

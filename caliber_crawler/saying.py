@@ -10,8 +10,10 @@ import re
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from caliber_crawler import stdio
 from caliber_crawler.secrecy import hide
 from caliber_crawler.text import harmless
 
@@ -30,8 +32,20 @@ def told(text: str) -> str:
 
 
 def complain(text: str) -> None:
-    """Print a message of the program on standard error."""
-    print(f"caliber-crawler: {told(text)}", file=sys.stderr)  # noqa: T201 - that is its purpose
+    """Say on standard error why a command ends. Nobody may be there to read it any more, or the
+    disk under it full: what was done and the exit code stay as they are."""
+    with suppress(OSError):
+        stdio.write(f"caliber-crawler: {told(text)}", sys.stderr)
+
+
+def show(text: str) -> bool:
+    """Print what a command found; whether it could be. If not, it is said why."""
+    try:
+        stdio.write(text)
+    except OSError as error:
+        complain(f"standard output: {error.strerror}")
+        return False
+    return True
 
 
 class Record(logging.LogRecord):

@@ -14,7 +14,9 @@ from urllib.request import getproxies
 
 from scrapy.settings import default_settings
 
-from caliber_crawler import __version__
+from caliber_crawler import __version__, stdio
+
+stdio.ensure_open()  # here, since of all that is ours this is imported first
 
 defaults: dict[str, str] = {}
 """What the settings that the environment may give are when it does not."""
@@ -167,6 +169,8 @@ CONCURRENT_ITEMS = 4
 # Eight at a time are asked for; the others are on their way to the store.
 CONCURRENT_REQUESTS = 24
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
+# Scrapy's own asks for IPv4 addresses only.
+TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 2 * 1024 * 1024
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_HANDLERS = {

@@ -14,7 +14,7 @@ from scrapy.exceptions import UsageError
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
-from caliber_crawler.saying import complain
+from caliber_crawler.saying import complain, show
 from caliber_crawler.store import Store
 from caliber_crawler.text import harmless
 from caliber_crawler.verdict import COULD_NOT_START
@@ -62,7 +62,9 @@ class StoreCommand(ScrapyCommand):
             complain(str(error))
             self.exitcode = COULD_NOT_START
             return
-        print(json.dumps(told, default=plain) if opts.json else harmless(self.show(told, opts)))
+        shown = json.dumps(told, default=plain) if opts.json else harmless(self.show(told, opts))
+        if not show(shown):
+            self.exitcode = COULD_NOT_START
 
     async def _told(
         self, config: Config, crawl_id: str, args: list[str], opts: argparse.Namespace

@@ -21,6 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from scrapy.resolver import CachingHostnameResolver, HostResolution
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.names import client
 
 
@@ -34,12 +36,13 @@ class Canary:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 @contextmanager
 def canary(host: str = "127.0.0.1", port: int = 0) -> Iterator[Canary]:
-    with socket.create_server((host, port)) as server:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as server:
         bird = Canary(host, server.getsockname()[1])
 
         def watch() -> None:
@@ -83,6 +86,19 @@ class LoopbackResolver(client.Resolver):
 
     def getHostByName(self, name: str, timeout: Any = None, *_: Any) -> Any:  # noqa: N802
         return super().getHostByName(name, (2,))
+
+
+class FixedResolver(CachingHostnameResolver):
+    """For the same setting: every name leads to the addresses in TEST_ADDRESSES, of either kind."""
+
+    def resolveHostName(self, receiver: Any, name: str, port: int = 0, *_: Any, **__: Any) -> Any:  # noqa: N802
+        resolution = HostResolution(name)
+        receiver.resolutionBegan(resolution)
+        for address in os.environ["TEST_ADDRESSES"].split(","):
+            kind = IPv6Address if ":" in address else IPv4Address
+            receiver.addressResolved(kind("TCP", address, port))
+        receiver.resolutionComplete()
+        return resolution
 
 
 @contextmanager

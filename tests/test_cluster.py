@@ -307,7 +307,10 @@ def test_a_late_worker_finds_nothing_to_do(cluster: Cluster) -> None:
         run = cluster.scrapy.finish(cluster.start(site.url))
         assert len(site.log) == asked
     assert run.code == 0
-    assert "finished already" in run.err
+    assert run.verdict == (
+        f"caliber-crawler: healthy: crawl {cluster.crawl_id} was finished already, "
+        "nothing is left to do"
+    )
     assert len(cluster.crawl()["workers"]) == 1
 
 
@@ -516,6 +519,32 @@ def test_a_crawl_of_another_spider_is_not_resumed(cluster: Cluster) -> None:
         run = cluster.scrapy.finish(cluster.start(site.url, spider="feed"))
     assert run.code == 2
     assert "is one of the spider sections" in run.verdict
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_crawl_does_not_go_on_with_other_arguments(cluster: Cluster, finished: bool) -> None:
+    """Nor does it when it is over: nothing would be done, and that would look healthy."""
+    with serve(SMALL) as site:
+        first = cluster.start(site.url, section="world, sport")
+        if finished:
+            assert cluster.scrapy.finish(first).code == 0
+        else:
+            wait_until(lambda: len(site.log) > 4, what="the first crawl")
+            first.kill()
+            cluster.scrapy.finish(first)
+        asked = len(site.log)
+        given = {"language": "ru", "section": "sport", "mode": "update"}
+        run = cluster.scrapy.finish(cluster.start(site.url, **given))
+        assert len(site.log) == asked
+        same = {"language": "en", "section": "sport,world", "mode": "Update", "_job": "x"}
+        again = cluster.scrapy.finish(cluster.start(site.url, **same))
+    assert run.code == 2
+    assert (
+        "was begun with other arguments (language: not given, now ru; "
+        "section: world, sport, now sport)" in run.verdict
+    )
+    assert again.code == 0, again.err
+    assert len(cluster.crawl()["workers"]) == (1 if finished else 2)
 
 
 def test_the_next_crawl_starts_from_what_is_stored(cluster: Cluster) -> None:

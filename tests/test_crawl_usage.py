@@ -143,3 +143,15 @@ def test_a_site_that_is_down_is_not_healthy(scrapy_without_store: Scrapy) -> Non
     )  # fmt: skip
     assert run.code == 1
     assert "could not start: http://127.0.0.1:1/robots.txt cannot be had" in run.verdict
+
+
+@pytest.mark.parametrize("where", ["nowhere/crawl.log", "."])
+@pytest.mark.parametrize("option", ["--set=LOG_FILE=", "--logfile="])
+@pytest.mark.parametrize("command", [("crawl", "sections"), ("fetch", "http://127.0.0.1:1/")])
+def test_a_log_file_that_cannot_be(
+    scrapy_without_store: Scrapy, where: str, option: str, command: tuple[str, ...]
+) -> None:
+    run = scrapy_without_store(*command, f"{option}{where}")
+    assert run.code == 2
+    assert f"LOG_FILE={where!r} cannot be written: " in run.verdict
+    assert "Traceback" not in run.err

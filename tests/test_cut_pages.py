@@ -22,7 +22,8 @@ WHOLE = article_html(
     + "<p>Дорога открыта, — сказал мэр. 😀</p>"
 ).encode()
 _HALF = WHOLE.index(b"Line 20") + 3
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n"
+_FIELDS = b"Content-Type: text/html; charset=utf-8\r\nConnection: close\r\n"
+_HEAD = b"HTTP/1.1 200 OK\r\n" + _FIELDS
 
 Send = Callable[[socket.socket], None]
 
@@ -34,6 +35,11 @@ def _plain(body: bytes, *headers: bytes) -> Send:
 def _reset(s: socket.socket) -> None:
     s.sendall(_HEAD + b"\r\n" + WHOLE[:_HALF])
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _with_status(status: bytes, body: bytes) -> Send:
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return lambda s: s.sendall(b"HTTP/1.1 " + status + b"\r\n" + _FIELDS + length + body)
 
 
 _ZIPPED = gzip.compress(WHOLE)
@@ -55,6 +61,11 @@ WAYS: dict[str, Send] = {
     "within a letter": _plain(WHOLE[: WHOLE.index("мэр".encode()) + 1]),
     "before the body": _plain(WHOLE[: WHOLE.index(b"post_title")]),
     "nothing": _plain(b"", b"Content-Length: %d" % len(WHOLE)),
+    "a part by its status": _with_status(b"206 Partial Content", WHOLE[:_HALF]),
+    "a part that ends like a whole": _with_status(
+        b"206 Partial Content", WHOLE[:_HALF] + b"</p></body></html>"
+    ),
+    "another good status": _with_status(b"203 Non-Authoritative Information", WHOLE[:_HALF]),
 }  # fmt: skip
 
 
@@ -127,6 +138,9 @@ def test_a_page_that_is_cut_once_is_had_whole(
     [
         ("no stated length", 4),  # a part is taken: partly failed
         ("gzip", 4),
+        ("a part by its status", 4),
+        ("a part that ends like a whole", 4),
+        ("another good status", 4),
         ("shorter than its stated length", 3),  # Scrapy gives no page at all: nothing collected
     ],
 )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from demo_site import ServedSite, SiteConfig, serve
-from tests.conftest import Run, Scrapy
+from tests.background import repeated
+from tests.conftest import SCRAPY, Run, Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
 
@@ -19,6 +30,8 @@ from caliber_crawler.settings import *
 SPIDER_MODULES = [*SPIDER_MODULES, "failing"]
 """
 _PARTS = """
+import time
+
 from scrapy.exceptions import CloseSpider
 
 from caliber_crawler.spiders.articles import ArticlesSpider
@@ -74,6 +87,12 @@ class Unbuildable:
 class Unopenable:
     def open_spider(self):
         raise LookupError("the shelf is full")
+
+
+class SlowToBuild:
+    def __init__(self):
+        print("building", flush=True)
+        time.sleep(2)
 
 
 class ItemsFail:
@@ -202,3 +221,96 @@ def test_a_name_that_no_server_has(failing: Scrapy, database: Documents) -> None
     assert run.code == 1
     assert "could not start: http://no-such-site.invalid/robots.txt cannot be had" in run.verdict
     assert database.rejects.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
+def test_a_signal_before_the_crawl_has_started(
+    failing: Scrapy, site: ServedSite, number: signal.Signals, code: int
+) -> None:
+    process = failing.start(
+        "crawl", "sections", "-s", 'EXTENSIONS={"failing.SlowToBuild": 1}',
+        CALIBER_BASE_URL=site.url,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "building\n"
+    process.send_signal(number)
+    run = failing.finish(process)
+    assert run.code == code, run.err
+    assert run.verdict == f"caliber-crawler: stopped by signal {code - 128}; 0 articles kept"
+    assert not site.log
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        ([signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGTERM, signal.SIGINT, signal.SIGINT], 143),
+        ([signal.SIGHUP, signal.SIGHUP], 143),
+    ],
+)
+def test_signals_that_are_repeated(
+    failing: Scrapy, site: ServedSite, numbers: list[signal.Signals], code: int
+) -> None:
+    site.knobs.delay = 1.0
+    process = failing.start("crawl", "sections", "-a", "render=http", CALIBER_BASE_URL=site.url)
+    wait_until(lambda: len(site.log) >= 3, what="three requests")
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.05)
+    run = failing.finish(process)
+    assert run.code == code, run.err
+    assert run.verdict.startswith(f"caliber-crawler: stopped by signal {code - 128}; ")
+
+
+def test_a_terminal_that_is_closed(failing: Scrapy, site: ServedSite, database: Documents) -> None:
+    """Nothing can be written to it any more, and what was fetched is kept all the same."""
+    site.knobs.delay = 0.05
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*SCRAPY, "crawl", "sections", "-a", "render=http", "-O", str(failing.feed)],
+        cwd=failing.folder, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, env=failing.environment(CALIBER_BASE_URL=site.url),
+        preexec_fn=partial(fcntl.ioctl, theirs, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    with ours_read(ours):
+        wait_until(lambda: database.articles.count_documents({}) >= 3, what="three articles")
+    assert process.wait(timeout=60) == 143
+    [crawl] = database.crawls.find()
+    assert (crawl["status"], crawl["exit_code"]) == ("stopped", 143)
+    stored = database.articles.count_documents({})
+    assert len(failing.feed.read_text("utf-8").splitlines()) == stored
+
+
+@contextmanager
+def ours_read(terminal: int) -> Iterator[None]:
+    """Take what is written to a terminal, and close it at the end."""
+    with repeated(0.05, lambda: _take(terminal)):
+        yield
+    os.close(terminal)
+
+
+def _take(terminal: int) -> None:
+    while select.select([terminal], [], [], 0)[0]:
+        os.read(terminal, 65_536)
+
+
+def test_a_hang_up_that_is_not_minded(failing: Scrapy, site: ServedSite) -> None:
+    site.knobs.delay = 0.2
+    with ignored(signal.SIGHUP):
+        process = failing.start("crawl", "sections", "-a", "render=http", CALIBER_BASE_URL=site.url)
+    wait_until(lambda: len(site.log) >= 3, what="three requests")
+    process.send_signal(signal.SIGHUP)
+    assert failing.finish(process).code == 0
+
+
+@contextmanager
+def ignored(number: signal.Signals) -> Iterator[None]:
+    """Start processes that do not mind a signal, as `nohup` does."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)

@@ -163,6 +163,27 @@ def test_a_site_whose_name_leads_to_this_machine_is_not_waited_for(scrapy: Scrap
     assert run.counts["robots/retries"] == 0
 
 
+def test_a_site_that_has_an_ipv6_address_only(scrapy: Scrapy) -> None:
+    with serve(SiteConfig(articles=10, seed=1, host="::1")) as site:
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+    assert run.code == 0, run.err
+    assert run.records
+
+
+def test_a_name_that_leads_to_this_machine_by_ipv6_too(scrapy: Scrapy) -> None:
+    with canary("::1") as bird, canary("127.0.0.1", bird.port) as other:
+        urls = f"url=http://site.example:{bird.port}/en/post/x"
+        run = scrapy(
+            "crawl", "articles", "-a", urls, "-sTWISTED_DNS_RESOLVER=tests.canary.FixedResolver",
+            CALIBER_BASE_URL=f"http://site.example:{bird.port}", ROBOTS_PATIENCE_SECONDS="0.1",
+            TEST_ADDRESSES="::1,127.0.0.1,::ffff:127.0.0.1,fd00::1,fe80::1",
+        )  # fmt: skip
+    assert bird.seen == other.seen == []
+    assert run.code == 1, run.err
+    assert "which is no public address" in run.verdict
+    assert run.counts["requests/refused/private_address"] > 0
+
+
 def test_addresses_named_by_hand(scrapy_without_store: Scrapy) -> None:
     """`scrapy fetch` takes what a person names, and does not go where that redirects to."""
     scrapy, base = scrapy_without_store, {"CALIBER_BASE_URL": "http://127.0.0.1:1"}

@@ -6,8 +6,6 @@ import argparse
 import asyncio
 import gc
 import logging
-import signal
-from types import FrameType
 from typing import Any
 
 from scrapy import signals
@@ -20,13 +18,14 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
+from caliber_crawler.debugging import check_log_file, usage_error
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.interrupts import Interrupts
 from caliber_crawler.saying import complain
 from caliber_crawler.secrecy import keep_logins
 from caliber_crawler.spiders.base import CaliberSpider
 from caliber_crawler.text import line as in_one_line
-from caliber_crawler.verdict import COULD_NOT_START, Verdict
+from caliber_crawler.verdict import COULD_NOT_START, SHUTDOWN, Verdict, judge
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +41,13 @@ class Command(crawl.Command):
     def short_desc(self) -> str:
         return "Run a spider; the exit code tells how it went (see docs/exit-codes.md)"
 
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        check_log_file(self.settings)
+        self._interrupts = Interrupts()
+        self._interrupts.listen()
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError("give the name of one spider", print_help=False)
@@ -56,9 +62,13 @@ class Command(crawl.Command):
         _log_no_less(crawler.settings)
         gc.freeze()  # what is there now stays, and need not be looked through again and again
         gc.set_threshold(*COLLECTED_AFTER)
-        started = self.crawler_process.crawl(crawler, **opts.spargs)
-        self.crawler_process.start()
-        self.exitcode = self._conclude(crawler, _error_of(started))
+        error: BaseException | None = None
+        if self._interrupts.number is None:
+            self._interrupts.follow_scrapy()
+            started = self.crawler_process.crawl(crawler, **opts.spargs)
+            self.crawler_process.start()
+            error = _error_of(started)
+        self.exitcode = self._conclude(crawler, error)
 
     def _check(self, spidercls: type[Any], arguments: dict[str, str]) -> None:
         """Refuse impossible settings and arguments before anything is started."""
@@ -75,19 +85,15 @@ class Command(crawl.Command):
             raise usage_error(error) from None
 
     def _watch_signals(self, sender: Crawler) -> None:
-        """Note which signal stops the crawl, then let Scrapy handle it as always."""
+        """Have the parts of the crawl know which signal stops it."""
         addon = CaliberAddon.of(sender)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous = signal.getsignal(number)
 
-            def note(signum: int, frame: FrameType | None, previous: Any = previous) -> None:
-                addon.signal = signum
-                loop.call_soon_threadsafe(addon.stopped.set)
-                if callable(previous):
-                    previous(signum, frame)
+        def note(signum: int) -> None:
+            addon.signal = signum
+            loop.call_soon_threadsafe(addon.stopped.set)
 
-            signal.signal(number, note)
+        self._interrupts.tell(note)
 
     def _conclude(self, crawler: Crawler, error: BaseException | None) -> int:
         """Say how it went; `error` is what a component raised while the crawl was set up."""
@@ -98,10 +104,16 @@ class Command(crawl.Command):
         crawl_id = addon.crawl_id if addon else "without a number"
         if error is not None:
             logger.error("The crawl could not be set up", exc_info=error)
-        if verdict is None or (verdict.code == COULD_NOT_START and error is not None):
+        stopped = self._interrupts.number
+        unstarted = verdict is None or (verdict.code == COULD_NOT_START and error is not None)
+        if unstarted and stopped is not None:  # before it had started, or forced to end
+            stats = crawler.stats.get_stats() if crawler.stats else {}
+            verdict = judge(SHUTDOWN, stats, signal=stopped)
+            alert: Alert | None = None
+        elif verdict is None or unstarted:
             cause = f"{type(error).__name__}: {error}" if error else "the log says why"
             verdict = Verdict(COULD_NOT_START, f"could not start: {cause}")
-            alert: Alert | None = Alert(crawler.spidercls.name, crawl_id, verdict)
+            alert = Alert(crawler.spidercls.name, crawl_id, verdict)
         else:
             alert = addon.alert if addon else None
         if alert is not None:

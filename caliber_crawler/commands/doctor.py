@@ -12,7 +12,7 @@ from scrapy.exceptions import UsageError
 
 from caliber_crawler.doctor.examination import Examination
 from caliber_crawler.doctor.findings import ATTENTION, BROKEN, OK, Finding, shown
-from caliber_crawler.saying import told
+from caliber_crawler.saying import show, told
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.verdict import COULD_NOT_START
 
@@ -56,18 +56,20 @@ class Command(ScrapyCommand):
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         guard(self.settings)
         findings: list[Finding] = []
+        read = True
 
         def tell(finding: Finding) -> None:
+            nonlocal read
             findings.append(finding)
             if not opts.json:
-                print(told(shown(finding)), flush=True)
+                read = read and show(told(shown(finding)))
 
         Examination(self.settings, tell).run(offline=opts.offline)
         if opts.json:
-            print(json.dumps([_plain(finding) for finding in findings], indent=1))
-        else:
-            print(_sum(findings))
-        if any(finding.state == BROKEN for finding in findings):
+            read = show(json.dumps([_plain(finding) for finding in findings], indent=1))
+        elif read:
+            read = show(_sum(findings))
+        if not read or any(finding.state == BROKEN for finding in findings):
             self.exitcode = COULD_NOT_START
 
 

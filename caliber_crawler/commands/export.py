@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from caliber_crawler import stdio
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
@@ -127,11 +129,12 @@ class Command(ScrapyCommand):
             self._say("0 records")
         seconds = time.monotonic() - told.began
         where = sys.stderr if output == STDOUT else sys.stdout
-        print(
-            f"{output}: {written.records} records, {written.bytes} bytes, {seconds:.1f} s\n"
-            f"{written.sha256}  {output}",
-            file=where,
-        )
+        with suppress(OSError):  # the export is there, whoever hears of it
+            stdio.write(
+                f"{output}: {written.records} records, {written.bytes} bytes, {seconds:.1f} s\n"
+                f"{written.sha256}  {output}",
+                where,
+            )
 
     @staticmethod
     def _say(message: str) -> None:

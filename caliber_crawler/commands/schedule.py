@@ -19,7 +19,7 @@ from scrapy.exceptions import UsageError
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError, ScheduleError, ScheduleTaken
-from caliber_crawler.saying import complain, told
+from caliber_crawler.saying import complain, show, told
 from caliber_crawler.schedule.checks import Checker
 from caliber_crawler.schedule.clock import SystemClock
 from caliber_crawler.schedule.keeping import FileKeeper, Keeper, StoreKeeper
@@ -86,7 +86,8 @@ class Command(ScrapyCommand):
         except ConfigError as error:
             raise usage_error(error) from None
         if opts.check:
-            print(told(next_runs(schedule, datetime.now(UTC), opts.runs)))
+            if not show(told(next_runs(schedule, datetime.now(UTC), opts.runs))):
+                self.exitcode = COULD_NOT_START
             return
         _log_to_stderr(str(self.settings["LOG_LEVEL"]))
         try:

@@ -50,6 +50,27 @@ class Arguments:
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
         raise NotImplementedError
 
+    @classmethod
+    def differing(
+        cls, one: Mapping[str, str], other: Mapping[str, str], config: Config
+    ) -> tuple[str, ...]:
+        """The names of the arguments by which two crawls have other work to do. How lists are read
+        (`render`) is not the work, nor is the order of what a comma list names."""
+        mine, others = cls._work(one, config), cls._work(other, config)
+        return tuple(sorted(n for n in {*mine, *others} if mine.get(n) != others.get(n)))
+
+    @classmethod
+    def _work(cls, given: Mapping[str, str], config: Config) -> dict[str, object]:
+        """What arguments mean, defaults included; a file by its name, for it may be gone."""
+        texts = {name: text.strip() for name, text in given.items() if not name.startswith("_")}
+        file = {name: texts.pop(name) for name in ("file",) if name in texts}
+        try:
+            parsed: Mapping[str, object] = vars(cls.parse(texts, config))
+        except ArgumentError:  # of another version, or with other settings
+            parsed = texts
+        values = {n: frozenset(v) if isinstance(v, tuple) else v for n, v in parsed.items()}
+        return {name: value for name, value in (values | file).items() if name != "render"}
+
     def check_complete(self) -> None:
         """Raise `ArgumentError` when an argument that a crawl needs is missing."""
 
