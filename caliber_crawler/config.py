@@ -17,6 +17,7 @@ from caliber_crawler.reach import Network, Reach, hosts_of, networks_of
 from caliber_crawler.revisit import Pace
 from caliber_crawler.secret_settings import guard
 from caliber_crawler.site import Site
+from caliber_crawler.text import is_whole
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -256,7 +257,7 @@ def _choice(settings: BaseSettings, name: str, allowed: tuple[str, ...]) -> str:
 
 
 def _database(value: str) -> str:
-    if not _DATABASE.fullmatch(value):
+    if not _DATABASE.fullmatch(value) or not is_whole(value):
         raise ConfigError(f"MONGODB_DATABASE={value!r} is no name that MongoDB takes")
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +17,11 @@ from caliber_crawler.debugging import usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.saying import complain, show
 from caliber_crawler.store import Store
-from caliber_crawler.text import harmless
+from caliber_crawler.text import harmless, is_whole
 from caliber_crawler.verdict import COULD_NOT_START
+
+# Options that name files: their names may be any bytes.
+_PATHS = frozenset({"output", "logfile", "pidfile", "profile"})
 
 
 class StoreCommand(ScrapyCommand):
@@ -49,6 +53,7 @@ class StoreCommand(ScrapyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        _check_text([*args, *(v for n, v in vars(opts).items() if n not in _PATHS)])
         crawl_id = self.check(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         try:
@@ -76,6 +81,13 @@ class StoreCommand(ScrapyCommand):
             return await self.ask(store, args, opts)
         finally:
             await store.close()
+
+
+def _check_text(values: Iterable[object]) -> None:
+    """Refuse what the database could not even be asked for."""
+    for value in values:
+        if isinstance(value, str) and not is_whole(value):
+            raise UsageError(f"{value!r} is no UTF-8", print_help=False)
 
 
 def plain(value: object) -> str:

@@ -115,6 +115,12 @@ def _written_out(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is one: no half of a pair, which stands for bytes that are no UTF-8 in
+    what was typed on the command line. Neither MongoDB nor an address can hold those."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a text: separated by blank lines, single line ends kept, none empty."""
     lines = (line(part) for part in _LINE_END.split(text))

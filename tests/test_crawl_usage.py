@@ -36,6 +36,10 @@ WRONG = [
     (("refresh", "newer_than=9999999w"), "newer_than='9999999w'"),
     (("refresh", "limit=no"), "limit='no'"),
     (("refresh",), "refresh visits stored articles, and MONGODB_URI=off stores none"),
+    (("sections", "section=\udcff"), r"section='\udcff' is no UTF-8"),
+    (("sections", "query=abc\udcff"), r"query='abc\udcff' is no UTF-8"),
+    (("sections", "_job=\udcff"), r"_job='\udcff' is no UTF-8"),
+    (("articles", "url=http://127.0.0.1/en/post/\udcff"), "is no UTF-8"),
     (("nosuchspider",), "no spider 'nosuchspider'; there are articles, feed, refresh, sections"),
 ]
 
@@ -154,4 +158,23 @@ def test_a_log_file_that_cannot_be(
     run = scrapy_without_store(*command, f"{option}{where}")
     assert run.code == 2
     assert f"LOG_FILE={where!r} cannot be written: " in run.verdict
+    assert "Traceback" not in run.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("history", "\udcff"),
+        ("frontier", "\udcff"),
+        ("frontier", "x", "--drop", "--url", "\udcff"),
+        ("crawls", "\udcff"),
+        ("crawls", "--spider", "\udcff"),
+        ("export", "-o", "x.jsonl", "--section", "\udcff"),
+        ("crawls", "-s", "MONGODB_DATABASE=\udcff"),
+    ],
+)
+def test_arguments_that_are_no_utf_8(scrapy: Scrapy, command: tuple[str, ...]) -> None:
+    run = scrapy(*command)
+    assert run.code == 2, run.err
+    assert r"\udcff" in run.verdict
     assert "Traceback" not in run.err

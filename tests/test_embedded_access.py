@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -135,10 +136,12 @@ def test_a_server_that_does_not_know_the_password_is_none_of_ours(data_dir: Path
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_command_shows_the_password_only_when_asked(data_dir: Path, whole: bool) -> None:
-    command = [sys.executable, "-m", "caliber_crawler.store", f"--data-dir={data_dir}"]
+    """Which server, it takes from the same setting as crawls when it is not told."""
+    command = [sys.executable, "-m", "caliber_crawler.store"]
     with subprocess.Popen(
         command + ["--with-password"] * whole,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env=os.environ | {"MONGODB_DATA_DIR": str(data_dir)},
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None

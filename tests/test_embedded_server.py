@@ -661,6 +661,19 @@ def test_folder_that_another_mongod_uses(tmp_path: Path) -> None:
     assert "another mongod uses this folder" in said
 
 
+@pytest.mark.parametrize(
+    ("code", "advised"),
+    [
+        (-signal.SIGXFSZ, "raise the limit (ulimit -f), or set MONGODB_URI"),
+        (-signal.SIGKILL, "it was ended by SIGKILL: look into "),
+        (14, "exit code 14: look into "),
+        (None, "it did not answer in time: look into "),
+    ],
+)
+def test_an_end_without_words_has_advice(tmp_path: Path, code: int | None, advised: str) -> None:
+    assert advised in advice.explain(code, "", tmp_path)
+
+
 def test_disk_full(tmp_path: Path) -> None:
     said = advice.explain(None, "[Errno 28] No space left on device", tmp_path)
     assert "the disk is full" in said

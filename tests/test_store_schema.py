@@ -200,6 +200,16 @@ class TestOtherVersions:
         with pytest.raises(StoreError, match="newer version of this program"):
             await Store.open(mongo_uri, database.name, Path(), "crawl-1")
 
+    @pytest.mark.parametrize(
+        "change", [{"$unset": {"version": 1}}, *({"$set": {"version": v}} for v in (None, "4", []))]
+    )
+    async def test_one_that_does_not_say_which_it_is_is_refused(
+        self, mongo_uri: str, database: Documents, store: ArticleStore, change: dict[str, Any]
+    ) -> None:
+        database["meta"].update_one({"_id": "form"}, change, upsert=True)
+        with pytest.raises(StoreError, match="'form' in its collection 'meta' has the version"):
+            await Store.open(mongo_uri, database.name, Path(), "crawl-1")
+
     async def test_a_record_without_any_time_is_named(
         self, async_database: Any, database: Documents
     ) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from caliber_crawler.config import Config
 from caliber_crawler.errors import ArgumentError
+from caliber_crawler.text import is_whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,6 +38,9 @@ class Arguments:
     @classmethod
     def parse(cls, given: Mapping[str, str], config: Config) -> Self:
         """Check names and values. Names with a leading ``_`` are a scheduler's own: ignored."""
+        for name, value in given.items():
+            if not is_whole(name + value):
+                raise ArgumentError(f"{name}={value!r} is no UTF-8")
         given = {name: value for name, value in given.items() if not name.startswith("_")}
         allowed = [item.name for item in fields(cls)]
         unknown = sorted(set(given) - set(allowed))

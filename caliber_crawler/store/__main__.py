@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from caliber_crawler import settings
 from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.store.access import KEY_FILE
 from caliber_crawler.store.server import EmbeddedServer
@@ -27,8 +28,8 @@ def main() -> int:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=Path(".caliber/mongodb"),
-        help="files of the server, as in MONGODB_DATA_DIR (default: %(default)s)",
+        default=Path(settings.MONGODB_DATA_DIR),
+        help="files of the server (default: MONGODB_DATA_DIR, now %(default)s)",
     )
     parser.add_argument(
         "--with-password",

@@ -75,14 +75,18 @@ def _reason(code: int | None, words: str, data_dir: Path) -> str:
             return advice
     if shutil.disk_usage(data_dir).free < LEAST_FREE_BYTES:  # too little even to log that
         return DISK_FULL
+    look = f"look into {data_dir / 'mongod.log'} for the cause"
     if code is None:
-        return "it did not answer in time"
+        return f"it did not answer in time: {look}"
+    if code == -signal.SIGXFSZ:
+        return "a file may not grow that large for this user: raise the limit (ulimit -f)"
     if code == -signal.SIGILL:
         return (
             "this processor lacks AVX, which MongoDB needs since 5.0: put a mongod of version 4.4 "
             f"into PATH and uninstall {PACKAGE}"
         )
-    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    why = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"{why}: {look}"
 
 
 def _last_words(output: str) -> list[str]:

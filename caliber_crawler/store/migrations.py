@@ -47,7 +47,14 @@ async def prepare(
     """
     with driver_errors("looking at the form of the database"):
         form = await database["meta"].find_one({"_id": "form"})
-        version = form["version"] if form else 1
+        version = form.get("version") if form else 1
+        # MongoDB has several kinds of numbers, and shells write those with a fraction.
+        if not isinstance(version, int | float) or isinstance(version, bool):
+            raise StoreError(
+                f"the form of the database {database.name!r} is not known: the document 'form' in "
+                f"its collection 'meta' has the version {version!r}, which is no number; put it "
+                "right from a backup, or set MONGODB_DATABASE to another name"
+            )
         if version > VERSION:
             raise StoreError(
                 f"the database {database.name!r} was written by a newer version of this program "
