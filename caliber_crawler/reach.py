@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import urlsplit
 
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.text import is_whole
 
 OFF_SITE = "off_site"
 PRIVATE_ADDRESS = "private_address"
@@ -140,7 +141,7 @@ def hosts_of(value: str) -> tuple[str, ...]:
             name, _ = _parsed(f"//{host}")
         except ValueError:
             name = ""
-        if not name or any(letter in host for letter in "/@*?# "):
+        if not name or not is_whole(host) or any(letter in host for letter in "/@*?# "):
             raise ConfigError(
                 f"SITE_HOSTS: {host!r} is no host: give names such as media.example.com, "
                 "each with :port where it is not 80 or 443"

@@ -131,7 +131,7 @@ def test_any_text_is_refused_or_the_site(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["https://x.example", "a/b", "*.x.example", "x:99999", "a@b", ":1"]
+    "value", ["https://x.example", "a/b", "*.x.example", "x:99999", "a@b", ":1", "\udcff"]
 )
 def test_impossible_hosts(value: str) -> None:
     with pytest.raises(ConfigError, match="SITE_HOSTS"):
