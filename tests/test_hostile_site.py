@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from pymongo.database import Database
 
 from demo_site import SiteConfig, World
@@ -219,6 +220,7 @@ def below(name: str, counts: Counter[str]) -> dict[str, int]:
     return {k.removeprefix(f"{name}/"): n for k, n in counts.items() if k.startswith(f"{name}/")}
 
 
+@pytest.mark.alone  # how many of the large pages are there at once depends on what runs beside it
 def test_a_hostile_site_is_crawled_to_the_end(scrapy: Scrapy, database: Documents) -> None:
     """`make soak` has the one list more, which takes the browser half a minute."""
     crawl_to_the_end(scrapy, database, without=BOMBING)
