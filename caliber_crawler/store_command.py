@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -35,18 +36,18 @@ class StoreCommand(ScrapyCommand):
     requires_crawler_process = False
     default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - as Scrapy declares it
 
+    @abstractmethod
     def check(self, args: list[str], opts: argparse.Namespace) -> str:
         """Raise `UsageError` for wrong usage. Returns the id of the crawl that this is about, or
         ""."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def ask(self, store: Store, args: list[str], opts: argparse.Namespace) -> Any:
         """What is to be shown, as plain data. Raises `CaliberError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, told: Any, opts: argparse.Namespace) -> str:
         """The same for people."""
-        raise NotImplementedError
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)

@@ -7,6 +7,7 @@ allowed.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
@@ -32,7 +33,7 @@ RENDERS = ("auto", "http", "browser")
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(ABC):
     """Base of a spider's arguments; the fields of a subclass are the arguments' names."""
 
     @classmethod
@@ -51,8 +52,9 @@ class Arguments:
         return cls._from_text(given, config)
 
     @classmethod
+    @abstractmethod
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
-        raise NotImplementedError
+        """The checked values; `given` has known names only."""
 
     @classmethod
     def differing(
@@ -75,7 +77,7 @@ class Arguments:
         values = {n: frozenset(v) if isinstance(v, tuple) else v for n, v in parsed.items()}
         return {name: value for name, value in (values | file).items() if name != "render"}
 
-    def check_complete(self) -> None:
+    def check_complete(self) -> None:  # noqa: B027 - most arguments can do without
         """Raise `ArgumentError` when an argument that a crawl needs is missing."""
 
 

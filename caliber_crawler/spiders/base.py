@@ -47,7 +47,7 @@ LACKING = (404, 410)
 """Statuses by which the site says that there is no such page."""
 
 
-class CaliberSpider(scrapy.Spider):
+class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir` names of it
     """Base of the spiders of this project.
 
     `arguments` are the checked arguments, `given_arguments` the texts that they came from,
