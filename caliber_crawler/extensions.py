@@ -31,6 +31,7 @@ from caliber_crawler.verdict import (
     OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
     WRONG_CRAWL,
+    WRONG_FEED,
     Verdict,
     judge,
 )
@@ -92,6 +93,7 @@ class CrawlRecord:
 
     async def spider_opened(self, spider: Spider) -> None:
         self._opened = True
+        self._check_feeds()
         store = self._addon.store
         if store is None:
             return
@@ -111,6 +113,20 @@ class CrawlRecord:
         self._entered = True
         works = (self._keep_up_to_date(spider.name), self._forget(store))
         self._tasks = [asyncio.create_task(work) for work in works]
+
+    def _check_feeds(self) -> None:
+        """Refuse to crawl for feeds that Scrapy could not open; it would go on without them.
+
+        It opens them before this. One that its place refuses is open: the storage tells of it.
+        """
+        wanted = self._crawler.settings.getdict("FEEDS")
+        exporter = self._crawler.get_extension(FeedExporter)
+        if wanted and (exporter is None or len(exporter.slots) < len(wanted)):
+            self._addon.failure = (
+                f"a feed cannot be opened ({', '.join(map(str, wanted))}): see that its format and "
+                "what its name has in %(...)s exist; the log has the cause"
+            )
+            raise CloseSpider(WRONG_FEED)
 
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         if self._crawler.get_extension(FeedExporter) is not None:

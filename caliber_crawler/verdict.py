@@ -26,6 +26,7 @@ STORE_LOST = "database_lost"
 UNKNOWN_SECTION = "unknown_section"
 OTHER_CRAWL_RUNS = "other_crawl_runs"
 WRONG_CRAWL = "wrong_crawl"
+WRONG_FEED = "wrong_feed"
 BROKEN_OFF = "broken_off"
 ROBOTS_UNREACHABLE = "robots_unreachable"
 # Scrapy's own: the spider's `start` raised; the crawl ended while its components were opened.
@@ -83,7 +84,7 @@ def judge(
         return Verdict(DATABASE_LOST, f"database lost: {failure or reason}")
     if reason == OTHER_CRAWL_RUNS:
         return Verdict(OTHER_CRAWL, f"another crawl is running: {failure or reason}")
-    if reason in (UNKNOWN_SECTION, WRONG_CRAWL):
+    if reason in (UNKNOWN_SECTION, WRONG_CRAWL, WRONG_FEED):
         return Verdict(WRONG_USAGE, f"wrong usage: {failure or reason}")
     troubles = _troubles(stats)
     if reason != "finished":

@@ -165,6 +165,25 @@ class TestOverwriting:
             assert "1 feeds not written" in run.verdict
             assert run.counts["feeds/lost"] == 3
 
+    @pytest.mark.parametrize(
+        ("option", "value", "named"),
+        [
+            ("-O", "out-%(nobody)s.jsonl", "out-%(nobody)s.jsonl"),
+            (
+                "-s",
+                'FEEDS={"a.jsonl": {"format": "jsonlines"}, "b": {"format": "verse"}}',
+                "a.jsonl",
+            ),
+        ],
+    )
+    def test_a_feed_that_cannot_be_opened_is_wrong_usage(
+        self, scrapy_without_store: Scrapy, site: ServedSite, option: str, value: str, named: str
+    ) -> None:
+        run = crawl(scrapy_without_store, site, range(3), option, value)
+        assert run.code == 2, run.err
+        assert f"wrong usage: a feed cannot be opened ({named}" in run.verdict
+        assert not [hit for hit in site.log if "/post/" in hit.path]
+
     def test_batches_are_whole_files_each(
         self, scrapy_without_store: Scrapy, site: ServedSite
     ) -> None:
