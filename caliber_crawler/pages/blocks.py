@@ -14,7 +14,7 @@ from lxml import etree
 
 from caliber_crawler import text
 from caliber_crawler.pages import media
-from caliber_crawler.pages.body import DROPPED, is_foreign
+from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.html import BLOCKS, Element
 
 _PASSED = DROPPED | {"noscript", "head"}

@@ -18,7 +18,7 @@ from caliber_crawler.dates import PrintedTime, parse_printed
 from caliber_crawler.limits import MOST_HEADINGS
 from caliber_crawler.pages import elsewhere
 from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, outline
-from caliber_crawler.pages.body import is_foreign
+from caliber_crawler.pages.foreign import is_foreign
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.pages.media import background_url, image_url
 from caliber_crawler.pages.metadata import Head

@@ -1,0 +1,91 @@
+"""The pictures and embeds of a body, each once, in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import islice
+
+from caliber_crawler.items import Embed, Image
+from caliber_crawler.pages import media
+from caliber_crawler.pages.html import Element, words
+
+_CAPTIONS = 4  # of one figure
+
+
+class Gallery:
+    """Gathers `images`, `embeds` and `urls` (those of the embeds).
+
+    Of each `most` are kept; `cut` names the fields that had more. `resolve` makes an address of a
+    page absolute. Where `trusted_only`, no more is taken than what is surely the article's own: the
+    site's photographs and videos, and what is embedded from known networks.
+    """
+
+    def __init__(self, resolve: Callable[[str], str | None], most: int) -> None:
+        self.images: list[Image] = []
+        self.embeds: list[Embed] = []
+        self.urls: set[str] = set()
+        self.cut: set[str] = set()
+        self._resolve = resolve
+        self._most = most
+        self._image_urls: set[str] = set()
+        self._pictures: dict[Element, str | None] = {}
+        self._captions: dict[Element, str | None] = {}
+
+    def image(
+        self, element: Element, caption: str | None = None, *, trusted_only: bool = False
+    ) -> bool:
+        """Take the picture of an ``img``; False when it shows none."""
+        if element not in self._pictures:  # figures within figures name theirs again and again
+            self._pictures[element] = media.image_url(element, self._resolve)
+        url = self._pictures[element]
+        if trusted_only and not (url and media.is_of_articles(url)):
+            return False
+        if url and url not in self._image_urls and self._has_room("images", self._image_urls):
+            self._image_urls.add(url)
+            self.images.append({"url": url, "role": "body", "caption": caption})
+        return url is not None
+
+    def figure(self, element: Element) -> bool:
+        """Take a figure's pictures with their caption; False when it holds no picture."""
+        captions = [self._caption(part) for part in islice(element.iter("figcaption"), _CAPTIONS)]
+        caption = " ".join(filter(None, captions)) or None
+        found = [self.image(image, caption) for image in element.iter("img")]
+        return any(found)
+
+    def frame(self, element: Element, *, trusted_only: bool = False) -> None:
+        """Take what an ``iframe``, ``video``, widget script or the like stands for."""
+        sources = [element, *element.iter("source")] if element.tag == "video" else [element]
+        for source in sources:
+            embed = media.frame_embed(source, self._resolve)
+            if embed is None:
+                continue
+            unknown = embed["type"] == "iframe" or (
+                embed["type"] == "video" and not media.is_of_articles(embed["url"])
+            )
+            if not (trusted_only and unknown):
+                self._add(embed)
+
+    def post(self, element: Element) -> str | None:
+        """Take the post of a network for which an element is the placeholder; its type, if any."""
+        embed = media.post_embed(element, self._resolve)
+        if embed is None:
+            return None
+        self._add(embed)
+        return embed["type"]
+
+    def _add(self, embed: Embed) -> None:
+        url = embed["url"]
+        if url not in self.urls and self._has_room("embeds", self.urls):
+            self.urls.add(url)
+            self.embeds.append(embed)
+
+    def _caption(self, element: Element) -> str | None:
+        if element not in self._captions:
+            self._captions[element] = words(element)
+        return self._captions[element]
+
+    def _has_room(self, name: str, taken: Collection[str]) -> bool:
+        if len(taken) < self._most:
+            return True
+        self.cut.add(name)
+        return False
