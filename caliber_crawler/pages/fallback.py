@@ -11,21 +11,22 @@ articles (`elsewhere`): no time, no text, no picture, no counter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from caliber_crawler.dates import PrintedTime, parse_printed
-from caliber_crawler.limits import MOST_HEADINGS
+from caliber_crawler.dates import PrintedTime
 from caliber_crawler.pages import elsewhere
 from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, outline
 from caliber_crawler.pages.foreign import is_foreign
+from caliber_crawler.pages.headline import find_headline
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.pages.media import background_url, image_url
 from caliber_crawler.pages.metadata import Head
-from caliber_crawler.pages.parts import Parts, time_texts
-from caliber_crawler.people import is_house, parse_byline
+from caliber_crawler.pages.parts import Parts
+from caliber_crawler.pages.times import times_round
+from caliber_crawler.people import parse_byline
 from caliber_crawler.site import SECTION_PATH, Site
-from caliber_crawler.text import fold, paragraphs
+from caliber_crawler.text import paragraphs
 
 _WORD = re.compile(r"\w+")
 _VIEWS = re.compile(
@@ -33,9 +34,6 @@ _VIEWS = re.compile(
     r"|\d[\d\s.,]*(?:views|просмотр\w*|baxış\w*|դիտում\w*)",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"(?:(?<!\s)\s++)?[|•·▪]\s*+|(?<!\s)\s++[–—/-]\s++")
-_LONGEST_TIME = 80  # letters of a line that holds a printed time
-_SMALL = 6  # elements within one that holds a printed time
 _NEAR = 8  # blocks between the headline and its time or section
 _SOON = 12  # blocks between the headline and the first of a short text
 _LABELS = 2  # links, as to sections, between a time and the headline behind it
@@ -47,7 +45,6 @@ _ICON = re.compile(
     r"\.svg(?:[?#]|$)|[/_-](?:icons?|avatars?|logos?|emoji|sprites?)[/_.-]", re.IGNORECASE
 )
 _LEAST_SIZE = 100  # pixels of a picture that is one
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _LARGEST = 400_000  # letters; trafilatura is not asked to read more
 _MOST_ELEMENTS = 10_000  # the same
 _MOST_LINKS = 500  # to sections
@@ -55,7 +52,6 @@ _INLINE = frozenset(
     "a abbr acronym b big cite code del dfn em font i ins kbd label mark q s small span strike "
     "strong sub sup time tt u var".split()
 )
-_FOREIGN_HEADINGS = frozenset({"a", "nav", "footer", "aside", "li"})
 _LISTS = frozenset({"ul", "ol", "nav", "footer", "aside"})
 _SHOWN_ALONE = ("article", "main", "figure", "img", "iframe", "video", "blockquote", "script")
 
@@ -84,7 +80,7 @@ class _Finder:
 
     def find(self) -> Parts:
         parts = self._parts
-        self._heading = self._find_heading()
+        self._heading = find_headline(self._page.root, self._blocks, parts.title, self._head.titles)
         if not parts.title:
             parts.title = words(self._heading) or next(iter(self._head.titles), None)
         if self._heading is not None:
@@ -112,38 +108,6 @@ class _Finder:
         for block in self._blocks:
             block.elsewhere = block.element in inside
 
-    # --- headline
-
-    def _find_heading(self) -> Element | None:
-        """The element of the headline: that of the layout, or the ``h1`` most like the titles.
-
-        A page may have an ``h1`` for the publisher or the section. A lower heading is taken where
-        it says what the page's title says and no ``h1`` does.
-        """
-        if self._parts.title:
-            key = fold(self._parts.title)
-            blocks = (block for block in self._blocks if fold(block.text) == key)
-            return next((block.element for block in blocks), None)
-        stated = [set(_WORD.findall(fold(title))) for title in self._head.titles]
-        best: tuple[float, Element | None] = (-1.0, None)
-        for rank, names in enumerate((("h1",), ("h2", "h3", "h4"))):
-            if rank and best[0] >= 0.5:
-                break
-            for element in islice(self._page.root.iter(*names), MOST_HEADINGS):
-                shown = words(element)
-                if not shown or (is_house(shown) and shown not in self._head.titles):
-                    continue
-                if rank and not _FOREIGN_HEADINGS.isdisjoint(
-                    e.tag for e in element.iterancestors()
-                ):
-                    continue
-                alike = max(
-                    (_alike(_WORD.findall(fold(shown)), title) for title in stated), default=0.0
-                )
-                if alike > best[0] and (not rank or alike > 0.9):
-                    best = (alike, element)
-        return best[1]
-
     # --- time
 
     def _find_time(self, text: Sequence[int]) -> None:
@@ -168,12 +132,7 @@ class _Finder:
             self._times, self._parts.times = {best[1]}, [best[2]]
 
     def _times_at(self, block: Block) -> Iterator[tuple[Element, str, PrintedTime]]:
-        """The printed times in the small elements round a line: element, text and meaning."""
-        for element in _small_around(block.element):
-            if element is not self._heading:
-                for shown in _times_in(element):
-                    if (printed := parse_printed(shown, self._site.zone)) is not None:
-                        yield element, shown, printed
+        return times_round(block.element, self._site.zone, self._heading)
 
     def _first_near(self) -> int:
         """Number of the first block before the headline that belongs to it."""
@@ -425,12 +384,6 @@ class _Finder:
         return self._site.resolve(href, self._page.url)
 
 
-def _alike(shown: Iterable[str], stated: set[str]) -> float:
-    """Share of words in common, 0 to 1."""
-    own = set(shown)
-    return 2 * len(own & stated) / (len(own) + len(stated) or 1)
-
-
 def _key(text: str) -> str:
     """The words of a text, so that one text can be looked for in another word by word."""
     return f" {' '.join(_WORD.findall(text.lower()))} "
@@ -440,30 +393,9 @@ def _is_semantic(element: Element) -> bool:
     return element.tag in ("article", "main") or "articleBody" in attribute(element, "itemprop")
 
 
-def _small_around(element: Element) -> Iterator[Element]:
-    """The largest small element round one, and all in it: a time may be in several."""
-    while (parent := element.getparent()) is not None and _is_small(parent):
-        element = parent
-    yield from islice(element.iter(), _SMALL)
-
-
-def _is_small(element: Element) -> bool:
-    return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
-
-
 def _is_icon(image: Element, url: str) -> bool:
     """Whether a picture stands for a word or a person: a sign, a button, a writer's portrait."""
     if _ICON.search(url) or any(outer.tag == "button" for outer in image.iterancestors()):
         return True
     sizes = (attribute(image, name).removesuffix("px") for name in ("width", "height"))
     return any(size.isdecimal() and int(size) < _LEAST_SIZE for size in sizes)
-
-
-def _times_in(element: Element) -> Iterator[str]:
-    """The texts of a small element that may be a time."""
-    for shown in time_texts(element):
-        if len(shown) <= _LONGEST_TIME and _YEAR.search(shown):
-            yield shown
-            parts = _BETWEEN.split(shown)
-            if len(parts) > 1:
-                yield from filter(_YEAR.search, parts)

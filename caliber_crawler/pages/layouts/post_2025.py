@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from caliber_crawler.pages.html import Element, Page, attribute, words
-from caliber_crawler.pages.parts import Layout, Parts, time_texts
+from caliber_crawler.pages.parts import Layout, Parts
 from caliber_crawler.pages.section import CARD
+from caliber_crawler.pages.times import time_texts
 from caliber_crawler.site import Site
 
 ROOT = "post"
