@@ -18,6 +18,7 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert
 from caliber_crawler.checkup import examine, unhealthy_before
 from caliber_crawler.errors import StoreError
+from caliber_crawler.feeds import unopened
 from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
 from caliber_crawler.spiders.base import CaliberSpider
@@ -93,7 +94,9 @@ class CrawlRecord:
 
     async def spider_opened(self, spider: Spider) -> None:
         self._opened = True
-        self._check_feeds()
+        if trouble := unopened(self._crawler):  # Scrapy would go on without them
+            self._addon.failure = trouble
+            raise CloseSpider(WRONG_FEED)
         store = self._addon.store
         if store is None:
             return
@@ -113,20 +116,6 @@ class CrawlRecord:
         self._entered = True
         works = (self._keep_up_to_date(spider.name), self._forget(store))
         self._tasks = [asyncio.create_task(work) for work in works]
-
-    def _check_feeds(self) -> None:
-        """Refuse to crawl for feeds that Scrapy could not open; it would go on without them.
-
-        It opens them before this. One that its place refuses is open: the storage tells of it.
-        """
-        wanted = self._crawler.settings.getdict("FEEDS")
-        exporter = self._crawler.get_extension(FeedExporter)
-        if wanted and (exporter is None or len(exporter.slots) < len(wanted)):
-            self._addon.failure = (
-                f"a feed cannot be opened ({', '.join(map(str, wanted))}): see that its format and "
-                "what its name has in %(...)s exist; the log has the cause"
-            )
-            raise CloseSpider(WRONG_FEED)
 
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         if self._crawler.get_extension(FeedExporter) is not None:
@@ -181,7 +170,8 @@ class CrawlRecord:
                 f"crawl {crawl_id} is one of the spider {crawl['spider']}; give another CRAWL_ID"
             )
             raise CloseSpider(WRONG_CRAWL)
-        if others := self._other_arguments(spider, crawl["arguments"]):
+        others = isinstance(spider, CaliberSpider) and spider.other_arguments(crawl["arguments"])
+        if others:
             self._addon.failure = (
                 f"crawl {crawl_id} was begun with other arguments ({others}); "
                 "give the same ones or another CRAWL_ID"
@@ -198,17 +188,6 @@ class CrawlRecord:
         )
         self._addon.taken_back(again, aside)
         logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
-
-    def _other_arguments(self, spider: Spider, before: Mapping[str, str]) -> str:
-        """By which arguments this process would have other work than the crawl, in words."""
-        if not isinstance(spider, CaliberSpider):
-            return ""
-        now = spider.given_arguments
-        names = spider.arguments_class.differing(before, now, self._addon.config)
-        return "; ".join(
-            f"{name}: {before.get(name, 'not given')[:100]}, now {now.get(name, 'not given')[:100]}"
-            for name in names
-        )
 
     # --- the end
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from scrapy.extensions.feedexport import FeedExporter
 from w3lib.url import file_uri_to_path
 
 from caliber_crawler import counters
@@ -223,3 +224,18 @@ class FeedStorage:
         if self._error is None:
             self._error = error
             logger.error("The feed %s cannot be written: %s", self._path, error)
+
+
+def unopened(crawler: Crawler) -> str:
+    """Why a crawl whose feeds Scrapy has tried to open cannot write all of them; else empty.
+
+    One that its place refuses is open: `FeedStorage` tells of it.
+    """
+    wanted = crawler.settings.getdict("FEEDS")
+    exporter = crawler.get_extension(FeedExporter)
+    if not wanted or (exporter is not None and len(exporter.slots) >= len(wanted)):
+        return ""
+    return (
+        f"a feed cannot be opened ({', '.join(map(str, wanted))}): see that its format and what "
+        "its name has in %(...)s exist; the log has the cause"
+    )

@@ -155,8 +155,7 @@ class Pump:
         try:
             await work()
         except StoreUnavailable as error:
-            if not self._addon.lost:  # else the add-on closes the crawl already
-                self._addon.give_up(str(error))
+            self._addon.give_up(str(error))
         except StoreError as error:
             # Without a frontier nothing can be done; its leases run out, and are taken again.
             self._addon.give_up(f"MongoDB refuses the frontier's traffic: {error}")

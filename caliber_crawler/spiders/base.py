@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import scrapy
@@ -70,6 +70,16 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         spider.allowed_domains = [config.site.host]
         spider.set_arguments(arguments)
         return spider
+
+    def other_arguments(self, before: Mapping[str, str]) -> str:
+        """By which arguments this spider would have other work than one that was given `before`,
+        in words; empty when it has the same."""
+        now = self.given_arguments
+        names = self.arguments_class.differing(before, now, self.config)
+        return "; ".join(
+            f"{name}: {before.get(name, 'not given')[:100]}, now {now.get(name, 'not given')[:100]}"
+            for name in names
+        )
 
     def set_arguments(self, arguments: Any) -> None:
         """Take the checked arguments; they are of the spider's `arguments_class`."""

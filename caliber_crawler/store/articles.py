@@ -11,7 +11,7 @@ under addresses that share neither canonical address nor id, make two records of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pymongo import InsertOne, UpdateOne
@@ -20,8 +20,6 @@ from pymongo.asynchronous.database import AsyncDatabase
 from caliber_crawler.errors import StoreError
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article, Sighting
-from caliber_crawler.limits import MOST_ALIASES
-from caliber_crawler.records import add_sections
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
@@ -38,11 +36,10 @@ from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
 from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of
+from caliber_crawler.store.races import ATTEMPTS, never_still
 from caliber_crawler.store.refusals import Refusals
+from caliber_crawler.store.sightings import note_sightings
 from caliber_crawler.store.views import ViewStore
-
-# Of the workers that update one record at once, one wins each round: more than will ever be at it.
-_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ class ArticleStore:
             else:
                 waiting[i] = seen
         with driver_errors("storing articles"):
-            attempts = _ATTEMPTS
+            attempts = ATTEMPTS
             points = dict(waiting)
             while waiting:
                 later, lost = await self._save_round(
@@ -120,7 +117,7 @@ class ArticleStore:
                 waiting = dict(sorted((later | lost).items()))
                 attempts -= bool(lost)
                 if not attempts:
-                    raise StoreError(_never_still(article.id for article in lost.values()))
+                    raise StoreError(never_still(article.id for article in lost.values()))
             done = {i: saved for i, saved in results.items() if saved.is_stored}
             if written is not None:
                 crawls = {i: crawl_of(article)["id"] for i, article in points.items()}
@@ -302,53 +299,5 @@ class ArticleStore:
         It is not when no such article is stored, or when MongoDB cannot hold what it says or lets
         nobody change the record. Raises as `save` does.
         """
-        sound = {
-            i: sighting
-            for i, sighting in enumerate(sightings)
-            if not isinstance(
-                in_bson({"": [sighting.url, sighting.sections, sighting.aliases]}), str
-            )
-        }
         with driver_errors("storing sightings"):
-            for _ in range(_ATTEMPTS):
-                found = await self._sight_round(sound)
-                if found is not None:
-                    return [i in found for i in range(len(sightings))]
-        raise StoreError(_never_still(sighting.url for sighting in sound.values()))
-
-    async def _sight_round(self, sightings: Mapping[int, Sighting]) -> set[int] | None:
-        """One attempt. Returns the keys of what is stored, or None when a race was lost."""
-        known = await Known.read(self._articles, {sighting.url for sighting in sightings.values()})
-        found: dict[int, str | None] = {}
-        guards: dict[str | None, Document] = {}
-        records: dict[str | None, Article] = {}
-        for i, sighting in sightings.items():
-            stored = known.at(sighting.url)
-            if stored is None:
-                continue
-            record = stored.article
-            found[i] = record.id
-            records[record.id] = record
-            guards.setdefault(
-                record.id,
-                {"_id": record.id, "sections": record.sections, "aliases": record.aliases},
-            )
-            record.sections = add_sections(record.sections, sighting.sections)
-            aliases = dict.fromkeys((*record.aliases, *sighting.aliases))
-            others = [alias for alias in aliases if alias and alias != record.url]
-            record.aliases = others[:MOST_ALIASES]
-        updates = {
-            id_: UpdateOne(guard, {"$set": said})
-            for id_, guard in guards.items()
-            if (said := {"sections": records[id_].sections, "aliases": records[id_].aliases})
-            != {"sections": guard["sections"], "aliases": guard["aliases"]}
-        }
-        written = await bulk_write(self._articles, list(updates.values()))
-        refused = self._refusals.of(self._articles.name, list(updates), written.refused)
-        if written.matched < len(updates) - len(refused):
-            return None
-        return {i for i, id_ in found.items() if id_ not in refused}
-
-
-def _never_still(names: Iterable[str | None]) -> str:
-    return f"changed by others at each of {_ATTEMPTS} attempts: {', '.join(map(str, names))}"
+            return await note_sightings(self._articles, sightings, self._refusals)

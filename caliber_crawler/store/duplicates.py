@@ -23,9 +23,9 @@ from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.store.bulk import bulk_write
+from caliber_crawler.store.races import ATTEMPTS
 from caliber_crawler.store.refusals import Refusals
 
-_ATTEMPTS = 50
 _NEVER = datetime.max.replace(tzinfo=UTC)
 # What `dedupe.Story` and the order need, without the text.
 _FIELDS = dict.fromkeys(
@@ -56,7 +56,7 @@ async def settle(
     given = [record for record in records if record.revision == 1 and record.duplicate_of is None]
     refusals = refusals or Refusals()
     fixed: set[str | None] = set()
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         members = await _read(articles, hashes, touched, given)
         given = []
         if unread := {member.content_hash for member in members} - hashes:
@@ -77,7 +77,7 @@ async def settle(
         changes = [_change(member, right[member.id]) for member in wrong]
         written = await bulk_write(articles, changes)
         fixed |= refusals.of(articles.name, [member.id for member in wrong], written.refused)
-    raise StoreError(f"duplicates changed at each of {_ATTEMPTS} attempts to mark them")
+    raise StoreError(f"duplicates changed at each of {ATTEMPTS} attempts to mark them")
 
 
 def originals(

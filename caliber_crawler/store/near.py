@@ -25,9 +25,9 @@ from caliber_crawler.items import Article
 from caliber_crawler.similarity import Words
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.documents import Stored
+from caliber_crawler.store.races import ATTEMPTS
 from caliber_crawler.store.refusals import Refusals
 
-_ATTEMPTS = 50
 # Texts that recur every day agree with hundreds of others in some bands; what nearly repeats one of
 # them agrees with it in most.
 _COMPARED = 20
@@ -71,7 +71,7 @@ async def settle_near(
     touched = set(ids)
     refusals = refusals or Refusals()
     fixed: set[str | None] = set()
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         members = await _read(articles, touched, first)
         first = None
         links = members.links(touched)
@@ -86,7 +86,7 @@ async def settle_near(
         changes = [_change(members.records[id_], link) for id_, link in wrong.items()]
         written = await bulk_write(articles, changes)
         fixed |= refusals.of(articles.name, list(wrong), written.refused)
-    raise StoreError(f"near-duplicates changed at each of {_ATTEMPTS} attempts to mark them")
+    raise StoreError(f"near-duplicates changed at each of {ATTEMPTS} attempts to mark them")
 
 
 class _Member(NamedTuple):

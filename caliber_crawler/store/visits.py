@@ -21,9 +21,9 @@ from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
 from caliber_crawler.store.known import Known
+from caliber_crawler.store.races import ATTEMPTS
 from caliber_crawler.store.refusals import Refusals
 
-_ATTEMPTS = 50
 _PAGE = 5_000
 MOST_DUE = 100_000
 """Articles that one crawl visits at most: more than a day's work at one request a second."""
@@ -87,11 +87,11 @@ class VisitStore:
         results: dict[int, Noted] = {}
         waiting = dict(enumerate(revisits))
         with driver_errors("noting visits"):
-            for _ in range(_ATTEMPTS):
+            for _ in range(ATTEMPTS):
                 waiting = await self._round(waiting, results)
                 if not waiting:
                     return [results[i] for i in range(len(revisits))]
-        raise StoreError(f"changed by others at each of {_ATTEMPTS} attempts to note visits")
+        raise StoreError(f"changed by others at each of {ATTEMPTS} attempts to note visits")
 
     async def _round(
         self, waiting: Mapping[int, Revisit], results: dict[int, Noted]
