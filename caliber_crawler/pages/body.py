@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from lxml import etree
@@ -105,6 +106,9 @@ class _Reader:
         self._left = limits.text  # letters that may still be read
         self._boxes = 0
         self._cut: set[str] = set()
+        # Not a method of the reader: it and its gallery would hold each other, and with them the
+        # page, until the next garbage collection.
+        self._resolve = partial(site.resolve, page_url=page_url)
         self._gallery = Gallery(self._resolve, limits.entries)
         self._prose = Prose(keep_teasers=keep_teasers)
         self._pieces: list[Piece] = []  # of the paragraph being read
@@ -328,9 +332,6 @@ class _Reader:
         is_embed = url in self._gallery.urls
         self._link = OpenLink(None if is_embed else url, element, to_article)
         self._links.append(self._link)
-
-    def _resolve(self, href: str) -> str | None:
-        return self._site.resolve(href, self._page_url)
 
     # --- pictures
 

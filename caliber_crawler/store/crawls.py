@@ -76,31 +76,28 @@ class CrawlStore:
             "pid_namespace": worker.pid_namespace, "started_at": at, "seen_at": at,
             "ended_at": None, "reason": None, "counts": {},
         }  # fmt: skip
+        running = {
+            "status": "running", "reason": None, "exit_code": None, "verdict": None,
+            "updated_at": at, "finished_at": None,
+        }  # fmt: skip
+        new = {
+            "spider": spider, "arguments": dict(arguments), "started_at": at, "counts": {},
+            "coverage": {}, "sections": {}, "findings": [], "versions": dict(versions),
+            "workers": [entry], **running,
+        }  # fmt: skip
+        absent = {"_id": self._id, "workers.id": {"$ne": worker.id}}
+        # After each of these a crawl that runs has a worker, also when this one is killed there.
         with driver_errors("entering the crawl"):
-            await self._crawls.update_one(
-                {"_id": self._id},
-                {
-                    "$setOnInsert": {
-                        "spider": spider,
-                        "arguments": dict(arguments),
-                        "started_at": at,
-                        "counts": {},
-                        "coverage": {},
-                        "sections": {},
-                        "findings": [],
-                        "versions": dict(versions),
-                        "workers": [],
-                    },
-                    "$set": {
-                        "status": "running", "reason": None, "exit_code": None, "verdict": None,
-                        "updated_at": at, "finished_at": None,
-                    },
-                },
-                upsert=True,
-            )  # fmt: skip
-            await self._crawls.update_one(
-                {"_id": self._id, "workers.id": {"$ne": worker.id}}, {"$push": {"workers": entry}}
+            entered = await self._crawls.update_one(
+                {"_id": self._id}, {"$setOnInsert": new}, upsert=True
             )
+            if entered.upserted_id is not None:
+                return
+            joined = await self._crawls.update_one(
+                absent, {"$set": running, "$push": {"workers": entry}}
+            )
+            if not joined.matched_count:
+                await self._crawls.update_one({"_id": self._id}, {"$set": running})
 
     async def progress(self, worker: Worker, counts: Mapping[str, int], at: datetime) -> None:
         """Note how far this worker is, and that it lives."""

@@ -45,9 +45,11 @@ async def settle(
     """Set `duplicate_of` of just stored records, and of all that this concerns.
 
     Records of a first revision are taken as they are given. Returns it for each id of `records`,
-    and of the others where it changed. May be repeated. Records that MongoDB lets nobody change
-    stay as they are, and are told to `refusals`. Raises the driver's errors, and `StoreError` when
-    other workers change the same articles without end.
+    and of the others where it changed. That is how it was then: of two workers that store
+    repetitions of each other at once, each may be told the other's, and one mends it afterwards.
+    May be repeated. Records that MongoDB lets nobody change stay as they are, and are told to
+    `refusals`. Raises the driver's errors, and `StoreError` when other workers change the same
+    articles without end.
     """
     fresh = {record.id for record in records}
     touched = set(fresh)
