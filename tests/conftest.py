@@ -183,7 +183,7 @@ class Scrapy:
             try:
                 marked = self.mark.encode() in (folder / "environ").read_bytes()
                 if marked or (folder / "cwd").readlink() == self.folder:
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    command = os.fsdecode((folder / "cmdline").read_bytes()).replace("\0", " ")
                     found[int(folder.name)] = command
             except OSError:  # gone meanwhile
                 continue

