@@ -29,7 +29,7 @@ from caliber_crawler.pages.section import editions, section_links
 from caliber_crawler.people import split_byline
 from caliber_crawler.records import add_sections
 from caliber_crawler.site import Site
-from caliber_crawler.text import fold, is_boilerplate, is_garbled, ungarbled, word_count
+from caliber_crawler.text import fold, is_boilerplate, is_garbled, unescaped, ungarbled, word_count
 
 # Fields that a page can be expected to show. Embeds, links and other editions are not missing from
 # a page that has none.
@@ -98,8 +98,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
 
     article = Article()
     _identify(article, page, site)
-    article.title = parts.title and ungarbled(parts.title)
-    article.description = head.description and ungarbled(head.description)
+    article.title = parts.title and unescaped(ungarbled(parts.title))
+    article.description = head.description and unescaped(ungarbled(head.description))
     article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
@@ -299,7 +299,12 @@ def _images(
         url = resolve(head.picture)
         url = url if url and not media.is_sign(url) else None
     covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
-    return covers + [image for image in body.images if image["url"] != url]
+    same = media.same_picture(url) if url else None
+    shown = [image for image in body.images if media.same_picture(image["url"]) != same]
+    if len(shown) < len(body.images):
+        repeated = (i["caption"] for i in body.images if media.same_picture(i["url"]) == same)
+        covers[0]["caption"] = next(filter(None, repeated), None)
+    return covers + shown
 
 
 def _views(shown: str | None, notes: Notes) -> int | None:
@@ -335,11 +340,11 @@ def _agree(title: str, stated: Sequence[str]) -> bool:
 
     They may be cut short with dots, or have a label behind it, such as the section's name.
     """
-    key = fold(title)
+    key = fold(unescaped(title))
     return all(
         key == other
         or (short != other and key.startswith(short))
         or (other.startswith(key) and _LABEL_BEHIND.fullmatch(other, len(key)) is not None)
-        for other in map(fold, stated)
+        for other in map(fold, map(unescaped, stated))
         for short in [other.rstrip(".… ")]
     )

@@ -20,7 +20,7 @@ from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, ou
 from caliber_crawler.pages.foreign import is_foreign
 from caliber_crawler.pages.headline import find_headline
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.pages.media import background_url, image_url
+from caliber_crawler.pages.media import IMAGES, background_url, image_url
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
 from caliber_crawler.pages.times import times_round
@@ -374,7 +374,7 @@ class _Finder:
         return bool(href) and self._site.address(href, self._page.url) is None
 
     def _shows_picture(self, element: Element) -> bool:
-        if element.tag == "img":
+        if element.tag in IMAGES:
             url = image_url(element, self._resolve)
             return url is not None and not _is_icon(element, url)
         style = element.get("style")
