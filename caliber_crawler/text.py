@@ -46,6 +46,9 @@ _BOILERPLATE = re.compile(
     # `fold` has made "baxış" this.
     r"caliber\.az|(?:views|просмотров|просмотрено|baxiş|դիտումներ)\s*[:՝]?\s*[\d\s.,]*|"
     r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-|"
+    # Above the share buttons.
+    r"(?:liked the (?:story|article|news)|понравил(?:ась|ся) (?:новость|статья|материал)|"
+    r"xəbəri bəyəndiniz)\?\W*(?:share|поделитесь|paylaşin)\b.*|"
     # The label of an advert, and the terms of use.
     r"[\W_]*(?:advertisement|advertising|реклама|reklam|գովազդ)[\W_]*|"
     r"(?:©|\(c\)|copyright)[\s\d©]*caliber\.az[\s\d.–—-]*"

@@ -366,11 +366,14 @@ class _Reader:
             for link in self._links
             if link.to_article and not link.shown and _WORD.search(link.text)
         }
+        dropped: list[Image] = []
         for link in self._links:
             if link.has_picture and link.to_article and link.url in left_out and not link.shown:
-                self._gallery.drop(link.pictures)
+                dropped += link.pictures
             elif link.has_picture:
                 link.shown = True
+        if dropped:
+            self._gallery.drop(dropped)
 
     def _is_caption(self, element: Element) -> bool:
         """Whether an element is the caption of a picture; it is taken with the picture."""

@@ -60,11 +60,12 @@ class Gallery:
 
         False when there is no such picture, or when the box shows one itself.
         """
-        box = element.getparent()
-        if self._last is None or box is None or next(element.iter(*media.IMAGES), None) is not None:
+        if self._last is None:
             return False
-        shown, image = self._last
-        if box not in islice(shown.iterancestors(), _NEAR):
+        (shown, image), box = self._last, element.getparent()
+        if box is None or box not in islice(shown.iterancestors(), _NEAR):
+            return False
+        if next(element.iter(*media.IMAGES), None) is not None:
             return False
         if image is not None and image["caption"] is None:
             image["caption"] = self._caption(element)

@@ -213,7 +213,7 @@ def _with_whole_headlines(source: str) -> str:
             break
         end = _HEADLINE_END.search(source, at, at + _LONGEST_HEADLINE)
         inside = source[at : end.start()] if end else ""
-        if end and "<" in inside[1:]:
+        if end and _BLOCK_TAG.search(inside):
             source = source[:at] + _BLOCK_TAG.sub(r" <\1span", inside) + source[end.start() :]
     return source
 

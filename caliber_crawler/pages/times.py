@@ -43,14 +43,20 @@ def times_round(
                     yield near, shown, printed
 
 
+def shows_time(element: Element, zone: tzinfo) -> bool:
+    """Whether there is a printed time in a small element, and not only in those round it."""
+    return is_small(element) and any(parse_printed(one, zone) for one in _times_in(element))
+
+
 def _small_around(element: Element) -> Iterator[Element]:
     """The largest small element round one, and all in it: a time may be in several."""
-    while (parent := element.getparent()) is not None and _is_small(parent):
+    while (parent := element.getparent()) is not None and is_small(parent):
         element = parent
     yield from islice(element.iter(), _SMALL)
 
 
-def _is_small(element: Element) -> bool:
+def is_small(element: Element) -> bool:
+    """Whether an element is small enough to hold a time and little else."""
     return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
 
 
