@@ -523,7 +523,9 @@ def test_boxes_that_are_no_part_of_the_text(name: str, attribute: str) -> None:
     assert (found.body, found.images, found.links) == ("One.\n\nTwo.", [], [])
 
 
-@pytest.mark.parametrize("name", ["advice", "road-adept", "bannerman", "tagged", "tag", "author"])
+@pytest.mark.parametrize(
+    "name", ["advice", "road-adept", "bannerman", "tagged", "tag", "author", "hero-banner"]
+)
 def test_names_that_only_look_like_such_boxes(name: str) -> None:
     assert body(f'<p class="{name}">One.</p>') == ["One."]
 

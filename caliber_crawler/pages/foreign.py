@@ -22,8 +22,8 @@ _FOREIGN = re.compile(
     r"yandex_rtb|div-gpt-ad|sharedaddy|sd-sharing|ya-share\d?+|addtoany\w*+|addthis\w*+|a2a_kit|"
     r"sharethis\w*+|tags|tag-(?:list|links|cloud)|author-(?:box|bio|card|info))"
     r"(?:[-_][\w-]*+)?+(?=\s|$)"
-    # Or by the end of a name: "tg-banner", "in-article-ad".
-    r"|(?<![\w-])[\w-]{1,40}[-_](?:banner|ads?)(?=\s|$)",
+    # Or by the end of a name, as "tg-banner"; a "hero-banner" holds headline and cover.
+    r"|(?<![\w-])(?!(?:hero|page|cover|title|header)[-_])[\w-]{1,40}[-_](?:banner|ads?)(?=\s|$)",
     re.IGNORECASE,
 )
 
