@@ -48,7 +48,7 @@ _DATES = (
     ),
     re.compile(rf"(?P<year>\d{{4}})\s*-?c[iuü]\s+il\s+(?P<day>\d{{1,2}})\s+(?P<month>{_WORD})"),
     # Day first, as all of the site's languages write it. With slashes the order is not known.
-    re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
+    re.compile(r"(?P<day>\d{1,2})([.-])(?P<month>\d{1,2})\2(?P<year>\d{4})"),
 )
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CLOCK_ALONE = re.compile(rf"(?<![\d:։]){_CLOCK}(?![\d:։])")

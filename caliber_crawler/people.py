@@ -13,10 +13,14 @@ from babel import Locale
 from caliber_crawler.dates import LOCALES, parse_printed
 from caliber_crawler.text import fold, line
 
-# "By" in the site's languages, with or without a colon. Russian "Автор" and "Подготовил(а)".
+# "By" in the site's languages, with or without a colon, and what stands under an interview: "talked
+# to" (беседовал, söhbətləşdi, զրուցեց), "wrote down", "led the interview", "prepared".
 _LABEL = re.compile(
-    r"(?:by|written by|authors?|автор(?:ы)?|подготовил(?:а|и)?|текст|müəllif(?:lər)?|"
-    r"հեղինակ(?:ներ)?(?:ը)?)\b\s*[:：՝—–-]?\s*",
+    r"(?:(?:written |interview(?:ed)? |prepared |reported )?by|authors?|автор(?:ы)?|"
+    r"(?:материал )?подготовил(?:а|и)?|(?:беседу )?записал(?:а|и)?|беседовал(?:а|и)?|"
+    r"(?:интервью|беседу) (?:пров[её]л|провела|провели|взял(?:а|и)?)|текст|müəllif(?:lər)?|"
+    r"hazırladı(?:lar)?|hazırlayan|söhbətləşdi|söhbət etdi|müsahibəni (?:apardı|götürdü)|"
+    r"հեղինակ(?:ներ)?(?:ը)?|պատրաստեց|զրուցեց|հարցազրույցը վարեց)\b\s*[:：՝—–-]?\s*",
     re.IGNORECASE,
 )
 # Labels of other languages than English are also ordinary words, so only a colon makes a byline.
@@ -32,18 +36,28 @@ _FOR_HOUSE = re.compile(
     r"caliber(?:\s*\.?\s*az)?\.?$",
     re.IGNORECASE,
 )
+# Names without a label are a byline where the house stands behind them.
+_SIGNED = re.compile(r",\s*+caliber\s?\.\s?az\.?$", re.IGNORECASE)
 # The house behind a name: after a mark, in brackets or with no more than a space.
 _BEHIND = re.compile(
     r"(?<=\w|\.)(?:\s++[–—-]\s*+caliber(?:\s?\.?\s?az)?|\s++caliber\s?\.\s?az)\.?$", re.IGNORECASE
 )
+_MAIL = re.compile(r"(?<!\s)\s*+[,(|]\s*+[^\s@(),|]{1,80}@[\w.-]{1,80}\)?$")
 _IN_BRACKETS = re.compile(r"(?<!\s)\s*+\(([^()]{1,60})\)$")
 # What stands behind a byline now and then. It is no reason to overlook the byline.
 _CREDIT = re.compile(
     r"(?:photos?|pictures?|images?|videos?|graphics?|sources?|translat(?:ed|ion)|edited|follow|subscribe|"
     r"фото\w*|видео\w*|источник\w*|перев[оё]\w+|подп\w+|следите|foto\w*|mənbə|tərcümə|abunə|izləyin|"
-    r"լուսանկար\w*|տեսանյութ\w*|աղբյուր\w*|հետևեք)\b",
+    r"լուսանկար\w*|տեսանյութ\w*|աղբյուր\w*|հետևեք|"
+    # when it was changed
+    r"updated|last updated|обновлен[оа]|yenilənib|թարմացվել|"
+    # whose opinion it is
+    r"disclaimer|(?:the )?(?:views|opinions?) (?:and (?:views|opinions) )?(?:expressed|of)|"
+    r"the author['’]s (?:views|opinions?)|мнени[ея],? |точка зрения|müəllifin fikri|"
+    r"հեղինակի կարծիք\w*)\b",
     re.IGNORECASE,
 )
+_HASHTAGS = re.compile(r"#\w+(?:[\s,]++#\w+)*+")
 _PARTICLES = frozenset(
     "de da del di du dos van von der den ter la le el al ul ibn bin bint abu "
     "де да дель ди ван фон дер ден ла ле эль аль ибн бин абу".split()
@@ -107,6 +121,7 @@ _COLON = re.compile(r"[:：՝—–-]")
 # Where the first word of a name ends and another one begins; initials may stand without a space.
 _NAME_END = re.compile(r"[\s.](?=\w)")
 _LONGEST_BYLINE = 160
+_LONGEST_CREDIT = 320  # as of a sentence about whose opinion it is
 _LONGEST_VALUE = 2_000
 _MOST_VALUES = 200
 
@@ -114,7 +129,8 @@ _MOST_VALUES = 200
 def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
     """Take the byline off the end of a body: its last paragraph, or the last line of that.
 
-    A credit ("Photos by ...") may stand behind it and stays. Returns the paragraphs without the
+    What an editor puts under a text may stand behind it and stays: a credit ("Photos by ..."),
+    hashtags, when it was changed, whose opinion it is. Returns the paragraphs without the
     byline and the persons named, which may be none when only the house signs; None instead of a
     list when the body does not end with a byline.
     """
@@ -132,15 +148,29 @@ def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _byline_in(lines: list[str]) -> tuple[list[str] | None, int]:
-    """The persons of the last line, or of the last but one before a credit, and its place."""
+    """The persons of the last line, or of the last but one before a credit, and its place.
+
+    Of a label with the names in the next line, only the label's line is left in `lines`.
+    """
     names = parse_byline(lines[-1]) if lines else None
+    if names is None and len(lines) > 1 and _is_label(lines[-2]):
+        names = parse_byline(" ".join(lines[-2:]))
+        if names is not None:
+            del lines[-1]
     if names is None and len(lines) > 1 and _is_credit(lines[-1]):
         return parse_byline(lines[-2]), -2
     return names, -1
 
 
+def _is_label(text: str) -> bool:
+    """Whether a line is a label with its colon, so that the names are in the next one."""
+    return len(text) <= _LONGEST_BYLINE and text.endswith(":") and bool(_LABEL.fullmatch(text))
+
+
 def _is_credit(text: str) -> bool:
-    return len(text) <= _LONGEST_BYLINE and _CREDIT.match(text) is not None
+    if len(text) > _LONGEST_CREDIT:
+        return False
+    return _CREDIT.match(text) is not None or _HASHTAGS.fullmatch(text) is not None
 
 
 def parse_byline(text: str) -> list[str] | None:
@@ -150,13 +180,19 @@ def parse_byline(text: str) -> list[str] | None:
     the label every word must look like part of a name. A date behind the names is put aside, and
     so is a full stop when the words before it cannot be a sentence (two names at least), and so
     are the house, places, agencies and offices behind a name. A single word is a name only behind
-    a colon ("By October").
+    a colon ("By October"). Names before the house's are a byline without a label, too ("A. One,
+    special to Caliber.Az").
     """
     if len(text) > 2 * _LONGEST_BYLINE:
         return None
     text = line(text)
     label = _LABEL.match(text)
-    if not label or len(text) > _LONGEST_BYLINE or _NEEDS_COLON.match(text):
+    if len(text) > _LONGEST_BYLINE:
+        return None
+    if not label:
+        signed = _SIGNED.search(text) or _FOR_HOUSE.search(text)
+        return _named(text[: signed.start()], single=False) if signed else None
+    if _NEEDS_COLON.match(text):
         return None
     names = _without_full_stop(_without_date(text[label.end() :]).rstrip(" *"))
     found = _named(names, single=_COLON.search(label[0]) is not None)
@@ -259,7 +295,7 @@ def _name_word(word: str) -> bool:
 
 def _names_in(text: str) -> list[tuple[str, bool]]:
     """The parts of a list of names, and whether a conjunction stands before each."""
-    text = _FOR_HOUSE.sub("", text).strip()
+    text = _MAIL.sub("", _FOR_HOUSE.sub("", text)).strip()
     bracket = _IN_BRACKETS.search(text)
     if bracket and (is_house(bracket[1]) or looks_like_name(bracket[1])):
         text = text[: bracket.start()]

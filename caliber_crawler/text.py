@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from html import unescape
 
 from ftfy import fix_encoding
 from ftfy.badness import is_bad
@@ -26,10 +27,15 @@ _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _JOINER = "\u200d"
+_IN_EMOJI = frozenset(f"{_JOINER}\u20e3 0123456789#*")
+_MOST_EMOJI = 20  # letters of several in a row
 _MOST_MARKS = 30  # on one letter; as Unicode's "stream-safe" texts
 _MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}+")
 _NEEDS_WORK = re.compile(
     r"[^\S ]| {2}|" + _INVISIBLE.pattern + "|" + _JOINER,
+)
+_ENTITY = re.compile(
+    r"&(?:#\d{2,5}|#x[\da-f]{2,4}|amp|quot|apos|nbsp|shy|[lr][ads]quo|[mn]dash|hellip);"
 )
 _LABEL = 40  # letters of a label, at most
 _LINE_END = re.compile("\r\n?|[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -39,7 +45,16 @@ _PARAGRAPH_END = re.compile(r"\n{2,}")
 _BOILERPLATE = re.compile(
     # `fold` has made "baxış" this.
     r"caliber\.az|(?:views|просмотров|просмотрено|baxiş|դիտումներ)\s*[:՝]?\s*[\d\s.,]*|"
-    r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-",
+    r"ссылка скопирована|link copied|copy link|print|ads|loading|share-line.*|a\+|a-|"
+    # Above the share buttons.
+    r"(?:liked the (?:story|article|news)|понравил(?:ась|ся) (?:новость|статья|материал)|"
+    r"xəbəri bəyəndiniz)\?\W*(?:share|поделитесь|paylaşin)\b.*|"
+    # The label of an advert, and the terms of use.
+    r"[\W_]*(?:advertisement|advertising|реклама|reklam|գովազդ)[\W_]*|"
+    r"(?:©|\(c\)|copyright)[\s\d©]*caliber\.az[\s\d.–—-]*"
+    r"(?:all rights reserved|все права защищены)?\.?|"
+    r"(?:any use of materials|(?:при|любое) (?:использовани[еия]|перепечатк[ае]) материалов)\b"
+    r".{0,60}\bcaliber\.az\b.{0,20}",
 )
 # A cheap test before the dear one: pairs of letters that come of UTF-8 read as a Western or a
 # Cyrillic encoding, and rows of accented letters, as Cyrillic read as Western gives.
@@ -85,6 +100,12 @@ def _drop_loose_joiners(text: str) -> str:
             continue
         kept.append(char)
     return "".join(kept)
+
+
+def is_emoji(text: str) -> bool:
+    """Whether a text is nothing but emoji: 🔥, a flag, a family, a digit in a box."""
+    shown = len(text) <= _MOST_EMOJI and any(map(_in_emoji, text.removesuffix("\ufe0f")))
+    return shown and all(char in _IN_EMOJI or _in_emoji(char) for char in text)
 
 
 def _in_emoji(char: str) -> bool:
@@ -170,7 +191,16 @@ def fold_clean(text: str) -> str:
 def is_boilerplate(paragraph: str) -> bool:
     """Whether a whole paragraph is furniture of the page (signature, counter, a button's label)."""
     # Only short lines can be; the length test spares the work on every real paragraph.
-    return len(paragraph) <= 80 and _BOILERPLATE.fullmatch(fold(paragraph)) is not None
+    short = len(paragraph) <= 80 or (len(paragraph) <= 120 and "aliber" in paragraph)
+    return short and _BOILERPLATE.fullmatch(fold(paragraph)) is not None
+
+
+def unescaped(text: str) -> str:
+    """A line with characters put in for the names of characters, as ``&quot;``, left in it.
+
+    They come of a template that escapes what was escaped before. No headline speaks of them.
+    """
+    return line(unescape(text)) if "&" in text and _ENTITY.search(text) else text
 
 
 def ungarbled(text: str) -> str:

@@ -98,6 +98,14 @@ def test_a_russian_page() -> None:
         ("One<br>two", "One two"),
         ("  Nor\xadth\u200b \n road ", "North road"),
         ("A &amp; B &#150; C", "A & B – C"),
+        # The parser would end the headline before these.
+        ("<p>North road</p>", "North road"),
+        ("North <div>road</div><p class=x>opens</p>", "North road opens"),
+        # Escaped twice.
+        (
+            "&amp;quot;North&amp;quot; &amp;amp; road&amp;nbsp;&amp;#039;a&amp;#039;",
+            "\"North\" & road 'a'",
+        ),
         ("Road<script>x()</script><style>y</style> open", "Road open"),
         ('Road<b style="display: none">x</b><i hidden>y</i> open<b style="">s</b>', "Road opens"),
         # Nothing to be seen: then the head's title stands in, without the publisher's name.
@@ -170,6 +178,8 @@ def test_a_headline_may_begin_or_end_like_the_house(headline: str) -> None:
         "<!-- 01 May 2020 -->02 April 2025 13:24",
         "Published: 02 April 2025 13:24",
         "02 April 2025 13:24<br>Updated: 03 April 2025 10:00",
+        "02 April 2025 13:24 (Updated: 03 April 2025 10:00)",
+        "02 Апреля 2025 13:24 | Обновлено 03 Апреля 2025 10:00",
         "<div><b>02 April 2025</b> 13:24</div><div>Updated: 03 April 2025 10:00</div>",
         '<br><a href="/e">edit</a> 02 April 2025 13:24<style>x</style><br>Ganja',
         '<time datetime="2025-04-02T13:24:00+04:00">two hours ago</time>',
@@ -512,6 +522,13 @@ def test_description() -> None:
     )
     assert article(head=head).article.description == "Snow"
     assert article(head='<meta name="description" content="">').article.description is None
+    twice = "&amp;laquo;Snow&amp;raquo; &amp;mdash; M&amp;S &amp;now;"
+    head = f'<meta name="description" content="{twice}">'
+    assert article(head=head).article.description == "«Snow» — M&S &now;"
+
+
+def test_a_title_escaped_twice_is_no_conflict() -> None:
+    assert title_conflicts("Road &amp;amp; snow", headline="Road &amp; snow") == []
 
 
 # --- frame

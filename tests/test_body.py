@@ -257,12 +257,66 @@ def test_text_in_a_figure_beside_the_picture_is_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        '<p class="wp-caption"><img src="/a.jpg"><i class="wp-caption-text">A <b>road</b></i></p>',
+        '<div><a href="/a.jpg"><img src="/a.jpg"></a></div><div class="photo_caption">A road</div>',
+        '<figure><img src="/a.jpg"><div class="caption">A road</div></figure>',
+        '<p><img src="/a.jpg"><span class="image-caption">A road</span></p>',
+    ],
+)
+def test_boxes_that_call_themselves_captions(box: str) -> None:
+    found = record(f"<div>{box}</div><p>Snow.</p>")
+    assert found.body == "Snow."
+    assert [image["caption"] for image in found.images] == ["A road"]
+
+
+def test_captions_of_a_slider_stand_with_their_pictures() -> None:
+    def slide(name: str) -> str:
+        return f'<div><img src="/{name}.jpg"><div class="slide__caption">{name}</div></div>'
+
+    found = record(slide("b") + slide("a") + slide("b") + "<p>Snow.</p>")
+    assert found.body == "Snow."
+    assert [(i["url"][-5:], i["caption"]) for i in found.images] == [("b.jpg", "b"), ("a.jpg", "a")]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        '<p class="caption">Snow.</p>',
+        '<div><img src="/a.jpg"></div><section><p class="caption">Snow.</p></section>',
+        '<img src="/a.jpg"><p class="captionless">Snow.</p>',
+        '<img src="/a.jpg"><div class="caption"><img src="/b.jpg">Snow.</div>',
+    ],
+)
+def test_other_boxes_are_text(box: str) -> None:
+    found = record(f"<div>{box}</div>")
+    assert found.body == "Snow."
+    assert {image["caption"] for image in found.images} <= {None}
+
+
 def test_captions_of_nested_figures_are_read_once() -> None:
     found = record(
         "<figure><figure><img src='/a.jpg'><figcaption>In</figcaption></figure>x"
         "<figcaption>Out</figcaption></figure>y"
     )
     assert found.body == "x\n\ny"
+
+
+SHARE = (
+    '<a href="https://www.facebook.com/sharer/sharer.php?u=x">Facebook</a> '
+    '<a href="https://t.me/share/url?url=x">Telegram</a> '
+    '<a href="https://api.whatsapp.com/send?text=x">WhatsApp</a>'
+)
+
+
+def test_a_row_of_links_that_share_the_page_is_no_text() -> None:
+    found = article(f"<p>Snow.</p><div><span>Share it:</span> {SHARE}</div><ul><li>{SHARE}</ul>")
+    assert (found.article.body, found.article.links, found.notes.teasers) == ("Snow.", [], 0)
+    said = f"<p>Whoever wants the road open may tell so on {SHARE} today.</p>"
+    assert len(record(said).links) == 3
+    assert record('<p>See <a href="https://t.me/roads/7">Telegram</a></p>').body == "See Telegram"
 
 
 def test_links_are_listed_in_order_with_their_text() -> None:
@@ -378,6 +432,25 @@ def test_embeds(html: str, embeds: list[tuple[str, str]], text: str) -> None:
     assert found.links == []
 
 
+@pytest.mark.parametrize(
+    ("element", "kind", "url"),
+    [
+        ('lite-youtube videoid="abc"', "youtube", "https://www.youtube.com/embed/abc"),
+        ('amp-youtube data-videoid="abc"', "youtube", "https://www.youtube.com/embed/abc"),
+        ('amp-twitter data-tweetid="7"', "x", "https://x.com/i/status/7"),
+        ('amp-instagram data-shortcode="a"', "instagram", "https://www.instagram.com/p/a"),
+        ('amp-facebook data-href="https://www.facebook.com/a/1"', "facebook", "https://www.facebook.com/a/1"),
+    ],
+)  # fmt: skip
+def test_embeds_of_web_components(element: str, kind: str, url: str) -> None:
+    name = element.partition(" ")[0]
+    found = record(
+        f"<p>One.</p><{element}><a href='/x'>Play</a></{name}><{name}></{name}><p>Two.</p>"
+    )
+    assert found.embeds == [{"type": kind, "url": url}]
+    assert found.body == "One.\n\nTwo."
+
+
 TWEET = (
     '<blockquote class="twitter-tweet"><p>Post</p>— N <a href="https://x.com/n/status/1">May</a>'
     "</blockquote>"
@@ -436,6 +509,36 @@ def test_photographs_in_boxes_with_wrong_names() -> None:
     assert record('<div class="banner"><img src="/upload/banner.jpg"></div>').images == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adv_block", "reklama", "adfox_168", "div-gpt-ad-1680-0", "tg-banner", "in-article-ad",
+        "sharedaddy", "ya-share2", "addtoany_share", "tags", "tag-list", "author-box",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("attribute", ["class", "id"])
+def test_boxes_that_are_no_part_of_the_text(name: str, attribute: str) -> None:
+    box = f'<div {attribute}="{name}">Buy <a href="https://x.org/"><img src="/b.jpg">snow</a></div>'
+    found = record(f"<p>One.</p>{box}<p>Two.</p>")
+    assert (found.body, found.images, found.links) == ("One.\n\nTwo.", [], [])
+
+
+@pytest.mark.parametrize(
+    "name", ["advice", "road-adept", "bannerman", "tagged", "tag", "author", "hero-banner"]
+)
+def test_names_that_only_look_like_such_boxes(name: str) -> None:
+    assert body(f'<p class="{name}">One.</p>') == ["One."]
+
+
+@pytest.mark.parametrize(
+    "name", ["sr-only", "visually-hidden", "x screen-reader-text", "print-only", "visible-print"]
+)
+def test_what_no_screen_shows_is_no_text(name: str) -> None:
+    assert body(f'<p>One<span class="{name}">no</span> two.</p><p class="{name}">No.</p>') == [
+        "One two."
+    ]
+
+
 def test_boxes_left_out_with_sentences_are_counted() -> None:
     words = " ".join(["Snow fell on the road"] * 5)
     for box, number in (
@@ -466,6 +569,17 @@ def test_boxes_left_out_with_sentences_are_counted() -> None:
         ('<img src="/my photo.jpg">', ["/my%20photo.jpg"]),
         ('<p><a href="/en/post/x"><img src="/a.jpg"></a></p>', ["/a.jpg"]),
         ("<img><img src=''><img src='http://[bad'>", []),
+        ('<img data-lazy-srcset="/l.jpg 2x, /s.jpg 1x" src="data:,">', ["/l.jpg"]),
+        # A source is no picture of its own.
+        ('<picture><source srcset="/a.webp"><img src="/a.jpg"></picture>', ["/a.jpg"]),
+        ('<picture><source srcset="/a.webp"><img src="data:,"></picture>', ["/a.webp"]),
+        (
+            (
+                '<picture><source media="x"><source data-srcset="/s.webp 1x, /l.webp 2x">'
+                '<source srcset="/b.webp"><img alt="b"></picture>'
+            ),
+            ["/l.webp"],
+        ),
     ],
 )
 def test_pictures(html: str, urls: list[str]) -> None:
@@ -473,6 +587,45 @@ def test_pictures(html: str, urls: list[str]) -> None:
     assert [image["url"] for image in found.images] == [f"https://caliber.az{url}" for url in urls]
     assert {image["role"] for image in found.images} <= {"body"}
     assert found.body == ""
+
+
+def test_emoji_shown_as_pictures_are_text() -> None:
+    found = record(
+        '<p>Snow <img class="e" alt="🔥" src="./img-apple-64/1f525.png"> on the road'
+        '<img alt="🇦🇿" src="https://x.org/1f1e6.svg"></p><img alt="🔥 fire" src="/a.jpg">'
+    )
+    assert found.body == "Snow 🔥 on the road🇦🇿"
+    assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
+
+
+def test_one_photograph_in_two_sizes_is_one_picture() -> None:
+    name = "0123456789abcdef0123456789abcdef.webp"
+
+    def urls(*sizes: str, cover: str = "") -> list[str]:
+        shown = "".join(f'<img src="/media/photos/{size}/{name}">' for size in sizes)
+        return [image["url"] for image in article(shown, cover=cover).article.images]
+
+    original = f"https://caliber.az/media/photos/original/{name}"
+    assert urls("normal", "original") == urls("original", "normal") == [original]
+    assert urls("normal") == [original.replace("original", "normal")]
+    cover = f'<div class="post_cover" style="background-image:url({original})"></div>'
+    assert urls("normal", cover=cover) == [original]
+
+
+@pytest.mark.parametrize(
+    ("teaser", "pictures"),
+    [
+        (f'<p>Read also:<br><a href="/en/post/other"><img src="/a.jpg"></a><br>{OTHER}</p>', 0),
+        ('<p>Read also:</p><a href="/en/post/o"><img src="/a.jpg"><b>Another story</b></a>', 0),
+        ('<a href="/en/post/o"><figure><img src="/a.jpg"></figure><b>Another story</b></a>', 0),
+        ('<a href="/en/post/o"><img src="/a.jpg"></a>', 1),
+        (f'<a href="/en/post/o"><img src="/a.jpg"></a><p>{OTHER}</p>', 1),
+        (f'<img src="/a.jpg"><p>{OTHER}</p>', 1),
+        ('<p>As <a href="/en/post/o"><img src="/a.jpg">told before</a>, it snowed.</p>', 1),
+    ],
+)
+def test_pictures_of_teasers(teaser: str, pictures: int) -> None:
+    assert len(record(f"<p>One.</p>{teaser}<p>Two.</p>").images) == pictures
 
 
 def test_addresses_of_pictures_are_absolute() -> None:

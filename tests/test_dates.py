@@ -71,6 +71,7 @@ def test_month_names(machine_zone: str, text: str, day: str, clock: str | None) 
         "02 April 2025 | 13:24",
         "02 April 2025, 13.24",
         "02.04.2025 13:24",
+        "2-04-2025, 13:24",
         "02 Apr 2025 13:24",
         "2nd April 2025, 13:24",
         "April 2nd, 2025 at 1:24 p.m.",
@@ -109,6 +110,7 @@ def test_one_time_in_many_forms(text: str) -> None:
         "02/04/2025 13:24", "2.4.25", "02 Smarch 2025", "02 ma 2025", "02 April 1825", "20250402",
         "02 April 2025 - 03 April 2025", "0001-01-01T00:00:00+04:00", "9999-12-31T23:59:59-04:00",
         "2025-13-01", "2 April 2025 13:24 UTC", "x" * 10_000, "2025-04-02 and more",
+        "02-04.2025 13:24",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_no_time(text: str | None) -> None:

@@ -78,6 +78,19 @@ def check(article: Article, paragraphs: list[str] = TEXT) -> None:
             "<h1>Bridge opens</h1><p>02 April 2025 13:24</p><p class='font'><b>-</b> A <b>+</b></p>"
             f"<div itemprop='articleBody'>{PROSE}</div><div>Views: 12</div>"
         ),
+        # The parts of one line, and one line for the time and what else there is to say.
+        (
+            "<h1>Bridge opens</h1><div><a href='/en/x'>Snow</a> <i>desk</i> <i>3 min</i>"
+            f" <i>7</i> <time>02 April 2025, 13:24</time> <i>x</i></div><article>{PROSE}</article>"
+        ),
+        (
+            "<article><h1>Bridge opens</h1><p>Published: 02 April 2025 13:24 | Updated: 02 April "
+            f"2025 15:40</p>{PROSE}</article>"
+        ),
+        # Two line ends are as good as a paragraph's end.
+        "<table><tr><td><h1>Bridge opens</h1><i>02.04.2025 13:24</i><br><br>"
+        + "<br> <br>".join(TEXT) + "</td></tr></table>",
+        f"<h1>Bridge opens</h1><p>2-04-2025, 13:24</p><section>{PROSE}</section>",
         f"<h1>WORLD</h1><h2>Bridge opens</h2><p>02 April 2025 13:24</p><div>{PROSE}</div>",
         f"<h1>Caliber.Az</h1><h1>Bridge opens</h1><p>02 April 2025 13:24</p><div>{PROSE}</div>",
     ],
@@ -394,6 +407,72 @@ def test_a_lead_in_a_box_of_its_own_is_text(lead: str, times: int) -> None:
         f"<div class='full'>{''.join(f'<p>{text}</p>' for text in rest)}</div></div>"
     )
     check(read(main, "<title>Bridge opens</title>").article, [first, *rest])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '<div><span>By <a href="/en/a">Leyla Quliyeva</a></span><i>02 April 2025 13:24</i></div>',
+        "<p>By Leyla Quliyeva</p><p>02 April 2025 13:24</p>",
+    ],
+)
+def test_a_byline_under_the_headline(line: str) -> None:
+    found = read(f"<article><h1>Bridge opens</h1>{line}<div>{PROSE}</div></article>").article
+    check(found)
+    assert found.authors == ["Leyla Quliyeva"]
+
+
+def test_section_and_views_within_one_line() -> None:
+    section = "<a href='/en/category/world'>World</a>"
+    line = f"<p><i>02 April 2025 13:24</i> {section} <i>1 204 views</i></p>"
+    found = read(f"<h1>Bridge opens</h1>{line}<div>{PROSE}</div>").article
+    check(found)
+    assert found.sections == [{"slug": "world", "name": "World"}]
+    assert found.views == 1_204
+
+
+def test_a_number_in_a_sentence_is_no_counter() -> None:
+    said = "The film of the crossing, says the council, had <b>1 204 views</b> by the evening."
+    found = read(f"<div>{HEADLINE}<div>{PROSE}<p>{said}</p></div></div>").article
+    assert found.views is None
+    line = "<p><i>02 April 2025 13:24</i> <i>desk, by name of Snow</i> <i>Views: 1 204</i></p>"
+    assert read(f"<h1>Bridge opens</h1>{line}<div>{PROSE}</div>").article.views == 1_204
+
+
+def test_the_cover_has_the_caption_of_its_figure() -> None:
+    cover = '<figure><a><img src="/c.webp"></a><figcaption>A bridge</figcaption></figure>'
+    for main in (
+        f"<div>{HEADLINE}{cover}<div>{PROSE}</div></div>",
+        f"<article>{HEADLINE}{cover}{PROSE}</article>",
+    ):
+        (image,) = read(main).article.images
+        assert (image["url"][-7:], image["caption"]) == ("/c.webp", "A bridge")
+
+
+def test_hidden_boxes_do_not_end_a_text() -> None:
+    hidden = "<p hidden>A note.</p><p style='display:none'>A draft of the lead.</p>" * 3
+    first, *rest = TEXT
+    text = f"<p>{first}</p>{hidden}" + "".join(f"<p>{part}</p>" for part in rest)
+    check(read(f"<div>{HEADLINE}<div>{text}</div></div>").article)
+
+
+def test_a_text_and_its_byline_behind_a_pasted_box() -> None:
+    first, second, third = TEXT
+    text = f"<div><div>{first}<br><br>{second}</div><p>{third}</p></div>"
+    check(read(f"<div>{HEADLINE}{text}</div>").article)
+    pasted = f"<div><article><div>{PROSE}</div></article><p>By Leyla Quliyeva</p></div>"
+    found = read(f"<div>{HEADLINE}{pasted}</div>").article
+    check(found)
+    assert found.authors == ["Leyla Quliyeva"]
+
+
+def test_pictures_with_captions_and_no_text() -> None:
+    shown = row(
+        '<figure><img src="/media/photos/original/#.webp"><figcaption>No. #</figcaption></figure>'
+    )
+    found = read(f"<article>{HEADLINE}<div>{shown}</div></article>").article
+    assert found.body == ""
+    assert [image["caption"] for image in found.images] == [f"No. {i}" for i in range(1, 5)]
 
 
 def test_signs_and_portraits_are_no_cover() -> None:

@@ -83,6 +83,20 @@ from caliber_crawler.text import visible
         ("Müəllif: Rauf Əliyev oğlu", ["Rauf Əliyev oğlu"]),
         ("Հեղինակ՝ Արամ Պետրոսյան", ["Արամ Պետրոսյան"]),
         ("Հեղինակներ՝ Արամ Պետրոսյան և Լիլիթ Սարյան", ["Արամ Պետրոսյան", "Լիլիթ Սարյան"]),
+        # Under an interview.
+        ("Interviewed by Leyla Quliyeva", ["Leyla Quliyeva"]),
+        ("Беседовала Анна Сидорова", ["Анна Сидорова"]),
+        ("Интервью провёл И. Петров", ["И. Петров"]),
+        ("Материал подготовила Анна Сидорова", ["Анна Сидорова"]),
+        ("Söhbətləşdi: Vüsal Məmmədov", ["Vüsal Məmmədov"]),
+        ("Hazırladı: Elçin İsmayılov", ["Elçin İsmayılov"]),
+        ("Զրուցեց Արամ Պետրոսյանը", ["Արամ Պետրոսյանը"]),
+        # The house's name is the label.
+        ("Leyla Quliyeva, specially for Caliber.Az", ["Leyla Quliyeva"]),
+        ("Leyla Quliyeva and A. One, Caliber.Az", ["Leyla Quliyeva", "A. One"]),
+        ("Анна Сидорова, специально для Caliber.Az", ["Анна Сидорова"]),
+        ("By Leyla Quliyeva (l.quliyeva@caliber.az)", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, lq@caliber.az", ["Leyla Quliyeva"]),
         # The same conjunction as two letters.
         ("Հեղինակներ՝ Արամ Սարյան \u0565\u0582 Լիլիթ Սարյան", ["Արամ Սարյան", "Լիլիթ Սարյան"]),
     ],
@@ -122,6 +136,11 @@ def test_bylines(text: str, names: list[str] | None) -> None:
         "Müəllif hüquqları qorunur",
         "Հեղինակ եղել է Արամը",
         "Leyla Quliyeva",
+        "Baku, Caliber.Az",
+        "South Caucasus, Caliber.Az",
+        "The talks went on, he wrote for Caliber.Az",
+        "Беседовала она с капитаном",
+        "Interview by telephone",
         "By " + "Anna Stone, " * 30 + "Anna Stone",
     ],
 )
@@ -159,7 +178,19 @@ def test_the_last_line_of_the_last_paragraph_can_be_the_byline() -> None:
     assert split_byline(["It snowed.\nBy Leyla Quliyeva"]) == (["It snowed."], ["Leyla Quliyeva"])
 
 
-@pytest.mark.parametrize("credit", ["Photos by Anna Stone", "Фото: АЗЕРТАДЖ", "Follow us"])
+@pytest.mark.parametrize(
+    "credit",
+    [
+        "Photos by Anna Stone",
+        "Фото: АЗЕРТАДЖ",
+        "Follow us",
+        "#snow #road",
+        "Updated at 15:40",
+        "Обновлено в 15:40",
+        "Мнение автора может не совпадать с позицией редакции.",
+        "The views and opinions of guests are theirs; " + "the desk may think otherwise. " * 4,
+    ],
+)
 def test_a_credit_behind_the_byline_hides_it_not(credit: str) -> None:
     by = "By Leyla Quliyeva"
     names = ["Leyla Quliyeva"]
@@ -169,6 +200,16 @@ def test_a_credit_behind_the_byline_hides_it_not(credit: str) -> None:
     assert split_byline([by, "It snowed.", credit]) == ([by, "It snowed.", credit], None)
     assert split_byline([by, credit, credit]) == ([by, credit, credit], None)
     assert split_byline([credit]) == ([credit], None)
+
+
+def test_a_label_may_stand_on_a_line_of_its_own() -> None:
+    names = ["Leyla Quliyeva"]
+    assert split_byline(["It snowed.", "Author:\nLeyla Quliyeva"]) == (["It snowed."], names)
+    assert split_byline(["It snowed.\nAuthor:\nLeyla Quliyeva"]) == (["It snowed."], names)
+    assert split_byline(["It snowed.\nAuthor:\nno name"]) == (
+        ["It snowed.\nAuthor:\nno name"],
+        None,
+    )
 
 
 def test_bylines_elsewhere_are_text() -> None:

@@ -82,6 +82,11 @@ def test_fold_keeps_apart_what_differs() -> None:
     [
         "Caliber.Az", "Views: 141", "Просмотров: 12 345", "Baxış: 7", "BAXIŞ 7", "Դիտումներ՝ 12",
         "print", "copy link", "Ссылка скопирована", "A+", "share-lineLiked the story?",
+        "Liked the story? Share it on social media!", "Понравилась новость? Поделитесь!",
+        "Advertisement", "— Реклама —", "REKLAM",
+        "© Caliber.Az", "© 2025 Caliber.az. All rights reserved",
+        "При использовании материалов гиперссылка на Caliber.az обязательна.",
+        "Any use of materials is allowed only if there is a hyperlink to Caliber.az",
     ],
 )  # fmt: skip
 def test_furniture(furniture: str) -> None:
@@ -95,10 +100,25 @@ def test_furniture(furniture: str) -> None:
         "Caliber.Az reports that",
         "Print media suffer",
         "A+ was given",
+        "Реклама вернулась",
+        "Liked the story? Many did.",
+        "Any use of materials is a matter of law, Caliber.Az was told by a lawyer",
     ],
 )
 def test_sentences_are_no_furniture(sentence: str) -> None:
     assert not text.is_boilerplate(sentence)
+
+
+@pytest.mark.parametrize(
+    "shown", ["🔥", "🇦🇿", "❤\ufe0f", "👨\u200d👩\u200d👧", "1\ufe0f\u20e3", "🔥🔥"]
+)
+def test_emoji(shown: str) -> None:
+    assert text.is_emoji(shown)
+
+
+@pytest.mark.parametrize("shown", ["", " ", "1", "a", "🔥 hot", "\ufe0f", "\u200d", "🔥" * 50])
+def test_what_is_more_than_emoji(shown: str) -> None:
+    assert not text.is_emoji(shown)
 
 
 def test_word_count_counts_what_has_letters_or_digits() -> None:

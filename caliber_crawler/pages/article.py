@@ -26,10 +26,10 @@ from caliber_crawler.pages.layouts import LAYOUTS
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
 from caliber_crawler.pages.section import editions, section_links
-from caliber_crawler.people import split_byline
+from caliber_crawler.people import parse_byline, split_byline
 from caliber_crawler.records import add_sections
 from caliber_crawler.site import Site
-from caliber_crawler.text import fold, is_boilerplate, is_garbled, ungarbled, word_count
+from caliber_crawler.text import fold, is_boilerplate, is_garbled, unescaped, ungarbled, word_count
 
 # Fields that a page can be expected to show. Embeds, links and other editions are not missing from
 # a page that has none.
@@ -42,6 +42,7 @@ UNKNOWN = "unknown"
 
 # A page without any other sign is an article when it has so many words.
 _PLENTY = 80
+_FIGURE = 4  # elements round a cover among which its figure is
 _LONGEST_COUNT = 200  # letters of what is shown as the counter of views
 MAX_INT64 = 2**63 - 1
 _DIGIT = re.compile(r"\d")
@@ -98,8 +99,10 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
 
     article = Article()
     _identify(article, page, site)
-    article.title = parts.title and ungarbled(parts.title)
-    article.description = head.description and ungarbled(head.description)
+    article.title = parts.title and unescaped(ungarbled(parts.title))
+    article.description = head.description and unescaped(ungarbled(head.description))
+    if byline is None and parts.byline:
+        byline = parse_byline(parts.byline)
     article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
@@ -298,8 +301,22 @@ def _images(
     if url is None and not body.images and head.picture:
         url = resolve(head.picture)
         url = url if url and not media.is_sign(url) else None
-    covers: list[Image] = [{"url": url, "role": "cover", "caption": None}] if url else []
-    return covers + [image for image in body.images if image["url"] != url]
+    caption = _cover_caption(cover) if cover is not None and url else None
+    covers: list[Image] = [{"url": url, "role": "cover", "caption": caption}] if url else []
+    same = media.same_picture(url) if url else None
+    shown = [image for image in body.images if media.same_picture(image["url"]) != same]
+    if len(shown) < len(body.images):
+        repeated = (i["caption"] for i in body.images if media.same_picture(i["url"]) == same)
+        covers[0]["caption"] = next(filter(None, (caption, *repeated)), None)
+    return covers + shown
+
+
+def _cover_caption(cover: Element) -> str | None:
+    """The caption in the cover's box, or in the figure that the cover stands in."""
+    around = islice(cover.iterancestors(), _FIGURE)
+    figures = (cover, *(element for element in around if element.tag == "figure"))
+    captions = (words(c) for figure in figures for c in islice(figure.iter("figcaption"), 1))
+    return next(filter(None, captions), None)
 
 
 def _views(shown: str | None, notes: Notes) -> int | None:
@@ -335,11 +352,11 @@ def _agree(title: str, stated: Sequence[str]) -> bool:
 
     They may be cut short with dots, or have a label behind it, such as the section's name.
     """
-    key = fold(title)
+    key = fold(unescaped(title))
     return all(
         key == other
         or (short != other and key.startswith(short))
         or (other.startswith(key) and _LABEL_BEHIND.fullmatch(other, len(key)) is not None)
-        for other in map(fold, stated)
+        for other in map(fold, map(unescaped, stated))
         for short in [other.rstrip(".… ")]
     )

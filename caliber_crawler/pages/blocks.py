@@ -7,7 +7,7 @@ by their boxes and by how much of them is linked, not by the class names of one 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lxml import etree
@@ -15,20 +15,21 @@ from lxml import etree
 from caliber_crawler import text
 from caliber_crawler.pages import media
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
-from caliber_crawler.pages.html import BLOCKS, Element
+from caliber_crawler.pages.html import BLOCKS, Element, is_hidden
 
 _PASSED = DROPPED | {"noscript", "head"}
 FURNITURE = frozenset({"nav", "footer", "aside", "menu"})
 _WORD = re.compile(r"\w+")
 # What ends a sentence, also within quotation marks. Armenian has a mark of its own.
 _SENTENCE_ENDS = re.compile(r"[.!?…։:][\"'”’»)\]]*$")
+_MOST_PARTS = 12  # of one block that are looked at one by one
 _MOST_BLOCKS = 5_000  # of one page; an article has hundreds
 SENTENCE = 8  # words: so many make a text without a full stop, too
 
 
 @dataclass
 class Block:
-    """`text` is one clean line; `element` the one in which it begins.
+    """`text` is one clean line; `element` the one in which it begins, `elements` those of its text.
 
     `linked` is the share of its letters within links, 0 to 1. `furniture` says that it stands in a
     box for other things than text (navigation, adverts, teasers), `elsewhere` that it is of another
@@ -40,6 +41,7 @@ class Block:
     linked: float
     furniture: bool
     elsewhere: bool = False
+    elements: list[Element] = field(default_factory=list)
 
     @cached_property
     def words(self) -> int:
@@ -75,17 +77,21 @@ class _Outliner:
         self._pieces: list[str] = []
         self._linked = 0
         self._began: Element
+        self._within: list[Element] = []  # what holds the pieces
+        self._line_ends = 0  # since the last piece
         self._links = 0  # open ones
         self._furniture: list[Element] = []  # open boxes
 
     def read(self, root: Element) -> Outline:
         places: dict[Element, int] = {}
+        passed: Element | None = None  # last element whose inside is not read
         walk = etree.iterwalk(root, events=("start", "end"))
         for event, element in walk:
             tag = element.tag
             if event == "start":
                 places[element] = len(places)
-                if tag in _PASSED:
+                if tag in _PASSED or is_hidden(element):
+                    passed = element
                     walk.skip_subtree()
                     continue
                 if tag in BLOCKS:
@@ -97,12 +103,16 @@ class _Outliner:
                 continue
             if tag in BLOCKS:
                 self._flush()
-            if tag not in _PASSED:
+            if element is not passed:
                 self._links -= tag == "a"
                 if self._furniture and self._furniture[-1] is element:
                     self._furniture.pop()
             if tag == "br" and self._pieces:
-                self._pieces.append(" ")
+                self._line_ends += 1
+                if self._line_ends > 1:  # as good as a paragraph's end
+                    self._flush()
+                else:
+                    self._pieces.append(" ")
             parent = element.getparent()
             if element is not root and parent is not None:
                 self._text(element.tail, parent)
@@ -123,6 +133,10 @@ class _Outliner:
             if raw.isspace():
                 return
             self._began = within
+        if not raw.isspace():
+            self._line_ends = 0
+            if len(self._within) < _MOST_PARTS:
+                self._within.append(within)
         self._pieces.append(raw)
         if self._links:
             self._linked += len(raw.strip())
@@ -133,5 +147,7 @@ class _Outliner:
         shown = text.line("".join(self._pieces))
         if shown and len(self._blocks) < _MOST_BLOCKS:
             linked = min(1.0, self._linked / len(shown))
-            self._blocks.append(Block(shown, self._began, linked, bool(self._furniture)))
-        self._pieces, self._linked = [], 0
+            block = Block(shown, self._began, linked, bool(self._furniture))
+            block.elements = self._within
+            self._blocks.append(block)
+        self._pieces, self._linked, self._line_ends, self._within = [], 0, 0, []

@@ -13,7 +13,11 @@ Rules, each with its reason:
   and is left out with its links. A sentence that contains such a link is text. Digests keep them:
   a body that would have no text otherwise, the items of a list that a sentence with a colon
   announces, and headings with text of their own, if there are several.
-* A caption belongs to its picture, not to the body; other text in a ``figure`` is text.
+* A caption belongs to its picture, not to the body, also when a box names itself one (as
+  "photo-caption") behind the picture in its box; other text in a ``figure`` is text.
+* A picture in a link to another article goes with the words of the link, or of another link to
+  that article: where those are left out, so is the picture.
+* Emoji shown as pictures are text. A row of links that only share the page is left out.
 * A quoted post of X is text (readers saw it) and an embed; the text in the placeholders of
   Instagram, Facebook and TikTok is not what readers saw, so only the embed stays.
 """
@@ -34,12 +38,16 @@ from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.gallery import Gallery
 from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, is_hidden
+from caliber_crawler.pages.media import COMPONENTS, IMAGES
 from caliber_crawler.pages.prose import HEADINGS, OpenLink, Piece, Prose, says_something
 from caliber_crawler.site import Site
 
 _CELLS = frozenset({"td", "th"})
 _MARKED = HEADINGS | {"li"}
-_FRAMES = frozenset({"iframe", "video", "script", "oembed", "embed", "object"})
+_FRAMES = frozenset({"iframe", "video", "script", "oembed", "embed", "object"}) | COMPONENTS
+# A box that calls itself a caption, as "photo-caption", "wp-caption-text", "slider__caption".
+_CAPTION = re.compile(r"(?:^|[\s_-])(?:fig)?caption(?=[\s_-]|$)", re.IGNORECASE)
+_CLOSED = frozenset({"iframe", "video"}) | COMPONENTS  # what is inside them is no text
 _SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
@@ -135,6 +143,7 @@ class _Reader:
                 self._leave(part)
         self._flush()
         self._prose.restore_headings()
+        self._settle_pictures()
         gallery, prose = self._gallery, self._prose
         return Body(
             paragraphs=prose.paragraphs,
@@ -189,7 +198,7 @@ class _Reader:
             return self._enter_foreign(element)
         if tag == "br":
             self._end_line()
-        elif tag == "img":
+        elif tag in IMAGES:
             self._image(element)
         elif tag == "a":
             self._open_link(element)
@@ -197,11 +206,12 @@ class _Reader:
             self._flush()
             self._open_block(element)
         if tag == "figure":
+            known = len(self._gallery.images)
             has_picture = self._gallery.figure(element)
-            self._show_link(shown=has_picture)
+            self._show_link(known, shown=has_picture)
             self._figures.append((element, has_picture))
         self._preformatted += tag == "pre"
-        return tag not in ("iframe", "video")
+        return tag not in _CLOSED
 
     def _open_block(self, element: Element) -> None:
         network = self._gallery.post(element)
@@ -211,7 +221,7 @@ class _Reader:
             self._marked.append(element)
 
     def _pictures_only(self, element: Element) -> bool:
-        for image in element.iter("img"):
+        for image in element.iter(*IMAGES):
             self._image(image)
         return False
 
@@ -229,7 +239,7 @@ class _Reader:
         tag = element.tag
         if tag in _FRAMES:
             self._gallery.frame(element, trusted_only=True)
-        elif tag == "img":
+        elif tag in IMAGES:
             if self._link is None:
                 self._gallery.image(element, trusted_only=True)
         elif tag != "a" and tag not in DROPPED and not is_hidden(element):
@@ -336,16 +346,43 @@ class _Reader:
     # --- pictures
 
     def _image(self, element: Element) -> None:
-        self._show_link(shown=self._gallery.image(element))
+        said = attribute(element, "alt")
+        if said and text.is_emoji(said):
+            self._text(said)
+            return
+        known = len(self._gallery.images)
+        self._show_link(known, shown=self._gallery.image(element))
 
-    def _show_link(self, *, shown: bool) -> None:
-        """Note that the open link has a picture to show."""
+    def _show_link(self, known: int, *, shown: bool) -> None:
+        """Note that the open link has a picture to show; `known` is how many there were before."""
         if shown and self._link is not None:
-            self._link.shown = True
+            self._link.has_picture = True
+            self._link.pictures += self._gallery.images[known:]
+
+    def _settle_pictures(self) -> None:
+        """Take out the pictures of teasers; other links with a picture are shown."""
+        left_out = {
+            link.url
+            for link in self._links
+            if link.to_article and not link.shown and _WORD.search(link.text)
+        }
+        dropped: list[Image] = []
+        for link in self._links:
+            if link.has_picture and link.to_article and link.url in left_out and not link.shown:
+                dropped += link.pictures
+            elif link.has_picture:
+                link.shown = True
+        if dropped:
+            self._gallery.drop(dropped)
 
     def _is_caption(self, element: Element) -> bool:
-        """Whether an element is the caption of a picture, which was taken with the picture."""
-        return element.tag == "figcaption" and bool(self._figures) and self._figures[-1][1]
+        """Whether an element is the caption of a picture; it is taken with the picture."""
+        if element.tag == "figcaption":
+            return bool(self._figures) and self._figures[-1][1]
+        names = element.get("class")
+        if names is None or "caption" not in names or self._silent is not None:
+            return False
+        return _CAPTION.search(names) is not None and self._gallery.caption(element)
 
 
 def _ends_paragraph(element: Element) -> bool:

@@ -20,10 +20,10 @@ from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, ou
 from caliber_crawler.pages.foreign import is_foreign
 from caliber_crawler.pages.headline import find_headline
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.pages.media import background_url, image_url
+from caliber_crawler.pages.media import IMAGES, background_url, image_url
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
-from caliber_crawler.pages.times import times_round
+from caliber_crawler.pages.times import is_small, shows_time, times_round
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import SECTION_PATH, Site
 from caliber_crawler.text import paragraphs
@@ -48,6 +48,7 @@ _LEAST_SIZE = 100  # pixels of a picture that is one
 _LARGEST = 400_000  # letters; trafilatura is not asked to read more
 _MOST_ELEMENTS = 10_000  # the same
 _MOST_LINKS = 500  # to sections
+_LONGEST_LABELS = 120  # letters of a line of labels round a printed time
 _INLINE = frozenset(
     "a abbr acronym b big cite code del dfn em font i ins kbd label mark q s small span strike "
     "strong sub sup time tt u var".split()
@@ -95,6 +96,7 @@ class _Finder:
             self._take_text(text)
         if parts.views is None:
             parts.views = self._views(text)
+        parts.byline = self._byline(text)
         if parts.section is None:
             parts.section = self._section()
         if parts.cover is None:
@@ -122,6 +124,8 @@ class _Finder:
         for number, block in self._around(self._first_near(), last + _GAP):
             if first <= number <= last and number in inside:
                 continue
+            if self._heading is None and block.furniture:
+                continue  # nothing ties it to the article
             for element, shown, printed in self._times_at(block):
                 distance = abs(number - self._at)
                 rank = (number > first, block.furniture, not printed.has_clock, distance)
@@ -132,7 +136,8 @@ class _Finder:
             self._times, self._parts.times = {best[1]}, [best[2]]
 
     def _times_at(self, block: Block) -> Iterator[tuple[Element, str, PrintedTime]]:
-        return times_round(block.element, self._site.zone, self._heading)
+        for element in dict.fromkeys((block.element, *block.elements)):
+            yield from times_round(element, self._site.zone, self._heading)
 
     def _first_near(self) -> int:
         """Number of the first block before the headline that belongs to it."""
@@ -163,7 +168,7 @@ class _Finder:
             found = self._first_prose()
         else:  # extractors take a lead that stands in a box of its own for a description
             lead = [n for n in self._first_prose() if n < found[0] and self._is_lead(n)]
-            found = lead + found
+            found = lead + found + self._following(found)
         return found + self._bylines(found[-1]) if found else []
 
     def _take_text(self, text: Sequence[int]) -> None:
@@ -176,9 +181,31 @@ class _Finder:
         if self._head.body:
             self._parts.body, self._parts.paragraphs = None, paragraphs(self._head.body)
 
+    def _following(self, found: Sequence[int]) -> list[int]:
+        """The sentences right behind a text that stand in one box with it, without the headline.
+
+        Extractors miss those behind a box that an editor pasted.
+        """
+        box = self._holder(found).getparent()
+        if box is None or self._holds_heading(box) or self._heading is None:
+            return []
+        run: list[int] = []
+        for number, block in enumerate(self._blocks[found[-1] + 1 :], found[-1] + 1):
+            if not block.is_prose or box not in block.element.iterancestors():
+                break
+            run.append(number)
+        return run
+
     def _is_lead(self, number: int) -> bool:
         block = self._blocks[number]
-        return block.words >= SENTENCE and not any(self._times_at(block))
+        return block.words >= SENTENCE and not self._shows_time(block)
+
+    def _shows_time(self, block: Block) -> bool:
+        """Whether it is a line with a time and what stands beside one: labels, names, numbers."""
+        return len(block.text) <= _LONGEST_LABELS and any(
+            shows_time(element, self._site.zone)
+            for element in dict.fromkeys((block.element, *block.elements))
+        )
 
     def _stated_text(self) -> list[int]:
         return self._blocks_of(self._head.body)
@@ -212,6 +239,8 @@ class _Finder:
             and block.words
             and _key(block.text) in known
         ]
+        soon = self._at + _NEAR
+        found = [n for n in found if n > soon or not self._shows_time(self._blocks[n])]
         prose = [number for number in found if self._blocks[number].is_prose]
         seen = sum(self._blocks[number].words for number in prose)
         if seen < max(_CREDIBLE, _MOST_PART * (known.count(" ") - 1)):
@@ -222,7 +251,7 @@ class _Finder:
         """The run of sentences that begins soon after the headline; labels may stand between."""
         run: list[int] = []
         for number, block in enumerate(self._blocks[self._at + 1 :], self._at + 1):
-            if block.is_prose:
+            if block.is_prose and not (number <= self._at + _NEAR and self._shows_time(block)):
                 run.append(number)
             elif number > (run[-1] + _GAP if run else self._at + _SOON):
                 break
@@ -261,7 +290,11 @@ class _Finder:
     def _empty_holder(self) -> Element | None:
         """Where a text would be on a page that has none but a video or an embedded post."""
         silent = {
-            e for block in self._blocks for e in (block.element, *block.element.iterancestors())
+            e
+            for block in self._blocks
+            for around in [(block.element, *block.element.iterancestors())]
+            if not any(e.tag == "figcaption" for e in around)  # that is of a picture
+            for e in around
         }
         first = self._place(self._heading)
         for element in self._page.root.iter(*_SHOWN_ALONE):
@@ -301,7 +334,7 @@ class _Finder:
             following = self._blocks[number + 1 : number + 2]
             label = number > numbers[-1] and any(block.elsewhere for block in following)
             if (
-                (early and not block.is_prose)
+                (early and (not block.is_prose or self._shows_time(block)))
                 or (late and (block.furniture or block.linked > _MOST_PART))
                 or (label and not block.is_prose)
             ):
@@ -322,12 +355,36 @@ class _Finder:
     def _views(self, text: Sequence[int]) -> str | None:
         """The counter near the headline, or near the end of the text."""
         end = (text[-1] if text else self._at + _SOON) + _SOON
-        shown = (block.text for _, block in self._around(self._at - _NEAR, end))
+        shown = (
+            text
+            for _, block in self._around(self._at - _NEAR, end)
+            for text in (block.text, *self._labels_in(block))
+        )
         return next((t for t in shown if len(t) < 80 and _VIEWS.fullmatch(t)), None)
+
+    def _labels_in(self, block: Block) -> Iterator[str]:
+        """The parts of a line that is no sentence; in a sentence a number is no counter."""
+        if not block.is_prose or self._shows_time(block):
+            yield from _texts_in(block)
+
+    def _byline(self, text: Sequence[int]) -> str | None:
+        """The byline between the headline and the text, or one behind it outside its box."""
+        end = min(text[0] - 1 if text else self._at + _NEAR, self._at + _NEAR)
+        shown = (
+            one
+            for _, block in self._around(self._at + 1, end)
+            for one in (block.text, *_texts_in(block))
+        )
+        behind = (self._blocks[number].text for number in text[-_GAP:])
+        return next((one for one in (*shown, *behind) if parse_byline(one)), None)
 
     def _section(self) -> Element | None:
         """The link to a section that is nearest to the headline and in no list of such links."""
-        near = {block.element for _, block in self._around(self._at - _NEAR, self._at + _NEAR)}
+        near = {
+            element
+            for _, block in self._around(self._at - _NEAR, self._at + _NEAR)
+            for element in (block.element, *block.elements)
+        }
         links = (link for link in self._page.links if SECTION_PATH in attribute(link, "href"))
         found = [
             link
@@ -374,7 +431,7 @@ class _Finder:
         return bool(href) and self._site.address(href, self._page.url) is None
 
     def _shows_picture(self, element: Element) -> bool:
-        if element.tag == "img":
+        if element.tag in IMAGES:
             url = image_url(element, self._resolve)
             return url is not None and not _is_icon(element, url)
         style = element.get("style")
@@ -382,6 +439,11 @@ class _Finder:
 
     def _resolve(self, href: str) -> str | None:
         return self._site.resolve(href, self._page.url)
+
+
+def _texts_in(block: Block) -> Iterator[str]:
+    """The texts of the elements that a line consists of."""
+    return filter(None, map(words, filter(is_small, dict.fromkeys(block.elements))))
 
 
 def _key(text: str) -> str:

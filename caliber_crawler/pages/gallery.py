@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from caliber_crawler.items import Embed, Image
@@ -10,6 +10,7 @@ from caliber_crawler.pages import media
 from caliber_crawler.pages.html import Element, words
 
 _CAPTIONS = 4  # of one figure
+_NEAR = 4  # boxes round a picture in which its caption is
 
 
 class Gallery:
@@ -27,7 +28,8 @@ class Gallery:
         self.cut: set[str] = set()
         self._resolve = resolve
         self._most = most
-        self._image_urls: set[str] = set()
+        self._known: dict[str, Image] = {}  # by what a picture's addresses have in common
+        self._last: tuple[Element, Image | None] | None = None
         self._pictures: dict[Element, str | None] = {}
         self._captions: dict[Element, str | None] = {}
 
@@ -40,16 +42,45 @@ class Gallery:
         url = self._pictures[element]
         if trusted_only and not (url and media.is_of_articles(url)):
             return False
-        if url and url not in self._image_urls and self._has_room("images", self._image_urls):
-            self._image_urls.add(url)
-            self.images.append({"url": url, "role": "body", "caption": caption})
-        return url is not None
+        if url is None:
+            return False
+        key = media.same_picture(url)
+        image = self._known.get(key)
+        if image is None:
+            if self._has_room("images", self._known):
+                image = self._known[key] = {"url": url, "role": "body", "caption": caption}
+                self.images.append(image)
+        elif media.is_largest(url):
+            image["url"] = url
+        self._last = element, image
+        return True
+
+    def caption(self, element: Element) -> bool:
+        """Take a box that calls itself a caption as that of the picture before it in the same box.
+
+        False when there is no such picture, or when the box shows one itself.
+        """
+        if self._last is None:
+            return False
+        (shown, image), box = self._last, element.getparent()
+        if box is None or box not in islice(shown.iterancestors(), _NEAR):
+            return False
+        if next(element.iter(*media.IMAGES), None) is not None:
+            return False
+        if image is not None and image["caption"] is None:
+            image["caption"] = self._caption(element)
+        return True
+
+    def drop(self, images: Iterable[Image]) -> None:
+        """Take pictures out again."""
+        dropped = set(map(id, images))
+        self.images = [image for image in self.images if id(image) not in dropped]
 
     def figure(self, element: Element) -> bool:
         """Take a figure's pictures with their caption; False when it holds no picture."""
         captions = [self._caption(part) for part in islice(element.iter("figcaption"), _CAPTIONS)]
         caption = " ".join(filter(None, captions)) or None
-        found = [self.image(image, caption) for image in element.iter("img")]
+        found = [self.image(image, caption) for image in element.iter(*media.IMAGES)]
         return any(found)
 
     def frame(self, element: Element, *, trusted_only: bool = False) -> None:

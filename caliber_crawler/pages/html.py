@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from lxml import etree
 from w3lib.encoding import html_to_unicode
 
-from caliber_crawler.limits import LONGEST_LINE
+from caliber_crawler.limits import LONGEST_LINE, MOST_HEADINGS
 from caliber_crawler.text import line
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ BLOCKS = frozenset(
 """Elements that browsers show on lines of their own: words on their two sides never touch."""
 
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+# Names that mean the same everywhere: for programs that read aloud, for paper.
+_OFF_SCREEN = frozenset(
+    "sr-only visually-hidden screen-reader screen-reader-text print-only only-print visible-print "
+    "visible-print-block visible-print-inline visible-print-inline-block".split()
+)
 _NOT_SHOWN = frozenset({"script", "style", "template", "noscript"})
 _BOM_ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -39,6 +44,10 @@ _MANY = 3
 _MOST_PIECES = 5_000
 _BEGINS = re.compile(r"<html[\s>]", re.IGNORECASE)
 _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+# The parser ends a headline where a paragraph or a box begins in it; browsers do not.
+_HEADLINE_END = re.compile(r"</h1\s*>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(r"<(/?)(?:p|div)(?=[\s>])", re.IGNORECASE)
+_LONGEST_HEADLINE = 5_000
 _TAG_BEGINS = re.compile(r"[A-Za-z/!?]|\Z")
 
 
@@ -104,7 +113,7 @@ class Page:
         vars(self).setdefault("root", self._parsed())
 
     def _parsed(self) -> Element:
-        source = _without_cut_tag(self.text.replace("\x00", ""))
+        source = _with_whole_headlines(_without_cut_tag(self.text.replace("\x00", "")))
         parser = etree.HTMLParser(
             encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
         )
@@ -152,10 +161,13 @@ def attribute(element: Element, name: str) -> str:
 
 
 def is_hidden(element: Element) -> bool:
-    """Whether an element says that it is not shown."""
+    """Whether an element says that it is not shown, or not on a screen."""
     if not element.attrib:
         return False
-    return "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None
+    if "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None:
+        return True
+    names = element.get("class")
+    return names is not None and not _OFF_SCREEN.isdisjoint(names.split())
 
 
 def href_of(link: Element) -> str:
@@ -190,6 +202,20 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
         if len(pieces) > _MOST_PIECES:
             break
     return line("".join(pieces)[:LONGEST_LINE]) or None
+
+
+def _with_whole_headlines(source: str) -> str:
+    """The source with paragraphs and boxes within an ``h1`` made inline, so that it stays whole."""
+    at = -1
+    for _ in range(MOST_HEADINGS):
+        at = source.find("<h1", at + 1)
+        if at < 0:
+            break
+        end = _HEADLINE_END.search(source, at, at + _LONGEST_HEADLINE)
+        inside = source[at : end.start()] if end else ""
+        if end and _BLOCK_TAG.search(inside):
+            source = source[:at] + _BLOCK_TAG.sub(r" <\1span", inside) + source[end.start() :]
+    return source
 
 
 def _without_cut_tag(source: str) -> str:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
 from caliber_crawler.items import Embed
 from caliber_crawler.pages.html import Element, attribute
+from caliber_crawler.text import is_emoji
 
 _BOX_ELEMENTS = 1_000  # of one box that are looked at for a picture
 _POST_LINKS = 20  # of one post
+_SOURCES = 8  # of one picture
+
+IMAGES = ("img", "amp-img")
+"""Elements that show a picture."""
 
 Resolve = Callable[[str], str | None]
 """Turns a link of the page into an absolute http(s) address, or None."""
 
 # The real address of a picture that loads late; `src` then holds a placeholder.
 LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-url")
-SET_ATTRIBUTES = ("data-srcset", "srcset")
+SET_ATTRIBUTES = ("data-srcset", "data-lazy-srcset", "srcset")
 # A magnifier that the page lays over its pictures.
 _INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)
 OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
@@ -34,6 +39,7 @@ _STYLE_PIECES = re.compile(
     re.IGNORECASE,
 )
 
+_SIZED = re.compile(r"/media/photos/[a-z]+/([\da-f]{32})\.\w+$")
 _OWN = re.compile(r"/media/(?:photos|videos?)/")
 # Files of the page's template, and names such as `site-logo.png`, `logo2.svg`, `no-image.jpg`.
 _SIGN = re.compile(
@@ -47,6 +53,17 @@ _BUTTONS = re.compile(
 
 # Where elements have the address of what they show, if not in `src`. Editors write `oembed`.
 _ADDRESS_IN = {"oembed": "url", "object": "data"}
+# Elements of web components and of AMP: type, attribute with the number, address of what is shown.
+_COMPONENTS = {
+    "lite-youtube": ("youtube", "videoid", "https://www.youtube.com/embed/"),
+    "amp-youtube": ("youtube", "data-videoid", "https://www.youtube.com/embed/"),
+    "amp-twitter": ("x", "data-tweetid", "https://x.com/i/status/"),
+    "amp-instagram": ("instagram", "data-shortcode", "https://www.instagram.com/p/"),
+    "amp-facebook": ("facebook", "data-href", ""),
+}
+COMPONENTS = frozenset(_COMPONENTS)
+"""Elements that stand for an embed and hold no text."""
+
 _EMBED_HOSTS = {
     "youtube.com": "youtube",
     "youtube-nocookie.com": "youtube",
@@ -61,6 +78,16 @@ _EMBED_HOSTS = {
     "fb.watch": "facebook",
     "tiktok.com": "tiktok",
 }
+# Where the buttons lead with which readers share the page.
+_SHARES = re.compile(
+    r"^https?://(?:(?:[\w-]+\.)?facebook\.com/(?:sharer|share\.php|dialog/(?:share|feed))|"
+    r"(?:www\.)?(?:twitter|x)\.com/(?:intent/|share\b)|(?:t|telegram)\.me/share\b|"
+    r"(?:api\.whatsapp\.com/send|wa\.me/\?)|vk(?:ontakte)?\.(?:com|ru)/share\.php|"
+    r"connect\.ok\.ru/|(?:www\.)?ok\.ru/dk\?|(?:www\.)?linkedin\.com/(?:shareArticle|sharing/)|"
+    r"(?:www\.)?pinterest\.com/pin/create|(?:www\.)?reddit\.com/submit|"
+    r"connect\.mail\.ru/share)",
+    re.IGNORECASE,
+)
 _ADVERT_HOSTS = re.compile(
     r"(?:^|\.)(?:doubleclick\.net|googlesyndication\.com|googleadservices\.com|adfox\.ru|"
     r"an\.yandex\.ru|yandexadexchange\.net|adriver\.ru|googletagmanager\.com)$"
@@ -83,11 +110,26 @@ _POST_LINK = {
 
 
 def image_url(element: Element, resolve: Resolve) -> str | None:
-    """Address of the real picture of an ``img``; None for placeholders, overlays and pixels."""
+    """Address of the real picture of an ``img``; None for placeholders, overlays, pixels, emoji.
+
+    Of a ``picture`` whose ``img`` has none, the address in its first source.
+    """
     if element.get("width") in ("0", "1") or element.get("height") in ("0", "1"):
         return None  # a counter's pixel
+    if is_emoji(element.get("alt") or ""):
+        return None
     candidates = (_picture(value, resolve) for value in _image_candidates(element))
-    return next(filter(None, candidates), None)
+    url = next(filter(None, candidates), None)
+    return url or next(filter(None, _picture_sources(element, resolve)), None)
+
+
+def _picture_sources(image: Element, resolve: Resolve) -> Iterator[str | None]:
+    # The parser takes what follows a source for its inside.
+    outer = next((e for e in islice(image.iterancestors(), _SOURCES) if e.tag == "picture"), None)
+    if outer is not None:
+        for source in islice(outer.iter("source"), _SOURCES):
+            for name in SET_ATTRIBUTES:
+                yield _picture(_largest(attribute(source, name)), resolve)
 
 
 def _image_candidates(element: Element) -> list[str]:
@@ -131,7 +173,7 @@ def background_url(style: str | None, resolve: Resolve) -> str | None:
 def box_picture(box: Element, resolve: Resolve) -> str | None:
     """The picture that a box shows: its background, else the first real picture within it."""
     for element in islice(box.iter("*"), _BOX_ELEMENTS):
-        if element.tag == "img":
+        if element.tag in IMAGES:
             url = image_url(element, resolve)
         else:
             late = (_picture(attribute(element, name), resolve) for name in BOX_ATTRIBUTES)
@@ -155,6 +197,25 @@ def _picture(value: str, resolve: Resolve) -> str | None:
 def is_of_articles(url: str) -> bool:
     """Whether an address is where the site keeps what articles show; banners are elsewhere."""
     return _OWN.search(url) is not None
+
+
+def same_picture(url: str) -> str:
+    """What the addresses of one photograph of the site have in common, whatever its size.
+
+    The site keeps each under its number in a folder for each size. Other addresses are their own.
+    """
+    found = _SIZED.search(url)
+    return url if found is None else found[1]
+
+
+def is_largest(url: str) -> bool:
+    """Whether an address is that of a photograph of the site in its original size."""
+    return "/media/photos/original/" in url
+
+
+def shares(url: str) -> bool:
+    """Whether a link's address is that of a network's button for sharing the page."""
+    return _SHARES.match(url) is not None
 
 
 def is_sign(url: str) -> bool:
@@ -183,6 +244,11 @@ def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
     if element.tag == "script":
         post = element.get("data-telegram-post")
         return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
+    if element.tag in COMPONENTS:
+        component, holder, before = _COMPONENTS[str(element.tag)]
+        number = attribute(element, holder)
+        shown = resolve(before + number) if number else None
+        return {"type": component, "url": shown} if shown else None
     name = _ADDRESS_IN.get(str(element.tag), "src")
     value = attribute(element, "data-src") or attribute(element, name)
     url = resolve(value) if value and not _INLINE.match(value) else None

@@ -15,9 +15,10 @@ class Parts:
     """The parts of one article page; None and empty mean that the page has no such part.
 
     `title` and `views` are texts as shown, `times` those that may be the printed time, likeliest
-    first. `has_frame` says that a known layout's frame is there. `paragraphs` stand in for `body`
-    where the text is known and its place in the page is not. `skipped` are elements within `body`
-    that are no part of the text, `rest` elements and loose text behind `body` that are.
+    first, `byline` is one that stands apart from the text. `has_frame` says that a known layout's
+    frame is there. `paragraphs` stand in for `body` where the text is known and its place in the
+    page is not. `skipped` are elements within `body` that are no part of the text, `rest` elements
+    and loose text behind `body` that are.
     """
 
     title: str | None = None
@@ -27,6 +28,7 @@ class Parts:
     body: Element | None = None
     rest: list[Element | str] = field(default_factory=list)
     views: str | None = None
+    byline: str | None = None
     paragraphs: list[str] = field(default_factory=list)
     skipped: frozenset[Element] = frozenset()
     has_frame: bool = False

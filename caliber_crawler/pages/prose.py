@@ -5,12 +5,22 @@ The rules are told in `body` and `teasers`; here is what needs the paragraphs ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from caliber_crawler import text
+from caliber_crawler.items import Image
 from caliber_crawler.pages.html import Element
-from caliber_crawler.pages.teasers import LONGEST_LEAD_IN, Run, announces, kind_of, pointing_lines
+from caliber_crawler.pages.media import shares
+from caliber_crawler.pages.teasers import (
+    LONGEST_LEAD_IN,
+    Run,
+    announces,
+    is_label,
+    kind_of,
+    pointing_lines,
+)
 from caliber_crawler.people import parse_byline
 
 HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
@@ -19,13 +29,18 @@ _SEVERAL = 2  # headings
 
 @dataclass
 class OpenLink:
-    """A link, from where it begins on; `shown` once a paragraph with its text is kept."""
+    """A link, from where it begins on; `shown` once a paragraph with its text is kept.
+
+    `has_picture` says that it shows a picture, `pictures` are those that it was the first to show.
+    """
 
     url: str | None
     element: Element
     to_article: bool
     text: str = ""
     shown: bool = False
+    has_picture: bool = False
+    pictures: list[Image] = field(default_factory=list)
 
 
 class Piece(NamedTuple):
@@ -70,6 +85,8 @@ class Prose:
                 self.paragraphs += text.paragraphs(shown)
                 return
         left_out: set[int] = set()
+        if _only_shares(lines):
+            return
         if not self._keep_teasers:
             runs = [[piece.run for piece in pieces] for pieces in lines]
             left_out = pointing_lines(runs)
@@ -118,6 +135,15 @@ class Prose:
             at = heading.place
         self.paragraphs = whole + said[at:]
         self.teasers -= len(titled)
+
+
+def _only_shares(lines: Iterable[Iterable[Piece]]) -> bool:
+    """Whether lines are a row of buttons for sharing the page, with a label at most."""
+    pieces = [piece for line in lines for piece in line]
+    urls = [piece.link.url for piece in pieces if piece.link is not None and piece.link.url]
+    if not urls or not all(map(shares, urls)):
+        return False
+    return is_label(" ".join(piece.text for piece in pieces if piece.link is None))
 
 
 def says_something(paragraph: str) -> bool:

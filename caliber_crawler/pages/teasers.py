@@ -107,6 +107,11 @@ def pointing_lines(lines: Sequence[Sequence[Run]]) -> set[int]:
     return found
 
 
+def is_label(shown: str) -> bool:
+    """Whether a text has no more words than a label."""
+    return len(_WORDS.findall(shown)) <= _SHORT
+
+
 def announces(paragraph: str) -> bool:
     """Whether a paragraph of text says what the list behind it is; a label would be shorter."""
     return _COLON.search(paragraph) is not None and len(_WORDS.findall(paragraph)) > _SHORT

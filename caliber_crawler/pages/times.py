@@ -18,6 +18,12 @@ _LINKS = frozenset({"a"})
 _NOT_IN_LINE = frozenset({"a", "script", "style", "template", "noscript"})
 _MOST_STEPS = 1_000  # of one box
 _BETWEEN = re.compile(r"(?:(?<!\s)\s++)?[|•·▪]\s*+|(?<!\s)\s++[–—/-]\s++")
+# What the time of the last change is called. Before it there may be that of publication.
+_CHANGE = re.compile(
+    r"(?<!\W)\W*+\b(?:(?:last )?(?:updated|modified|edited)|обновл\w+|изменен\w*|"
+    r"yenilən\w+|թարմաց\w+)\b",
+    re.IGNORECASE,
+)
 _LONGEST_TIME = 80  # letters of a line that holds a printed time
 _SMALL = 6  # elements within one that holds a printed time
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -37,14 +43,20 @@ def times_round(
                     yield near, shown, printed
 
 
+def shows_time(element: Element, zone: tzinfo) -> bool:
+    """Whether there is a printed time in a small element, and not only in those round it."""
+    return is_small(element) and any(parse_printed(one, zone) for one in _times_in(element))
+
+
 def _small_around(element: Element) -> Iterator[Element]:
     """The largest small element round one, and all in it: a time may be in several."""
-    while (parent := element.getparent()) is not None and _is_small(parent):
+    while (parent := element.getparent()) is not None and is_small(parent):
         element = parent
     yield from islice(element.iter(), _SMALL)
 
 
-def _is_small(element: Element) -> bool:
+def is_small(element: Element) -> bool:
+    """Whether an element is small enough to hold a time and little else."""
     return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
 
 
@@ -63,13 +75,22 @@ def time_texts(element: Element) -> list[str]:
 
     An editor's link was once found in the box, so the whole comes before the text without links,
     and that before the box's own text. Below the time there may be that of the last change, so the
-    first line is tried alone; what stands in further ones is not known. A machine's form is last,
-    since readers do not see it.
+    first line is tried alone, and so is what stands before a word such as "updated"; what stands in
+    further lines is not known. A machine's form is last, since readers do not see it.
     """
     own = line(" ".join(filter(None, [element.text, *(child.tail for child in element)])))
     stamps = [attribute(stamp, "datetime") for stamp in element.iter("time")]
     found = [words(element), words(element, without=_LINKS), own, _first_line(element), *stamps]
-    return list(dict.fromkeys(filter(None, found)))
+    texts = dict.fromkeys(filter(None, found))
+    return list(dict.fromkeys(shown for text in texts for shown in _without_change(text)))
+
+
+def _without_change(text: str) -> Iterator[str]:
+    """A text, and what stands before the time of the last change in it."""
+    yield text
+    change = _CHANGE.search(text[:LONGEST_LINE])
+    if change and change.start():
+        yield text[: change.start()]
 
 
 def _first_line(element: Element) -> str | None:
