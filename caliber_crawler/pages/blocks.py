@@ -147,7 +147,6 @@ class _Outliner:
         shown = text.line("".join(self._pieces))
         if shown and len(self._blocks) < _MOST_BLOCKS:
             linked = min(1.0, self._linked / len(shown))
-            block = Block(shown, self._began, linked, bool(self._furniture))
-            block.elements = self._within
-            self._blocks.append(block)
+            furniture = bool(self._furniture)
+            self._blocks.append(Block(shown, self._began, linked, furniture, elements=self._within))
         self._pieces, self._linked, self._line_ends, self._within = [], 0, 0, []
