@@ -16,13 +16,12 @@ from itertools import islice
 
 from caliber_crawler.dates import PrintedTime
 from caliber_crawler.pages import elsewhere
-from caliber_crawler.pages.blocks import FURNITURE, SENTENCE, Block, Outline, outline
-from caliber_crawler.pages.foreign import is_foreign
+from caliber_crawler.pages.blocks import SENTENCE, Block, Outline, outline
 from caliber_crawler.pages.headline import find_headline
-from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.pages.media import IMAGES, background_url, image_url
+from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
+from caliber_crawler.pages.pictures import Pictures
 from caliber_crawler.pages.times import is_small, shows_time, times_round
 from caliber_crawler.people import parse_byline
 from caliber_crawler.site import SECTION_PATH, Site
@@ -41,10 +40,6 @@ _CREDIBLE = 25  # words; less may as well be a page's furniture
 _MOST_PART = 0.6
 _GAP = 3  # blocks, as captions and labels, between two sentences of a short text
 _SEMANTIC_BONUS = 0.05
-_ICON = re.compile(
-    r"\.svg(?:[?#]|$)|[/_-](?:icons?|avatars?|logos?|emoji|sprites?)[/_.-]", re.IGNORECASE
-)
-_LEAST_SIZE = 100  # pixels of a picture that is one
 _LARGEST = 400_000  # letters; trafilatura is not asked to read more
 _MOST_ELEMENTS = 10_000  # the same
 _MOST_LINKS = 500  # to sections
@@ -54,7 +49,6 @@ _INLINE = frozenset(
     "strong sub sup time tt u var".split()
 )
 _LISTS = frozenset({"ul", "ol", "nav", "footer", "aside"})
-_SHOWN_ALONE = ("article", "main", "figure", "img", "iframe", "video", "blockquote", "script")
 
 
 def find(page: Page, site: Site, head: Head, known: Parts | None = None) -> Parts:
@@ -78,6 +72,7 @@ class _Finder:
         self._at = -1  # number of the headline's block
         self._times: set[Element] = set()  # what holds the printed time
         self._cards: frozenset[Element] = frozenset()
+        self._pictures: Pictures
 
     def find(self) -> Parts:
         parts = self._parts
@@ -99,8 +94,8 @@ class _Finder:
         parts.byline = self._byline(text)
         if parts.section is None:
             parts.section = self._section()
-        if parts.cover is None:
-            parts.cover = self._cover()
+        if parts.cover is None and not (parts.body is None and parts.paragraphs):
+            parts.cover = self._pictures.cover(parts.body)
         return parts
 
     def _set_apart(self) -> None:
@@ -109,6 +104,7 @@ class _Finder:
         inside = {element for card in self._cards for element in card.iter()}
         for block in self._blocks:
             block.elsewhere = block.element in inside
+        self._pictures = Pictures(self._page, self._site, self._outline, self._heading, self._cards)
 
     # --- time
 
@@ -177,7 +173,7 @@ class _Finder:
             self._parts.body = self._holder(text)
             self._parts.skipped = self._not_text(self._parts.body, text)
             return
-        self._parts.body = self._empty_holder()
+        self._parts.body = self._pictures.without_text()
         if self._head.body:
             self._parts.body, self._parts.paragraphs = None, paragraphs(self._head.body)
 
@@ -287,32 +283,6 @@ class _Finder:
         ]
         return max(boxes, key=fit, default=self._page.root)
 
-    def _empty_holder(self) -> Element | None:
-        """Where a text would be on a page that has none but a video or an embedded post."""
-        silent = {
-            e
-            for block in self._blocks
-            for around in [(block.element, *block.element.iterancestors())]
-            if not any(e.tag == "figcaption" for e in around)  # that is of a picture
-            for e in around
-        }
-        first = self._place(self._heading)
-        for element in self._page.root.iter(*_SHOWN_ALONE):
-            if self._place(element) <= first or self._holds_heading(element):
-                continue
-            if element.tag == "script" and "data-telegram-post" not in element.attrib:
-                continue
-            if element.tag == "img" and (
-                element.getparent() in silent or not self._shows_picture(element)
-            ):
-                continue
-            if self._is_beside(element):
-                continue
-            while (parent := element.getparent()) is not None and parent not in silent:
-                element = parent
-            return element
-        return None
-
     def _not_text(self, body: Element, numbers: Sequence[int]) -> frozenset[Element]:
         """Elements of a body before and after the text that are no part of it."""
         skipped = {*self._times, *self._cards}
@@ -400,46 +370,6 @@ class _Finder:
     def _place(self, element: Element | None) -> int:
         return -1 if element is None else self._outline.places.get(element, -1)
 
-    def _cover(self) -> Element | None:
-        """The first picture between the headline and the text, or behind it if there is none."""
-        if self._heading is None or (self._parts.body is None and self._parts.paragraphs):
-            return None
-        first, end = self._place(self._heading), len(self._outline.places)
-        if self._parts.body is not None:
-            end = self._place(self._parts.body)
-        for element, place in self._outline.places.items():
-            if (
-                first < place < end
-                and self._shows_picture(element)
-                and not self._is_beside(element)
-            ):
-                return element
-        return None
-
-    def _is_beside(self, element: Element) -> bool:
-        """Whether it stands in a card, a box for other things, or a link off the site."""
-        return any(
-            outer in self._cards
-            or outer.tag in FURNITURE
-            or is_foreign(outer)
-            or (outer.tag == "a" and self._leads_away(outer))
-            for outer in (element, *element.iterancestors())
-        )
-
-    def _leads_away(self, link: Element) -> bool:
-        href = href_of(link)
-        return bool(href) and self._site.address(href, self._page.url) is None
-
-    def _shows_picture(self, element: Element) -> bool:
-        if element.tag in IMAGES:
-            url = image_url(element, self._resolve)
-            return url is not None and not _is_icon(element, url)
-        style = element.get("style")
-        return bool(style) and background_url(style, self._resolve) is not None
-
-    def _resolve(self, href: str) -> str | None:
-        return self._site.resolve(href, self._page.url)
-
 
 def _texts_in(block: Block) -> Iterator[str]:
     """The texts of the elements that a line consists of."""
@@ -453,11 +383,3 @@ def _key(text: str) -> str:
 
 def _is_semantic(element: Element) -> bool:
     return element.tag in ("article", "main") or "articleBody" in attribute(element, "itemprop")
-
-
-def _is_icon(image: Element, url: str) -> bool:
-    """Whether a picture stands for a word or a person: a sign, a button, a writer's portrait."""
-    if _ICON.search(url) or any(outer.tag == "button" for outer in image.iterancestors()):
-        return True
-    sizes = (attribute(image, name).removesuffix("px") for name in ("width", "height"))
-    return any(size.isdecimal() and int(size) < _LEAST_SIZE for size in sizes)
