@@ -20,6 +20,7 @@ ARTICLES_RETURNED = "articles/returned"
 ARTICLES_OVERTAKEN = "articles/overtaken"
 ARTICLES_OLD_ADDRESS = "articles/old_address"
 ARTICLES_UNDECIDED = "articles/undecided"
+ARTICLES_MENDED = "articles/mended"
 ADDRESSES_ASKED = "addresses/asked"
 CANONICAL_IGNORED = "addresses/canonical_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
@@ -110,6 +111,7 @@ SCHEDULE_LIMITED = "schedule/limited"
 SCHEDULE_KILLED = "schedule/killed"
 SCHEDULE_UNSEEN = "schedule/unseen"
 SCHEDULE_NOT_STARTED = "schedule/not_started"
+SCHEDULE_MENDED = "schedule/mended"
 
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
@@ -136,6 +138,7 @@ MEANING: dict[str, str] = {
     ARTICLES_OVERTAKEN: "pages fetched before the one that a record rests on; text not taken",
     ARTICLES_OLD_ADDRESS: "old addresses that still show what an article said then; not taken",
     ARTICLES_UNDECIDED: "articles kept apart because the fate of an old address is not known",
+    ARTICLES_MENDED: "records told by a clock that had been ahead; their times are put right",
     ADDRESSES_ASKED: "old addresses asked for to tell an edited article from another one",
     CANONICAL_IGNORED: "canonical links to another story, ignored",
     VISITS: "visits to stored articles that brought no text, by what they mean",
@@ -215,6 +218,7 @@ MEANING: dict[str, str] = {
     SCHEDULE_KILLED: "crawls killed because they did not stop when told to",
     SCHEDULE_UNSEEN: "crawls whose end no scheduler saw",
     SCHEDULE_NOT_STARTED: "runs whose process could not be started",
+    SCHEDULE_MENDED: "times that runs were settled up to by a clock that had been ahead",
 }
 
 

@@ -20,6 +20,7 @@ from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.plans import (
     CANONICAL_IGNORED,
+    MENDED,
     MOVED,
     OLD_ADDRESS,
     OVERTAKEN,
@@ -423,6 +424,25 @@ class TestWritten:
 
 
 class TestOrder:
+    async def test_a_record_told_by_a_clock_that_was_ahead_is_met_and_put_right(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """The server's clock was two days ahead once: an edit that is seen today is one."""
+        await save(store, story("a", body=prose(50, "old"), hours=48, views=3))
+        now = START + 2 * HOUR
+        edited = story("a", body=prose(50, "new"), crawl_id="c2", hours=2, views=7)
+        [saved] = await store.save([edited], at=now)
+        assert saved.notes == (MENDED,)
+        assert saved.article.crawl is not None
+        assert saved.article.crawl["outcome"] == "changed"
+        [record] = database.articles.find()
+        assert record["body"] == prose(50, "new")
+        assert record["revision"] == 2
+        times = ("first_seen_at", "last_seen_at", "changed_at", "views_at")
+        assert {record[name] for name in times} == {now}
+        [saved] = await store.save([replace(edited, crawl=saved.article.crawl)], at=now)
+        assert saved.notes == (), "for once"
+
     async def test_an_older_fetch_that_is_saved_later_reverts_nothing(
         self, store: ArticleStore, database: Documents
     ) -> None:
@@ -476,7 +496,9 @@ class TestBatches:
         arrivals = [_Arrival(new, {url("a"): known}), _Arrival(other, {url("a"): "unknown"})]
         if not first:
             arrivals.reverse()
-        addon: Any = SimpleNamespace(outcomes=Outcomes(), nudge=lambda: None)
+        addon: Any = SimpleNamespace(
+            outcomes=Outcomes(), nudge=lambda: None, server_now=lambda: START + DAY
+        )
         pipeline = MongoPipeline(addon, Fates(None, addon), 8)  # type: ignore[arg-type]
         saved = await pipeline._save_all(SimpleNamespace(articles=store), arrivals)  # type: ignore[arg-type]
         told = {one.article.slug: one.notes for one in saved}

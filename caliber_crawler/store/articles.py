@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -87,6 +88,8 @@ class ArticleStore:
         articles: Sequence[Article],
         fates: Mapping[str, Fate] | None = None,
         written: Callable[[int], None] | None = None,
+        *,
+        at: datetime | None = None,
     ) -> list[Saved]:
         """Store each article; results are in the order of the arguments, which stay as they are.
 
@@ -95,7 +98,8 @@ class ArticleStore:
         is not stored before `fates` tells what became of that one's address (`Saved.asks`). The
         others of the batch are stored. The same fetch saved again, as after an error, changes
         nothing and has the same outcome. `written` is told how many articles are durable, so that
-        `stored_in` finds them, before what follows from them is written, too. Raises
+        `stored_in` finds them, before what follows from them is written, too. `at` is the present
+        by the server's clock, from beyond which no fetch can be (`clocks`). Raises
         `StoreUnavailable` when the database cannot be reached and `StoreError` when it refuses the
         whole write; some of the batch may be stored then.
         """
@@ -112,7 +116,7 @@ class ArticleStore:
             points = dict(waiting)
             while waiting:
                 later, lost = await self._save_round(
-                    waiting, results, {} if fates is None else fates
+                    waiting, results, {} if fates is None else fates, at
                 )
                 waiting = dict(sorted((later | lost).items()))
                 attempts -= bool(lost)
@@ -137,6 +141,7 @@ class ArticleStore:
         waiting: Mapping[int, Article],
         results: dict[int, Saved],
         fates: Mapping[str, Fate],
+        at: datetime | None,
     ) -> tuple[dict[int, Article], dict[int, Article]]:
         """One attempt. Fills `results` with what is done.
 
@@ -150,7 +155,7 @@ class ArticleStore:
         plans: dict[int, Plan] = {}
         taken: set[str | None] = set()
         for i, article in waiting.items():
-            plan = Plan.of(article, known)
+            plan = Plan.of(article, known, at)
             met = (plan.seen, plan.old.article) if plan.old else (plan.seen,)
             names = {name for one in met for name in (one.id, *addresses_of(one))}
             if taken.isdisjoint(names):
