@@ -21,6 +21,7 @@ ARTICLES_OVERTAKEN = "articles/overtaken"
 ARTICLES_OLD_ADDRESS = "articles/old_address"
 ARTICLES_UNDECIDED = "articles/undecided"
 ARTICLES_MENDED = "articles/mended"
+ARTICLES_SAME_TEXT = "articles/same_text"
 ADDRESSES_ASKED = "addresses/asked"
 CANONICAL_IGNORED = "addresses/canonical_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
@@ -40,6 +41,7 @@ LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
+LISTS_OTHER_EDITION = "lists/other_edition"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
@@ -139,6 +141,7 @@ MEANING: dict[str, str] = {
     ARTICLES_OLD_ADDRESS: "old addresses that still show what an article said then; not taken",
     ARTICLES_UNDECIDED: "articles kept apart because the fate of an old address is not known",
     ARTICLES_MENDED: "records told by a clock that had been ahead; their times are put right",
+    ARTICLES_SAME_TEXT: "pages that show another article's words in place of their own; not taken",
     ADDRESSES_ASKED: "old addresses asked for to tell an edited article from another one",
     CANONICAL_IGNORED: "canonical links to another story, ignored",
     VISITS: "visits to stored articles that brought no text, by what they mean",
@@ -165,6 +168,7 @@ MEANING: dict[str, str] = {
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
+    LISTS_OTHER_EDITION: "lists of sections whose first page shows another edition's articles only",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

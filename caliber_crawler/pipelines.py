@@ -52,6 +52,7 @@ _NOTES = {
     plans.CANONICAL_IGNORED: counters.CANONICAL_IGNORED,
     plans.UNDECIDED: counters.ARTICLES_UNDECIDED,
     plans.MENDED: counters.ARTICLES_MENDED,
+    plans.SAME_TEXT: counters.ARTICLES_SAME_TEXT,
 }
 
 

@@ -200,6 +200,14 @@ class SectionsSpider(ListWalkingSpider):
         for request in self._edition_requests(task.language, lost=task.key):
             yield request
 
+    async def misled(self, task: ListTask) -> None:
+        """A home page that was shown in another language, for once perhaps, named the wrong
+        sections: it is to be read again by the next crawl."""
+        addon = CaliberAddon.of(self.crawler)
+        store, key = addon.store, self._key(self.config.site.home(task.language))
+        if store is not None:
+            await addon.patiently(lambda: store.navigation.forget(key))
+
     async def parse_first_section(self, response: Response) -> AsyncIterator[Any]:
         """Read the first section that a home page names, for `scrapy check`.
 

@@ -11,6 +11,7 @@ under addresses that share neither canonical address nor id, make two records of
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,7 +37,7 @@ from caliber_crawler.store.documents import (
 from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
-from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of
+from caliber_crawler.store.plans import OLD_ADDRESS, SAME_TEXT, Plan, addresses_of
 from caliber_crawler.store.races import ATTEMPTS, never_still
 from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.sightings import note_sightings
@@ -165,6 +166,7 @@ class ArticleStore:
             taken |= names
         await self._find_moves(plans, results, fates)
         await self._find_oldaddresses_of(plans)
+        await self._find_one_text_for_all(plans)
         for plan in plans.values():
             plan.fill(self._pace)
         lost = await self._write(plans, results)
@@ -205,6 +207,36 @@ class ArticleStore:
             if plan is not None:
                 plan.is_aside = True
                 plan.notes.append(OLD_ADDRESS)
+
+    async def _find_one_text_for_all(self, plans: Mapping[int, Plan]) -> None:
+        """Set aside another article's words that stand in the place of an article's own.
+
+        A page for all addresses, in the site's own layout, would else replace every text: a notice
+        of works at the site, say, or one article that is shown for all. The first one alone looks
+        like an edit. What a record said before itself it may say again, as once that is over.
+        """
+        replaced = [plan for plan in plans.values() if plan.is_replaced]
+        if not replaced:
+            return
+        hashes = {plan.seen.content_hash for plan in replaced}
+        saying: dict[str, set[str | None]] = defaultdict(set)  # hash → who says it
+        for plan in replaced:
+            saying[plan.seen.content_hash].add(plan.old.article.id if plan.old else None)
+        same = self._articles.find({"content_hash": {"$in": list(hashes)}}, {"content_hash": 1})
+        async for document in same:
+            saying[document["content_hash"]].add(document["_id"])
+        doubtful = [plan for plan in replaced if len(saying[plan.seen.content_hash]) > 1]
+        if not doubtful:
+            return
+        ids = [plan.old.article.id for plan in doubtful if plan.old]
+        query = {"article_id": {"$in": ids}, "content_hash": {"$in": list(hashes)}}
+        shown = {"article_id": 1, "content_hash": 1}
+        found = self._revisions.find(query, shown)
+        said = {(d["article_id"], d["content_hash"]) async for d in found}
+        for plan in doubtful:
+            if plan.old and (plan.old.article.id, plan.seen.content_hash) not in said:
+                plan.is_aside = True
+                plan.notes.append(SAME_TEXT)
 
     async def _write(self, plans: Mapping[int, Plan], results: dict[int, Saved]) -> list[int]:
         """Write each record over the one that it was made from; returns what came too late."""

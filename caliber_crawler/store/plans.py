@@ -40,6 +40,7 @@ OLD_ADDRESS = "old_address"
 CANONICAL_IGNORED = "canonical_ignored"
 UNDECIDED = "undecided"
 MENDED = "mended"
+SAME_TEXT = "same_text"
 
 
 @dataclass(slots=True)
@@ -128,6 +129,18 @@ class Plan:
         holds = record.status == "live" and self.old.internal["missing"] is None
         other = seen.content_hash != record.content_hash
         return elsewhere and holds and other and record.url not in seen.aliases
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether quite another story than the stored one stands under the article's own address.
+
+        An editor may do that. So does a site that shows one page for all addresses.
+        """
+        if self.old is None or self.is_aside or not self.seen.body:
+            return False
+        record = self.old.article
+        other = self.seen.content_hash != record.content_hash
+        return other and is_another_story(self.seen, record)
 
     def fill(self, pace: Pace) -> None:
         """Make the document that is to be stored."""
