@@ -89,6 +89,7 @@ FRONTIER_OVERTAKEN = "frontier/overtaken"
 FRONTIER_FAILED = "frontier/failed"
 FRONTIER_SET_ASIDE = "frontier/set_aside"
 FRONTIER_FORGOTTEN = "frontier/forgotten"
+FRONTIER_LOST = "frontier/lost"
 FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
 POLITENESS_PAUSES = "politeness/pauses"
 POLITENESS_LATE = "politeness/late"
@@ -198,6 +199,7 @@ MEANING: dict[str, str] = {
     FRONTIER_FAILED: "requests kept in the frontier as failed, with their error",
     FRONTIER_SET_ASIDE: "requests given up because each worker that had them died",
     FRONTIER_FORGOTTEN: "requests removed of other crawls that nobody touched for thirty days",
+    FRONTIER_LOST: "requests that somebody removed from the frontier while the crawl was at work",
     FRONTIER_UNSERIALISABLE: "requests that could not be queued because they hold no plain data",
     POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
     POLITENESS_LATE: "turns given up because this worker came too late to them",

@@ -162,6 +162,7 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
         "requests set aside": _count(stats, counters.FRONTIER_SET_ASIDE),
+        "requests lost from the frontier": _count(stats, counters.FRONTIER_LOST),
         "requests not plain": _count(stats, counters.FRONTIER_UNSERIALISABLE),
         f"pages rejected ({why})": reasons.total(),
         "records lost": _count(stats, counters.STORE_LOST),
