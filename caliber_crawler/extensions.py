@@ -31,6 +31,7 @@ from caliber_crawler.verdict import (
     LOOKS_WRONG,
     OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
+    STORE_UNAVAILABLE,
     WRONG_CRAWL,
     WRONG_FEED,
     Verdict,
@@ -93,6 +94,21 @@ class CrawlRecord:
         return extension
 
     async def spider_opened(self, spider: Spider) -> None:
+        """Enter the crawl. Scrapy would log what fails here, and crawl without lock and record."""
+        try:
+            await self._enter(spider)
+        except CloseSpider:
+            raise
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                logger.exception("the crawl cannot be entered")
+            said = (
+                str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+            )
+            self._addon.failure = said
+            raise CloseSpider(STORE_UNAVAILABLE) from None
+
+    async def _enter(self, spider: Spider) -> None:
         self._opened = True
         if trouble := unopened(self._crawler):  # Scrapy would go on without them
             self._addon.failure = trouble

@@ -68,6 +68,17 @@ def test_a_frontier_that_somebody_empties_is_no_good_end(
     assert database.articles.count_documents({}) == 40
 
 
+def test_a_crawl_that_cannot_be_entered_does_not_begin(scrapy: Scrapy, database: Documents) -> None:
+    """Without its record nobody would know of it, and a second one could run beside it."""
+    check = {"spider": {"$ne": "feed"}}
+    database.create_collection("crawls", validator=check)
+    with serve(SiteConfig(articles=20, seed=2)) as site:
+        run = scrapy("crawl", "feed", CALIBER_BASE_URL=site.url)
+        assert not [hit for hit in site.log if hit.path != "/robots.txt"]
+    assert run.code == 1, run.err
+    assert "could not start: entering the crawl: Document failed validation" in run.verdict
+
+
 WATCHING = """
 import json
 from scrapy import signals
