@@ -165,6 +165,19 @@ def test_one_page_for_all_addresses_is_told_and_replaces_nothing(
             assert (stored["title"], stored["status"]) == (truth.title, "live")
 
 
+def test_sections_that_an_older_version_noted_are_read_anew(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=20, seed=49)) as site:
+        crawl_world(scrapy, site)
+        noted = [{"url": f"{site.url}{WORLD}", "slug": "world", "name": "WORLD"}]
+        database["navigation"].update_one({}, {"$set": {"sections": noted}})
+        asked(site)
+        run = crawl_world(scrapy, site)
+        assert run.code == 0, run.err
+        assert pages_of(site) == ["/en/", WORLD]
+
+
 def test_a_section_that_moved_has_the_home_page_read_again(
     scrapy: Scrapy, database: Documents
 ) -> None:

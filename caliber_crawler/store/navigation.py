@@ -24,6 +24,9 @@ class Entry(TypedDict):
     name: str
 
 
+_FIELDS = Entry.__required_keys__
+
+
 class NavigationStore:
     """Keeps what home pages named for later crawls."""
 
@@ -37,7 +40,9 @@ class NavigationStore:
         read_at = {"$gte": at - span, "$lte": at + MARGIN}
         with driver_errors("reading what a home page named"):
             document = await self._pages.find_one({"_id": key, "read_at": read_at})
-        return document["sections"] if document else []
+        sections: list[Entry] = document.get("sections", []) if document else []
+        # An earlier version kept whole addresses; then the home page is read once more.
+        return sections if all(section.keys() >= _FIELDS for section in sections) else []
 
     async def put(self, key: str, sections: Sequence[Entry], at: datetime) -> None:
         """Keep what a home page names now, read at an instant in UTC."""
