@@ -20,6 +20,8 @@ ARTICLES_RETURNED = "articles/returned"
 ARTICLES_OVERTAKEN = "articles/overtaken"
 ARTICLES_OLD_ADDRESS = "articles/old_address"
 ARTICLES_UNDECIDED = "articles/undecided"
+ARTICLES_MENDED = "articles/mended"
+ARTICLES_SAME_TEXT = "articles/same_text"
 ADDRESSES_ASKED = "addresses/asked"
 CANONICAL_IGNORED = "addresses/canonical_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
@@ -39,6 +41,7 @@ LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
+LISTS_OTHER_EDITION = "lists/other_edition"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
@@ -86,6 +89,7 @@ FRONTIER_OVERTAKEN = "frontier/overtaken"
 FRONTIER_FAILED = "frontier/failed"
 FRONTIER_SET_ASIDE = "frontier/set_aside"
 FRONTIER_FORGOTTEN = "frontier/forgotten"
+FRONTIER_LOST = "frontier/lost"
 FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
 POLITENESS_PAUSES = "politeness/pauses"
 POLITENESS_LATE = "politeness/late"
@@ -110,6 +114,7 @@ SCHEDULE_LIMITED = "schedule/limited"
 SCHEDULE_KILLED = "schedule/killed"
 SCHEDULE_UNSEEN = "schedule/unseen"
 SCHEDULE_NOT_STARTED = "schedule/not_started"
+SCHEDULE_MENDED = "schedule/mended"
 
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
@@ -136,6 +141,8 @@ MEANING: dict[str, str] = {
     ARTICLES_OVERTAKEN: "pages fetched before the one that a record rests on; text not taken",
     ARTICLES_OLD_ADDRESS: "old addresses that still show what an article said then; not taken",
     ARTICLES_UNDECIDED: "articles kept apart because the fate of an old address is not known",
+    ARTICLES_MENDED: "records told by a clock that had been ahead; their times are put right",
+    ARTICLES_SAME_TEXT: "pages that show another article's words in place of their own; not taken",
     ADDRESSES_ASKED: "old addresses asked for to tell an edited article from another one",
     CANONICAL_IGNORED: "canonical links to another story, ignored",
     VISITS: "visits to stored articles that brought no text, by what they mean",
@@ -162,6 +169,7 @@ MEANING: dict[str, str] = {
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
+    LISTS_OTHER_EDITION: "lists of sections whose first page shows another edition's articles only",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",
@@ -191,6 +199,7 @@ MEANING: dict[str, str] = {
     FRONTIER_FAILED: "requests kept in the frontier as failed, with their error",
     FRONTIER_SET_ASIDE: "requests given up because each worker that had them died",
     FRONTIER_FORGOTTEN: "requests removed of other crawls that nobody touched for thirty days",
+    FRONTIER_LOST: "requests that somebody removed from the frontier while the crawl was at work",
     FRONTIER_UNSERIALISABLE: "requests that could not be queued because they hold no plain data",
     POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
     POLITENESS_LATE: "turns given up because this worker came too late to them",
@@ -215,6 +224,7 @@ MEANING: dict[str, str] = {
     SCHEDULE_KILLED: "crawls killed because they did not stop when told to",
     SCHEDULE_UNSEEN: "crawls whose end no scheduler saw",
     SCHEDULE_NOT_STARTED: "runs whose process could not be started",
+    SCHEDULE_MENDED: "times that runs were settled up to by a clock that had been ahead",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,15 +35,20 @@ class WithoutStore(ScrapyCommand):
         self.settings.set("MONGODB_URI", OFF, priority="cmdline")
         self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
         self.settings.set("CALIBER_BY_HAND", self.by_hand, priority="cmdline")
-        check_log_file(self.settings)
+        check_log(self.settings)
         try:
             Config.from_settings(self.settings)
         except ConfigError as error:
             raise usage_error(error) from None
 
 
-def check_log_file(settings: BaseSettings) -> None:
-    """Refuse a LOG_FILE that cannot be written, before Scrapy opens it with a traceback."""
+def check_log(settings: BaseSettings) -> None:
+    """Refuse a LOG_LEVEL that there is not, and a LOG_FILE that cannot be written, before Scrapy
+    takes them with a traceback."""
+    level = settings["LOG_LEVEL"]
+    if str(level) not in logging.getLevelNamesMapping() and not str(level).isdigit():
+        names = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        raise usage_error(ConfigError(f"LOG_LEVEL={level!r}: give {names}"))
     path = settings["LOG_FILE"]
     if not path or not settings.getbool("LOG_ENABLED"):
         return

@@ -31,6 +31,7 @@ from caliber_crawler.verdict import (
     LOOKS_WRONG,
     OTHER_CRAWL_RUNS,
     PARTLY_FAILED,
+    STORE_UNAVAILABLE,
     WRONG_CRAWL,
     WRONG_FEED,
     Verdict,
@@ -93,6 +94,21 @@ class CrawlRecord:
         return extension
 
     async def spider_opened(self, spider: Spider) -> None:
+        """Enter the crawl. Scrapy would log what fails here, and crawl without lock and record."""
+        try:
+            await self._enter(spider)
+        except CloseSpider:
+            raise
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                logger.exception("the crawl cannot be entered")
+            said = (
+                str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+            )
+            self._addon.failure = said
+            raise CloseSpider(STORE_UNAVAILABLE) from None
+
+    async def _enter(self, spider: Spider) -> None:
         self._opened = True
         if trouble := unopened(self._crawler):  # Scrapy would go on without them
             self._addon.failure = trouble
@@ -122,6 +138,8 @@ class CrawlRecord:
             await self._feeds_closed.wait()  # whether they could be written is part of the verdict
         for task in self._tasks:
             task.cancel()
+        if reason == "finished":
+            await self._count_lost()
         stats = self._crawler.stats.get_stats()
         verdict = self._judge(reason, stats)
         try:
@@ -190,6 +208,30 @@ class CrawlRecord:
         logger.info("Crawl %s goes on; %s requests are taken back", crawl_id, again)
 
     # --- the end
+
+    async def _count_lost(self) -> None:
+        """A frontier that somebody emptied looks like one where all is done, and is no good end.
+
+        As long as this worker has not left, nobody closes the crawl, unless it was held for dead.
+        """
+        store = self._addon.store
+        if store is None or not self._entered:
+            return
+        counts = self._counts()
+        # Failures may be dropped by hand meanwhile.
+        added = counts.get(counters.FRONTIER_ADDED, 0) - counts.get(counters.FRONTIER_FAILED, 0)
+        try:
+            missing = await store.frontier.missing(added) if added > 0 else 0
+            crawl = await store.crawls.find() if missing else None
+        except StoreError as error:  # that is the verdict soon
+            logger.warning("%s", error)
+            return
+        if missing and (crawl is None or crawl["status"] == "running"):
+            logger.error(
+                "At least %s requests were removed from the frontier while the crawl was at work; "
+                "a crawl with mode=full finds what was left out", missing,
+            )  # fmt: skip
+            self._addon.count(counters.FRONTIER_LOST, number=missing)
 
     async def _finish(self, spider: Spider, reason: str, verdict: Verdict) -> Verdict:
         """Leave the crawl, and close it as the last; a database that is gone is the verdict.

@@ -51,6 +51,8 @@ _NOTES = {
     plans.OLD_ADDRESS: counters.ARTICLES_OLD_ADDRESS,
     plans.CANONICAL_IGNORED: counters.CANONICAL_IGNORED,
     plans.UNDECIDED: counters.ARTICLES_UNDECIDED,
+    plans.MENDED: counters.ARTICLES_MENDED,
+    plans.SAME_TEXT: counters.ARTICLES_SAME_TEXT,
 }
 
 
@@ -126,7 +128,7 @@ class MongoPipeline:
         )
         self._rejects = Batcher(self._patiently(store.rejects.save))
         self._sightings = Batcher(self._patiently(store.articles.sight))
-        self._revisits = Batcher(self._patiently(store.visits.note))
+        self._revisits = Batcher(self._patiently(partial(self._note, store)))
 
     async def process_item(self, item: Any) -> Any:
         if isinstance(item, Article):
@@ -196,11 +198,15 @@ class MongoPipeline:
             saved: dict[int, Saved] = {}
             for fates, places in _agreeing(arrivals):
                 articles = [arrivals[i].article for i in places]
-                said = await store.articles.save(articles, fates, written)
+                present = self._addon.server_now()
+                said = await store.articles.save(articles, fates, written, at=present)
                 saved |= zip(places, said, strict=True)
             return [saved[i] for i in range(len(arrivals))]
         finally:
             outcomes.safe -= safe
+
+    async def _note(self, store: Store, revisits: Sequence[Revisit]) -> list[Noted]:
+        return await store.visits.note(revisits, at=self._addon.server_now())
 
     def _patiently(
         self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]

@@ -123,6 +123,14 @@ def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> lis
         names = [name for name, seen in sections if seen.get("lists") and not seen.get("cards")]
         which = f" ({some(names)})" if names else ""
         found.append(f"{empty} list pages without cards{which}: has the layout changed?")
+    lists, other = (
+        _count(stats, name) for name in (counters.LISTS_READ, counters.LISTS_OTHER_EDITION)
+    )
+    if 2 * other >= lists > 0:
+        found.append(
+            f"{other} of {lists} lists show another edition's articles only: "
+            "is the site shown in another language?"
+        )
     read, guessed = (_count(stats, n) for n in (counters.ARTICLES_READ, counters.ARTICLES_FALLBACK))
     half_guessed = guessed >= _FEW and 2 * guessed >= read
     if half_guessed:
@@ -154,6 +162,7 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
         "requests set aside": _count(stats, counters.FRONTIER_SET_ASIDE),
+        "requests lost from the frontier": _count(stats, counters.FRONTIER_LOST),
         "requests not plain": _count(stats, counters.FRONTIER_UNSERIALISABLE),
         f"pages rejected ({why})": reasons.total(),
         "records lost": _count(stats, counters.STORE_LOST),

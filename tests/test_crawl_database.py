@@ -47,6 +47,38 @@ def test_downloads_go_on_while_writes_wait(
     assert database.articles.count_documents({}) == 20
 
 
+def test_a_frontier_that_somebody_empties_is_no_good_end(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=40, seed=2, cards=200)) as site:
+        site.knobs.delay = 0.3
+        arguments = ("crawl", "sections", "-a", "render=http", "-a", "mode=full")
+        process = scrapy.start(*arguments, CALIBER_BASE_URL=site.url, CRAWL_ID="emptied")
+        wait_until(lambda: database.articles.count_documents({}) > 0, what="an article is stored")
+        database.frontier.delete_many({})
+        run = scrapy.finish(process)
+        assert run.code == 4, run.err
+        assert "requests lost from the frontier" in run.verdict
+        assert run.counts["frontier/lost"] > 8
+        crawl = database.crawls.find_one({"_id": "emptied"})
+        assert crawl is not None
+        assert (crawl["status"], crawl["exit_code"]) == ("finished", 4)
+        site.knobs.delay = 0.0
+        assert scrapy(*arguments, CALIBER_BASE_URL=site.url).code == 0
+    assert database.articles.count_documents({}) == 40
+
+
+def test_a_crawl_that_cannot_be_entered_does_not_begin(scrapy: Scrapy, database: Documents) -> None:
+    """Without its record nobody would know of it, and a second one could run beside it."""
+    check = {"spider": {"$ne": "feed"}}
+    database.create_collection("crawls", validator=check)
+    with serve(SiteConfig(articles=20, seed=2)) as site:
+        run = scrapy("crawl", "feed", CALIBER_BASE_URL=site.url)
+        assert not [hit for hit in site.log if hit.path != "/robots.txt"]
+    assert run.code == 1, run.err
+    assert "could not start: entering the crawl: Document failed validation" in run.verdict
+
+
 WATCHING = """
 import json
 from scrapy import signals

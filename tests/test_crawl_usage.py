@@ -178,3 +178,23 @@ def test_arguments_that_are_no_utf_8(scrapy: Scrapy, command: tuple[str, ...]) -
     assert run.code == 2, run.err
     assert r"\udcff" in run.verdict
     assert "Traceback" not in run.err
+
+
+SCRAPYS = [
+    ("CONCURRENT_REQUESTS=0", "CONCURRENT_REQUESTS='0': give a whole number of 1 or more"),
+    ("CONCURRENT_REQUESTS=many", "CONCURRENT_REQUESTS='many': give a whole number"),
+    ("RETRY_TIMES=many", "RETRY_TIMES='many': give a whole number"),
+    ("CLOSESPIDER_TIMEOUT=soon", "CLOSESPIDER_TIMEOUT='soon': give a number"),
+    ("ROBOTSTXT_OBEY=maybe", "ROBOTSTXT_OBEY='maybe': give True or False"),
+    ("RETRY_HTTP_CODES=all", "RETRY_HTTP_CODES='all': give numbers"),
+    ("LOG_LEVEL=LOUD", "LOG_LEVEL='LOUD': give DEBUG, INFO"),
+]
+
+
+@pytest.mark.parametrize(("setting", "message"), SCRAPYS)
+def test_wrong_settings_of_scrapy(scrapy_without_store: Scrapy, setting: str, message: str) -> None:
+    """Scrapy itself would wait for ever, or end with a traceback that names no setting."""
+    run = scrapy_without_store("crawl", "feed", "-s", setting)
+    assert run.code == 2
+    assert message in run.err
+    assert "Traceback" not in run.err

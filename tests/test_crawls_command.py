@@ -179,3 +179,26 @@ def test_wrong_usage_and_what_is_not_there(scrapy: Scrapy, crawled: dict[str, st
     assert run.code == 1
     assert "no crawl 'never'" in run.err
     assert scrapy("crawls", MONGODB_URI="off").code == 2
+
+
+def test_documents_of_somebody_else_are_no_crawls(
+    scrapy: Scrapy, site: ServedSite, database: Documents
+) -> None:
+    database.crawls.insert_many(
+        [
+            {"_id": "odd", "note": 1},
+            {"_id": 5, "spider": "articles", "started_at": datetime.now(UTC)},
+        ]
+    )
+    database.locks.insert_one({"_id": "articles"})
+    database.frontier.insert_many([{"_id": "odd"}, {"_id": 5, "crawl_id": "x", "state": 5}])
+    run = scrapy.crawl("articles", f"url={addresses(site, 0)}", CALIBER_BASE_URL=site.url)
+    assert run.code == 0, run.err
+    assert "Traceback" not in run.err
+    assert len(ids(scrapy)) == 1
+    run = scrapy("crawls", "odd")
+    assert run.code == 1
+    assert "no crawl 'odd' is in" in run.err
+    run = scrapy("frontier")
+    assert run.code == 0, run.err
+    assert "no requests: every crawl is finished" in run.out

@@ -274,6 +274,10 @@ def test_without_a_past_only_what_is_plainly_wrong() -> None:
     [finding] = at_once({"articles/read": 5, "articles/hollow": 3})
     assert (finding.rule, finding.field) == ("hollow", "body")
     assert at_once({"articles/read": 2, "articles/hollow": 2}) == []
+    [finding] = at_once({"articles/read": 5, "articles/same_text": 3})
+    assert finding.line == (
+        "3 of 5 article pages show another article's words: is it one page for all?"
+    )
     [finding] = at_once({"rejected/not_an_article_consent": 3, "rejected/http_404": 3})
     assert finding.line == "3 of 3 article pages show no article: 3 consent"
     cards = {f"sections/{what}/en/world": 20 for what in ("lists", "cards_first", "cards_no_time")}

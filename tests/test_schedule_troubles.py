@@ -161,6 +161,26 @@ async def test_an_end_and_a_beginning_anew(
     assert database.frontier.count_documents({}) == 0
 
 
+async def test_a_clock_that_was_ahead_does_not_end_all_runs(
+    tmp_path: Path, store: Store, given: dict[str, str]
+) -> None:
+    """A machine that starts in another year, until it asks for the time."""
+    path = written(tmp_path, hourly("news", IN_HTTP))
+    ahead = NOON + timedelta(days=400)
+    with serve(SiteConfig(articles=20, seed=15)) as site:
+        given["CALIBER_BASE_URL"] = site.url
+        async with staged(path, StoreKeeper(store, "s"), SteppedClock(ahead), **given) as stage:
+            await stage.clock.move(ahead + HOUR)
+            await stage.rest()
+            await stage.end()
+        async with staged(path, StoreKeeper(store, "s"), SteppedClock(NOON), **given) as stage:
+            await stage.clock.move(NOON + HOUR)
+            await stage.rest()
+            assert stage.last("news") == ("s.news.20260625T1300Z", 0)
+            assert stage.counts("news") == {"runs": 2, "mended": 1}
+            await stage.end()
+
+
 async def test_a_second_signal_kills_and_the_next_start_goes_on_at_once(
     tmp_path: Path, database: Documents, store: Store, given: dict[str, str]
 ) -> None:

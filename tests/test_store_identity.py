@@ -20,10 +20,12 @@ from caliber_crawler.store.articles import ArticleStore, Saved
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.plans import (
     CANONICAL_IGNORED,
+    MENDED,
     MOVED,
     OLD_ADDRESS,
     OVERTAKEN,
     RETURNED,
+    SAME_TEXT,
     UNDECIDED,
 )
 from tests.stories import DAY, HOUR, START, prose, story, url, words
@@ -422,7 +424,68 @@ class TestWritten:
         assert await store.stored_in("c2", [url("a")]) == set()
 
 
+class TestOnePageForAll:
+    """A site that shows a notice of works, or one article, for every address."""
+
+    async def test_it_replaces_no_text(self, store: ArticleStore, database: Documents) -> None:
+        slugs = ("a", "b", "c")
+        for slug in slugs:
+            await save(store, story(slug, title=f"{slug} {slug}1 {slug}2", body=prose(50, slug)))
+
+        def works(slug: str, hours: float) -> Article:
+            body = prose(30, "works")
+            return story(slug, title="Works at the site", body=body, crawl_id="c2", hours=hours)
+
+        together = await store.save([works(slug, 1) for slug in slugs])
+        assert [saved.notes for saved in together] == [(SAME_TEXT,)] * 3
+        alone = [await save(store, works(slug, 2)) for slug in slugs]
+        assert [saved.notes for saved in alone] == [(), (SAME_TEXT,), (SAME_TEXT,)]
+        assert [saved.article.body for saved in alone[1:]] == [prose(50, "b"), prose(50, "c")]
+        assert database.articles.count_documents({"revision": 1}) == 2, "the first was an edit"
+
+    async def test_once_it_is_over_a_repost_says_again_what_it_said(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        for slug in ("a", "b"):
+            await save(store, story(slug, title="One story", body=prose(50, "x")))
+        works = story(
+            "a", title="Works at the site", body=prose(30, "works"), crawl_id="c2", hours=1
+        )
+        assert (await save(store, works)).notes == ()
+        again = story("a", title="One story", body=prose(50, "x"), crawl_id="c3", hours=2)
+        assert (await save(store, again)).notes == ()
+        assert {d["body"] for d in database.articles.find()} == {prose(50, "x")}
+
+    async def test_an_editor_may_replace_a_story_by_another_one(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        await save(store, story("a", title="a a1 a2", body=prose(50, "a")))
+        await save(store, story("b", title="b b1 b2", body=prose(50, "b")))
+        other = story("a", title="n n1 n2", body=prose(50, "n"), crawl_id="c2", hours=1)
+        assert (await save(store, other)).notes == ()
+        assert database.articles.count_documents({"body": prose(50, "n")}) == 1
+
+
 class TestOrder:
+    async def test_a_record_told_by_a_clock_that_was_ahead_is_met_and_put_right(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """The server's clock was two days ahead once: an edit that is seen today is one."""
+        await save(store, story("a", body=prose(50, "old"), hours=48, views=3))
+        now = START + 2 * HOUR
+        edited = story("a", body=prose(50, "new"), crawl_id="c2", hours=2, views=7)
+        [saved] = await store.save([edited], at=now)
+        assert saved.notes == (MENDED,)
+        assert saved.article.crawl is not None
+        assert saved.article.crawl["outcome"] == "changed"
+        [record] = database.articles.find()
+        assert record["body"] == prose(50, "new")
+        assert record["revision"] == 2
+        times = ("first_seen_at", "last_seen_at", "changed_at", "views_at")
+        assert {record[name] for name in times} == {now}
+        [saved] = await store.save([replace(edited, crawl=saved.article.crawl)], at=now)
+        assert saved.notes == (), "for once"
+
     async def test_an_older_fetch_that_is_saved_later_reverts_nothing(
         self, store: ArticleStore, database: Documents
     ) -> None:
@@ -476,7 +539,9 @@ class TestBatches:
         arrivals = [_Arrival(new, {url("a"): known}), _Arrival(other, {url("a"): "unknown"})]
         if not first:
             arrivals.reverse()
-        addon: Any = SimpleNamespace(outcomes=Outcomes(), nudge=lambda: None)
+        addon: Any = SimpleNamespace(
+            outcomes=Outcomes(), nudge=lambda: None, server_now=lambda: START + DAY
+        )
         pipeline = MongoPipeline(addon, Fates(None, addon), 8)  # type: ignore[arg-type]
         saved = await pipeline._save_all(SimpleNamespace(articles=store), arrivals)  # type: ignore[arg-type]
         told = {one.article.slug: one.notes for one in saved}

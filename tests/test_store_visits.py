@@ -103,6 +103,12 @@ class TestDue:
         assert seen["planSummary"].startswith("IXSCAN { internal.dated_at")
         assert seen["docsExamined"] == read
 
+    async def test_what_a_clock_that_was_ahead_planned_is_due(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        await store.save([story("a", hours=24 * 400), story("b")])
+        assert len(await visits.due(START + DAY)) == 2
+
     async def test_validators_are_told(
         self, store: ArticleStore, visits: VisitStore, database: Documents
     ) -> None:
@@ -203,6 +209,17 @@ class TestRemoval:
         assert await visits.note([revisit("a", "missing", "c0", 1)]) == ["unchanged"]
         assert only(database)["internal"]["missing"] is None
 
+    async def test_a_record_told_by_a_clock_that_was_ahead(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a", hours=48)])  # the server's clock was two days ahead
+        for number, expected in ((2, "missing"), (3, "gone")):
+            at = START + number * HOUR
+            assert await visits.note([revisit("a", "missing", f"c{number}", number)], at=at) == [
+                expected
+            ]
+        assert only(database)["status"] == "gone"
+
     async def test_nothing_to_note(self, visits: VisitStore) -> None:
         assert await visits.note([]) == []
 
@@ -266,6 +283,18 @@ class TestCards:
         assert await self.fetched(card)
         assert not await self.fetched(card)
         assert await self.fetched(replace(card, time_text="02 April 2025 10:00"))
+
+    async def test_what_a_clock_that_was_ahead_noted_counts_for_nothing(
+        self, database: Documents
+    ) -> None:
+        """It is fetched once, by which its times are put right, and no more after that."""
+        self.at = START + timedelta(days=2)
+        assert await self.fetched(self.LIST)
+        self.at = START
+        assert await self.fetched(self.LIST)
+        database.articles.update_one({}, {"$set": {"last_seen_at": self.at + HOUR / 10}})
+        assert not await self.fetched(self.LIST)
+        assert await self.fetched(replace(self.LIST, title="Edited"))
 
     async def test_what_an_older_version_noted_holds(self, database: Documents) -> None:
         """It hashed headline and printed time."""

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
 
-from demo_site import Post, ServedSite, SiteConfig, serve
+from demo_site import Edit, Post, ServedSite, SiteConfig, serve
 from demo_site.world import NEWEST
 from tests.conftest import Run, Scrapy
 
@@ -114,6 +115,67 @@ def test_home_pages_are_read_again_after_a_while_and_by_full_crawls(
         long_ago = {"$set": {"read_at": datetime.now(UTC) - timedelta(hours=7)}}
         assert database["navigation"].update_one({}, long_ago).matched_count == 1
         assert pages() == ["/en/", WORLD]
+
+
+def test_a_home_page_in_another_language_is_told_and_read_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """Its sections are another edition's, so that nothing is new for as long as they are known."""
+    with serve(SiteConfig(articles=30, seed=53)) as site:
+
+        def update() -> Run:
+            return scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+
+        with urlopen(f"{site.url}/") as answer:
+            russian = answer.read()
+        site.knobs.raw["/en/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, russian)
+        run = update()
+        assert run.code == 3, run.err
+        assert "8 of 8 lists show another edition's articles only" in run.verdict
+        assert run.counts["lists/other_edition"] == 8
+        site.knobs.raw.clear()
+        assert update().code == 0
+    assert database.articles.count_documents({"language": "en"}) == 30
+
+
+def test_one_page_for_all_addresses_is_told_and_replaces_nothing(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=20, seed=54)) as site:
+        run = scrapy.crawl("sections", "render=http", "mode=full", CALIBER_BASE_URL=site.url)
+        assert run.code == 0, run.err
+        for number in range(20):
+            slug = site.world.article("en", number).slug
+            text = "Works at the site go on until noon, and readers are asked for patience."
+            site.knobs.edited[slug] = Edit(title="Technical works", text=(text,))
+        run = scrapy.crawl("refresh", "newer_than=3650d", CALIBER_BASE_URL=site.url)
+        assert run.code == 3, run.err
+        assert "of 20 article pages show another article's words" in run.verdict
+        # What came by itself before the others looked like an edit.
+        edited = database.articles.count_documents({"title": "Technical works"})
+        assert edited <= 1
+        assert run.counts["articles/same_text"] == 20 - edited
+        site.knobs.edited.clear()
+        run = scrapy.crawl("refresh", "newer_than=3650d", CALIBER_BASE_URL=site.url)
+        assert run.code == 0, run.err
+        for number in range(20):
+            truth = site.truth("en", site.world.article("en", number).slug)
+            stored = database.articles.find_one({"slug": truth.slug})
+            assert stored is not None
+            assert (stored["title"], stored["status"]) == (truth.title, "live")
+
+
+def test_sections_that_an_older_version_noted_are_read_anew(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=20, seed=49)) as site:
+        crawl_world(scrapy, site)
+        noted = [{"url": f"{site.url}{WORLD}", "slug": "world", "name": "WORLD"}]
+        database["navigation"].update_one({}, {"$set": {"sections": noted}})
+        asked(site)
+        run = crawl_world(scrapy, site)
+        assert run.code == 0, run.err
+        assert pages_of(site) == ["/en/", WORLD]
 
 
 def test_a_section_that_moved_has_the_home_page_read_again(

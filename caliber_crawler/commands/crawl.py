@@ -18,10 +18,11 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import check_log_file, usage_error
+from caliber_crawler.debugging import check_log, usage_error
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.interrupts import Interrupts
 from caliber_crawler.saying import complain
+from caliber_crawler.scrapy_settings import check_scrapys
 from caliber_crawler.secrecy import keep_logins
 from caliber_crawler.spiders.base import CaliberSpider
 from caliber_crawler.text import line as in_one_line
@@ -44,7 +45,7 @@ class Command(crawl.Command):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
-        check_log_file(self.settings)
+        check_log(self.settings)
         self._interrupts = Interrupts()
         self._interrupts.listen()
 
@@ -77,6 +78,7 @@ class Command(crawl.Command):
             keep_logins(value)
         try:
             config = Config.from_settings(self.settings)
+            check_scrapys(self.settings)
             check(self.settings)
             launch_options(config.chromium, config.browser_patience)
             if issubclass(spidercls, CaliberSpider):

@@ -19,6 +19,7 @@ from caliber_crawler import counters
 
 HOLLOW = "hollow"
 FALLBACK = "fallback"
+SAME_TEXT = "same_text"
 NO_ARTICLE = "no_article"
 FAILURES = "failures"
 REJECTS = "rejects"
@@ -53,6 +54,8 @@ class Figures:
             return self.count(counters.ARTICLES_HOLLOW), read
         if what == FALLBACK:
             return self.count(counters.ARTICLES_FALLBACK), read
+        if what == SAME_TEXT:
+            return self.count(counters.ARTICLES_SAME_TEXT), read
         if what == NO_ARTICLE:
             other = sum(self.kinds.values())
             return other, read + other

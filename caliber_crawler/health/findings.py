@@ -14,6 +14,7 @@ from caliber_crawler.health.figures import (
     HOLLOW,
     NO_ARTICLE,
     REJECTS,
+    SAME_TEXT,
     Figures,
 )
 
@@ -52,6 +53,9 @@ def of_articles(
         said = f"body is missing from {number} articles (no picture or video either)"
     elif what == FALLBACK:
         rule, field, said = FALLBACK, None, f"{number} article pages fit no layout"
+    elif what == SAME_TEXT:
+        rule, field = SAME_TEXT, "body"
+        said = f"{number} article pages show another article's words: is it one page for all?"
     elif what == NO_ARTICLE:
         rule, field, said = NO_ARTICLE, "body", f"{number} article pages show no article"
     else:

@@ -16,6 +16,7 @@ from caliber_crawler.health.figures import (
     FALLBACK,
     HOLLOW,
     NO_ARTICLE,
+    SAME_TEXT,
     Figures,
     first_page,
     lacking,
@@ -58,7 +59,8 @@ def at_once(counts: Mapping[str, int]) -> list[Finding]:
     others, sections = split(counts)
     crawl = Figures(datetime.min, others, sections)  # noqa: DTZ901 - no rule here asks for it
     found = []
-    for what, least in ((HOLLOW, FEW), ("published_at", _ENOUGH_ARTICLES), (NO_ARTICLE, FEW)):
+    leasts = {HOLLOW: FEW, "published_at": _ENOUGH_ARTICLES, NO_ARTICLE: FEW, SAME_TEXT: FEW}
+    for what, least in leasts.items():
         part = crawl.part(what)
         if part[0] >= FEW and part[1] >= least and 2 * part[0] >= part[1]:
             found.append(findings.of_articles(what, crawl, part))

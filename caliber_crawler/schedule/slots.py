@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from caliber_crawler import counters
@@ -31,6 +31,10 @@ SCHEDULER_ENDS = "the scheduler ends"
 # Exit codes after which a crawl's frontier holds what it did not get to.
 _LEFT = frozenset({128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGKILL, DATABASE_LOST})
 _AS_BEFORE = frozenset({COULD_NOT_START, OTHER_CRAWL})
+
+# A clock that is put back by less has runs wait so long. By more it was wrong before: if that did
+# not count, an hour of a clock a year ahead would end all crawls for a year, and nobody would know.
+_AHEAD = timedelta(hours=1)
 
 Echo = Callable[[str, str], None]
 
@@ -76,7 +80,9 @@ class Slot:
             self._interrupted(now)
         elif running.host == socket.gethostname() and is_alive(running.pid or 0, running.ticks):
             logger.warning("%s: crawl %s is still at work", self.entry.name, running.crawl_id)
-            self._hold(Found(running.pid or 0, running.ticks), running.started_at)
+            # A start that lies ahead was told by a clock that is right by now.
+            began = min(running.started_at, now)
+            self._hold(Found(running.pid or 0, running.ticks), began)
         else:
             logger.warning("%s: crawl %s ended unseen", self.entry.name, running.crawl_id)
             self._unfinished(running, None, interrupted=True)
@@ -123,6 +129,13 @@ class Slot:
             self._fall_due(now)
 
     def _fall_due(self, now: datetime) -> None:
+        if self.state.since > now + _AHEAD:
+            logger.warning(
+                "%s: its runs are settled up to %s: the clock was ahead then; they count from now",
+                self.entry.name, self.state.since,
+            )  # fmt: skip
+            self.state.since = now
+            self._count(counters.SCHEDULE_MENDED)
         runs = overdue(self.entry, self.state.since, now)
         if not runs:
             return

@@ -231,7 +231,8 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         store = addon.store
         if store is None:
             return {}
-        return await addon.patiently(lambda: store.cards.known(cards, now(), source))
+        # By the clock by which fetches are told, with which a card's last change is compared.
+        return await addon.patiently(lambda: store.cards.known(cards, addon.server_now(), source))
 
     def fetch(self) -> Fetch:
         """This crawl and this moment, for the records of the page being read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scrapy.http import Request, Response
@@ -11,7 +11,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.errors import UnknownRule
-from caliber_crawler.items import SectionRef
+from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
 from caliber_crawler.outcomes import Refused
@@ -75,6 +75,9 @@ class ListWalkingSpider(ScrollingSpider):
         self._count_first(task, reading.cards, page.broken_cards)
         if reading.cards:
             task.first = frozenset(card.url for card in reading.cards)
+            if task.section is not None and self._is_another_editions(task, reading.cards):
+                self.count(counters.LISTS_OTHER_EDITION)
+                await self.misled(task)
             for found in await self._take(task, reading.cards):
                 yield found
         else:  # a script may bring even the first ones
@@ -95,6 +98,13 @@ class ListWalkingSpider(ScrollingSpider):
     def follow(self, page: Any, language: str) -> Iterator[Any]:
         """Requests for further lists that a list's page names; none by default."""
         return iter(())
+
+    async def misled(self, task: ListTask) -> None:
+        """A list that was asked for as one of an edition shows another one; nothing by default."""
+
+    def _is_another_editions(self, task: ListTask, cards: Sequence[Card]) -> bool:
+        addresses = [self.config.site.address(card.url) for card in cards]
+        return all(address and address.language != task.language for address in addresses)
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list's first page."""

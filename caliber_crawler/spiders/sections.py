@@ -11,7 +11,7 @@ from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
-from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.items import Article, Reject, Revisit, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
@@ -152,8 +152,8 @@ class SectionsSpider(ListWalkingSpider):
         store, wanted = addon.store, self.arguments.section
         if store is None or self.arguments.query or self.arguments.mode != "update":
             return []
-        key, since = self._key(site.home(language)), now() - self.config.navigation
-        entries = await addon.patiently(lambda: store.navigation.get(key, since))
+        key, span = self._key(site.home(language)), self.config.navigation
+        entries = await addon.patiently(lambda: store.navigation.get(key, addon.server_now(), span))
         by_slug = {entry["slug"]: entry for entry in entries}
         if not set(wanted) <= by_slug.keys():
             return []
@@ -181,7 +181,7 @@ class SectionsSpider(ListWalkingSpider):
             if link.ref["slug"]
         ]
         key = self._key(self.config.site.home(language))
-        await addon.patiently(lambda: store.navigation.put(key, entries, now()))
+        await addon.patiently(lambda: store.navigation.put(key, entries, addon.server_now()))
 
     def _path(self, link: SectionLink) -> str:
         """A section's address as linked, without origin; of other hosts' the canonical one."""
@@ -199,6 +199,14 @@ class SectionsSpider(ListWalkingSpider):
             await addon.patiently(lambda: store.navigation.forget(key))
         for request in self._edition_requests(task.language, lost=task.key):
             yield request
+
+    async def misled(self, task: ListTask) -> None:
+        """A home page that was shown in another language, for once perhaps, named the wrong
+        sections: it is to be read again by the next crawl."""
+        addon = CaliberAddon.of(self.crawler)
+        store, key = addon.store, self._key(self.config.site.home(task.language))
+        if store is not None:
+            await addon.patiently(lambda: store.navigation.forget(key))
 
     async def parse_first_section(self, response: Response) -> AsyncIterator[Any]:
         """Read the first section that a home page names, for `scrapy check`.

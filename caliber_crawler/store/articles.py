@@ -11,8 +11,10 @@ under addresses that share neither canonical address nor id, make two records of
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -35,7 +37,7 @@ from caliber_crawler.store.documents import (
 from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known, by_address, suspects
 from caliber_crawler.store.near import settle_near
-from caliber_crawler.store.plans import OLD_ADDRESS, Plan, addresses_of
+from caliber_crawler.store.plans import OLD_ADDRESS, SAME_TEXT, Plan, addresses_of
 from caliber_crawler.store.races import ATTEMPTS, never_still
 from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.sightings import note_sightings
@@ -87,6 +89,8 @@ class ArticleStore:
         articles: Sequence[Article],
         fates: Mapping[str, Fate] | None = None,
         written: Callable[[int], None] | None = None,
+        *,
+        at: datetime | None = None,
     ) -> list[Saved]:
         """Store each article; results are in the order of the arguments, which stay as they are.
 
@@ -95,7 +99,8 @@ class ArticleStore:
         is not stored before `fates` tells what became of that one's address (`Saved.asks`). The
         others of the batch are stored. The same fetch saved again, as after an error, changes
         nothing and has the same outcome. `written` is told how many articles are durable, so that
-        `stored_in` finds them, before what follows from them is written, too. Raises
+        `stored_in` finds them, before what follows from them is written, too. `at` is the present
+        by the server's clock, from beyond which no fetch can be (`clocks`). Raises
         `StoreUnavailable` when the database cannot be reached and `StoreError` when it refuses the
         whole write; some of the batch may be stored then.
         """
@@ -112,7 +117,7 @@ class ArticleStore:
             points = dict(waiting)
             while waiting:
                 later, lost = await self._save_round(
-                    waiting, results, {} if fates is None else fates
+                    waiting, results, {} if fates is None else fates, at
                 )
                 waiting = dict(sorted((later | lost).items()))
                 attempts -= bool(lost)
@@ -137,6 +142,7 @@ class ArticleStore:
         waiting: Mapping[int, Article],
         results: dict[int, Saved],
         fates: Mapping[str, Fate],
+        at: datetime | None,
     ) -> tuple[dict[int, Article], dict[int, Article]]:
         """One attempt. Fills `results` with what is done.
 
@@ -150,7 +156,7 @@ class ArticleStore:
         plans: dict[int, Plan] = {}
         taken: set[str | None] = set()
         for i, article in waiting.items():
-            plan = Plan.of(article, known)
+            plan = Plan.of(article, known, at)
             met = (plan.seen, plan.old.article) if plan.old else (plan.seen,)
             names = {name for one in met for name in (one.id, *addresses_of(one))}
             if taken.isdisjoint(names):
@@ -160,6 +166,7 @@ class ArticleStore:
             taken |= names
         await self._find_moves(plans, results, fates)
         await self._find_oldaddresses_of(plans)
+        await self._find_one_text_for_all(plans)
         for plan in plans.values():
             plan.fill(self._pace)
         lost = await self._write(plans, results)
@@ -200,6 +207,36 @@ class ArticleStore:
             if plan is not None:
                 plan.is_aside = True
                 plan.notes.append(OLD_ADDRESS)
+
+    async def _find_one_text_for_all(self, plans: Mapping[int, Plan]) -> None:
+        """Set aside another article's words that stand in the place of an article's own.
+
+        A page for all addresses, in the site's own layout, would else replace every text: a notice
+        of works at the site, say, or one article that is shown for all. The first one alone looks
+        like an edit. What a record said before itself it may say again, as once that is over.
+        """
+        replaced = [plan for plan in plans.values() if plan.is_replaced]
+        if not replaced:
+            return
+        hashes = {plan.seen.content_hash for plan in replaced}
+        saying: dict[str, set[str | None]] = defaultdict(set)  # hash → who says it
+        for plan in replaced:
+            saying[plan.seen.content_hash].add(plan.old.article.id if plan.old else None)
+        same = self._articles.find({"content_hash": {"$in": list(hashes)}}, {"content_hash": 1})
+        async for document in same:
+            saying[document["content_hash"]].add(document["_id"])
+        doubtful = [plan for plan in replaced if len(saying[plan.seen.content_hash]) > 1]
+        if not doubtful:
+            return
+        ids = [plan.old.article.id for plan in doubtful if plan.old]
+        query = {"article_id": {"$in": ids}, "content_hash": {"$in": list(hashes)}}
+        shown = {"article_id": 1, "content_hash": 1}
+        found = self._revisions.find(query, shown)
+        said = {(d["article_id"], d["content_hash"]) async for d in found}
+        for plan in doubtful:
+            if plan.old and (plan.old.article.id, plan.seen.content_hash) not in said:
+                plan.is_aside = True
+                plan.notes.append(SAME_TEXT)
 
     async def _write(self, plans: Mapping[int, Plan], results: dict[int, Saved]) -> list[int]:
         """Write each record over the one that it was made from; returns what came too late."""

@@ -21,6 +21,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.clocks import MARGIN, is_ahead
 
 Document = dict[str, Any]
 Source = Literal["list", "feed"]
@@ -41,7 +42,8 @@ class CardStore:
 
         Returns canonical address → sections of the stored record, for every card whose article is
         stored and was fetched after its card last changed. A change that the other source showed
-        before, and later than this one its former card, is not new.
+        before, and later than this one its former card, is not new. What was noted or fetched
+        beyond `at` was so by a clock that was ahead, and counts for nothing (`clocks`).
         """
         if not cards:
             return {}
@@ -49,7 +51,8 @@ class CardStore:
             by_url = {card.url: card for card in cards}
             other: Source = "list" if source == "feed" else "feed"
             ids = [_id(from_, url) for from_ in (source, other) for url in by_url]
-            before = {d["_id"]: d async for d in self._cards.find({"_id": {"$in": ids}})}
+            noted = self._cards.find({"_id": {"$in": ids}})
+            before = {d["_id"]: d async for d in noted if not is_ahead(d["changed_at"], at)}
             since: dict[str, datetime] = {}  # address → when that was shown first
             changes = []
             for url, card in by_url.items():
@@ -61,15 +64,15 @@ class CardStore:
                 later = others and (own is None or own["changed_at"] < others["changed_at"])
                 if others and later and _says(others, card):
                     since[url] = others["changed_at"]
-                noted = {"digest": _digest(card), "changed_at": since.get(url, at)}
-                changes.append(UpdateOne({"_id": _id(source, url)}, {"$set": noted}, upsert=True))
+                says = {"digest": _digest(card), "changed_at": since.get(url, at)}
+                changes.append(UpdateOne({"_id": _id(source, url)}, {"$set": says}, upsert=True))
             if changes:
                 await self._cards.bulk_write(changes, ordered=False)
             stored = await self._stored(list(since))
         return {
             url: document["sections"]
             for url, document in stored.items()
-            if document["last_seen_at"] >= since[url]
+            if since[url] <= document["last_seen_at"] <= at + MARGIN
         }
 
     async def _stored(self, urls: Sequence[str]) -> dict[str, Document]:

@@ -219,6 +219,8 @@ class CrawlStore:
         with driver_errors("looking at past crawls"):
             cursor = self._crawls.find(which, shown).sort("started_at", DESCENDING)
             async for crawl in cursor.limit(_LOOKED_AT):
+                if not isinstance(crawl.get("arguments"), dict):
+                    continue  # somebody else's: no crawl has none
                 if _meant(crawl["arguments"]) == _meant(arguments):
                     found.append(crawl)
                 if len(found) >= limit:

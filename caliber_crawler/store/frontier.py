@@ -363,6 +363,15 @@ class FrontierStore:
             in_place = [("$natural", 1)]
             return await self._safe.find_one(left, {"_id": 1}, hint=in_place) is not None
 
+    async def missing(self, least: int) -> int:
+        """How many of so many requests, which were added to a crawl that still runs, are not here.
+
+        Nothing is removed before a crawl is closed, so somebody else did.
+        """
+        with driver_errors("looking at the frontier"):
+            there = await self._safe.count_documents({"crawl_id": self._crawl}, limit=max(1, least))
+        return max(0, least - there)
+
     async def failures(self, most: int = 20) -> list[tuple[str, str]]:
         """Address and last error of requests that failed, up to `most`."""
         query = {"crawl_id": self._crawl, "state": FAILED}

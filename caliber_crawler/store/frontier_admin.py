@@ -21,7 +21,9 @@ class FrontierAdmin:
 
     async def numbers(self, crawl_id: str | None = None) -> dict[str, dict[str, int]]:
         """Crawl id → state → number of requests, for one crawl or all that have any."""
-        which: Document = {} if crawl_id is None else {"crawl_id": crawl_id}
+        # Requests have both; what somebody else put there is none.
+        texts: Document = {"crawl_id": {"$type": "string"}, "state": {"$type": "string"}}
+        which = texts if crawl_id is None else {**texts, "crawl_id": crawl_id}
         group = {"_id": {"crawl": "$crawl_id", "state": "$state"}, "n": {"$sum": 1}}
         told: dict[str, dict[str, int]] = {}
         with driver_errors("counting requests"):

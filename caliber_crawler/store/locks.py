@@ -50,6 +50,7 @@ class LockStore:
             {"crawl_id": self._crawl},
             {"until": {"$lt": at}},
             {"until": {"$gt": at + max(10 * lasting, LONGEST)}},
+            {"until": {"$not": {"$type": "date"}}},  # somebody else's: no lock of a crawl
         ]
         if over is not None:
             free.append({"crawl_id": over})

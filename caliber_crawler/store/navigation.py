@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.clocks import MARGIN
 
 
 class Entry(TypedDict):
@@ -23,6 +24,9 @@ class Entry(TypedDict):
     name: str
 
 
+_FIELDS = Entry.__required_keys__
+
+
 class NavigationStore:
     """Keeps what home pages named for later crawls."""
 
@@ -30,11 +34,15 @@ class NavigationStore:
         self._pages = database["navigation"]
         self._crawl_id = crawl_id
 
-    async def get(self, key: str, since: datetime) -> list[Entry]:
-        """The sections of an edition; empty when its home page was not read since an instant."""
+    async def get(self, key: str, at: datetime, span: timedelta) -> list[Entry]:
+        """The sections of an edition; empty when its home page was not read within a span of time
+        before an instant, or was read after it, by a clock that was ahead."""
+        read_at = {"$gte": at - span, "$lte": at + MARGIN}
         with driver_errors("reading what a home page named"):
-            document = await self._pages.find_one({"_id": key, "read_at": {"$gte": since}})
-        return document["sections"] if document else []
+            document = await self._pages.find_one({"_id": key, "read_at": read_at})
+        sections: list[Entry] = document.get("sections", []) if document else []
+        # An earlier version kept whole addresses; then the home page is read once more.
+        return sections if all(section.keys() >= _FIELDS for section in sections) else []
 
     async def put(self, key: str, sections: Sequence[Entry], at: datetime) -> None:
         """Keep what a home page names now, read at an instant in UTC."""

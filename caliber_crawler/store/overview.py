@@ -16,6 +16,8 @@ Document = dict[str, Any]
 
 MOST_COUNTED = 10_000
 _OPEN = [LEASED, QUEUED]
+# What somebody else put there is no crawl, and has nothing of what is shown of one.
+_ENTERED: Document = {"started_at": {"$type": "date"}, "workers": {"$type": "array"}}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class CrawlReader:
     async def workers(self, crawl_id: str) -> list[Document]:
         """What the crawl's workers last said of themselves; none when nobody entered it."""
         with driver_errors("looking at the crawl's workers"):
-            found = await self._crawls.find_one({"_id": crawl_id}, {"workers": 1})
+            found = await self._crawls.find_one({"_id": crawl_id, **_ENTERED}, {"workers": 1})
         workers: list[Document] = found["workers"] if found else []
         return workers
 
@@ -81,10 +83,11 @@ class CrawlReader:
 
         `since` is the first instant of a start that is in.
         """
-        query: Document = {"spider": spider, "status": status}
-        query = {name: value for name, value in query.items() if value is not None}
+        asked = {"spider": spider, "status": status}
+        query: Document = {name: value for name, value in asked.items() if value is not None}
         if since is not None:
             query["started_at"] = {"$gte": since}
+        query = {"$and": [query, _ENTERED]}
         with driver_errors("reading crawls"):
             found = self._crawls.find(query).sort([("started_at", DESCENDING), ("_id", DESCENDING)])
             return [document async for document in found.limit(most)]
@@ -92,7 +95,7 @@ class CrawlReader:
     async def crawl(self, crawl_id: str) -> Document | None:
         """One crawl's document; None when there is none."""
         with driver_errors("looking for the crawl"):
-            return await self._crawls.find_one({"_id": crawl_id})
+            return await self._crawls.find_one({"_id": crawl_id, **_ENTERED})
 
     async def rejects(self, crawl_id: str) -> list[Document]:
         """What a crawl did not store, most frequent first: ``{reason, number, example}``.

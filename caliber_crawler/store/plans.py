@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from caliber_crawler.identity import Fate, is_another_story, is_edit
@@ -15,6 +16,7 @@ from caliber_crawler.records import aside, changes, first_seen, meet
 from caliber_crawler.revisit import Pace
 from caliber_crawler.similarity import Words
 from caliber_crawler.site import identity_of
+from caliber_crawler.store.clocks import is_ahead, put_right
 from caliber_crawler.store.documents import (
     Move,
     Stored,
@@ -37,12 +39,15 @@ OVERTAKEN = "overtaken"
 OLD_ADDRESS = "old_address"
 CANONICAL_IGNORED = "canonical_ignored"
 UNDECIDED = "undecided"
+MENDED = "mended"
+SAME_TEXT = "same_text"
 
 
 @dataclass(slots=True)
 class Plan:
     """One article on its way: the record it meets (None: nobody has stored it before), and what is
-    to be written. `is_aside`: its text says nothing of how the article is now.
+    to be written. `is_aside`: its text says nothing of how the article is now. `at` is the present,
+    if it is known: records from beyond it were told by a clock that was ahead.
     """
 
     seen: Article
@@ -50,21 +55,22 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     move: Move | None = None
     is_aside: bool = False
+    at: datetime | None = None
     new: Stored | None = None
     changes: list[str] = field(default_factory=list)
     _words: Words | None = None
 
     @classmethod
-    def of(cls, article: Article, known: Known) -> Plan:
+    def of(cls, article: Article, known: Known, at: datetime | None = None) -> Plan:
         """Match an article with the record that its addresses lead to."""
         old = known.match(article)
-        plan = cls(article, old)
+        plan = cls(article, old, at=at)
         page = article.page
         if old and page and page.url and page.url != article.url and old is known.at(article.url):
             plan._doubt_canonical(page.url, known)
         if plan.old and plan.old.article.crawl:
             before = plan.old.article.crawl["fetched_at"]
-            if crawl_of(article)["fetched_at"] < before:
+            if crawl_of(article)["fetched_at"] < before and not is_ahead(before, at):
                 plan.is_aside = True
                 plan.notes.append(OVERTAKEN)
         return plan
@@ -124,6 +130,18 @@ class Plan:
         other = seen.content_hash != record.content_hash
         return elsewhere and holds and other and record.url not in seen.aliases
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether quite another story than the stored one stands under the article's own address.
+
+        An editor may do that. So does a site that shows one page for all addresses.
+        """
+        if self.old is None or self.is_aside or not self.seen.body:
+            return False
+        record = self.old.article
+        other = self.seen.content_hash != record.content_hash
+        return other and is_another_story(self.seen, record)
+
     def fill(self, pace: Pace) -> None:
         """Make the document that is to be stored."""
         seen, old = self.seen, self.old
@@ -135,6 +153,11 @@ class Plan:
         elif self.is_aside:
             self.new = Stored(aside(old.article, seen), old.internal)
         else:
+            crawl = old.article.crawl
+            if self.at is not None and is_ahead(crawl and crawl["fetched_at"], self.at):
+                # The guard is made of what was read: `old` stays as it is.
+                old = put_right(old, at)
+                self.notes.append(MENDED)
             self._meet(old, pace)
 
     def _meet(self, old: Stored, pace: Pace) -> None:

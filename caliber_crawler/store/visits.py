@@ -19,6 +19,7 @@ from caliber_crawler.items import PageInfo, Revisit
 from caliber_crawler.revisit import Pace, age_of
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.clocks import MARGIN, is_ahead
 from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
 from caliber_crawler.store.known import Known
 from caliber_crawler.store.races import ATTEMPTS
@@ -64,10 +65,17 @@ class VisitStore:
         """Articles to be visited at an instant, those first that are due for the longest time.
 
         With `newer_than` all that are dated since then, due or not. Never more than `MOST_DUE`.
+        What is due later than anything is ever planned was planned by a clock that was ahead, and
+        is due now (`clocks`).
         Raises `StoreUnavailable` when the database cannot be reached.
         """
         which: dict[str, Any] = (
-            {"internal.visit.due_at": {"$lte": at}}
+            {
+                "$or": [
+                    {"internal.visit.due_at": {"$lte": at}},
+                    {"internal.visit.due_at": {"$gt": at + self._pace.most + MARGIN}},
+                ]
+            }
             if newer_than is None
             else {"internal.dated_at": {"$gte": newer_than}}
         )
@@ -79,22 +87,23 @@ class VisitStore:
             found = found.sort("internal.visit.due_at", ASCENDING)
             return [_due(d) async for d in found.limit(min(limit or MOST_DUE, MOST_DUE))]
 
-    async def note(self, revisits: Sequence[Revisit]) -> list[Noted]:
+    async def note(self, revisits: Sequence[Revisit], *, at: datetime | None = None) -> list[Noted]:
         """Note visits; tells for each what it means. Saved again, the same visit means the same.
 
+        `at` is the present by the server's clock, from beyond which no fetch can be.
         Raises `StoreError` as all of `store` does.
         """
         results: dict[int, Noted] = {}
         waiting = dict(enumerate(revisits))
         with driver_errors("noting visits"):
             for _ in range(ATTEMPTS):
-                waiting = await self._round(waiting, results)
+                waiting = await self._round(waiting, results, at)
                 if not waiting:
                     return [results[i] for i in range(len(revisits))]
         raise StoreError(f"changed by others at each of {ATTEMPTS} attempts to note visits")
 
     async def _round(
-        self, waiting: Mapping[int, Revisit], results: dict[int, Noted]
+        self, waiting: Mapping[int, Revisit], results: dict[int, Noted], at: datetime | None
     ) -> dict[int, Revisit]:
         """One attempt; returns what lost a race or concerns a record that another one concerns."""
         known = await Known.read(self._articles, {revisit.url for revisit in waiting.values()})
@@ -110,7 +119,7 @@ class VisitStore:
                 later[i] = revisit
                 continue
             taken.add(old.article.id)
-            results[i], changes = self._change(old, revisit)
+            results[i], changes = self._change(old, revisit, at)
             outcome = await self._set(old, changes)
             if outcome == "refused":
                 results[i] = "refused"
@@ -135,10 +144,12 @@ class VisitStore:
             return "refused"
         return "set" if written.matched else "late"
 
-    def _change(self, old: Stored, revisit: Revisit) -> tuple[Noted, dict[str, Any]]:
+    def _change(
+        self, old: Stored, revisit: Revisit, present: datetime | None
+    ) -> tuple[Noted, dict[str, Any]]:
         """What a visit means for a record, and what is to be set in its document."""
-        at = revisit.crawl["fetched_at"]
-        if old.article.crawl and at < old.article.crawl["fetched_at"]:
+        at, before = revisit.crawl["fetched_at"], old.article.crawl
+        if before and at < before["fetched_at"] and not is_ahead(before["fetched_at"], present):
             return "unchanged", {}
         if revisit.found == "not_modified":
             back = old.article.status == "gone"
