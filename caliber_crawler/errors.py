@@ -57,6 +57,10 @@ class OverLimit(CaliberError):
         self.detail = detail
 
 
+class LostThread(CaliberError):
+    """An answer of a list has cards, but none has what the next request is made from."""
+
+
 class UnknownRule(CaliberError):
     """A stored rule of a list has no form that this version knows. The message says what is off."""
 

@@ -20,14 +20,15 @@ from pathlib import Path
 from subprocess import Popen
 from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Route, async_playwright
 from pymongo.database import Database
 
 from caliber_crawler.browser.chromium import launch_options
-from caliber_crawler.browser.scroll import Scroller
+from caliber_crawler.browser.scroll import BrowserError, Scroller
 from demo_site import ServedSite, SiteConfig, Truth, serve
 from tests.conftest import Run, Scrapy, wait_until
 from tests.pages import card_html
@@ -516,6 +517,112 @@ def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str
     # What was let go in its turn may reach the site a little late, so the next one seems early.
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.1
     assert times[-1] - times[0] > 0.3 * (len(times) - 2)
+
+
+# --- what makes a list go on, and what its end is
+
+_LIST = """<div id=list></div>BELOW<script>
+let next = 0, busy = false;
+const list = document.getElementById('list');
+function put(html) { list.insertAdjacentHTML('beforeend', html); }
+function near() { return innerHeight + scrollY > document.documentElement.scrollHeight - 300; }
+async function grow() {
+  if (busy) return;
+  busy = true;
+  try {
+    const answer = await fetch('/more?p=' + next);
+    if (!answer.ok) throw new Error(answer.status);
+    next += 1;
+    put(await answer.text());
+  } finally { busy = false; }
+}
+LISTEN
+</script>"""
+
+
+async def _scrolled(
+    below: str, listen: str, answer: Callable[[str], tuple[int, str]]
+) -> tuple[int, str | None]:
+    """How many cards a list brings until it ends, and what its end is taken for."""
+    html = _LIST.replace("BELOW", below).replace("LISTEN", listen)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**launch_options("", 30))
+        page = await browser.new_page()
+
+        async def serve_page(route: Route) -> None:
+            path = urlsplit(route.request.url).path
+            query = urlsplit(route.request.url).query
+            status, body = (200, html) if path == "/" else answer(f"{path}?{query}")
+            await route.fulfill(status=status, body=body, content_type=HTML["Content-Type"])
+
+        await page.route("**/*", serve_page)
+        scroller = Scroller(page, lambda: False, quiet=0.5, patience=10)
+        await page.goto("http://site.invalid/")
+        try:
+            seen = len(await scroller.present())
+            while found := await scroller.more():
+                seen += len(found)
+        except BrowserError as error:
+            return seen, str(error)
+        finally:
+            await browser.close()
+    return seen, None
+
+
+def _batch(address: str) -> str:
+    number = int(address.rpartition("=")[2])
+    names = [f"/en/post/story-{number}-{k}" for k in range(5)] if number < 2 else []
+    return "".join(f'<div style="height:200px">{card_html(name)}</div>' for name in names)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "<div class=more><span onclick='grow()'>Показать ещё</span></div>",
+        "<a href='/away' onclick='event.preventDefault(); grow()'>More news</a>",
+    ],
+)
+async def test_what_loads_more_is_pressed(below: str) -> None:
+    assert await _scrolled(below, "grow();", lambda asked: (200, _batch(asked))) == (10, None)
+
+
+async def test_a_link_that_leads_elsewhere_is_not_followed() -> None:
+    below = "<a href='/away'>More news</a>"
+    seen = await _scrolled(below, "grow();", lambda asked: (200, _batch(asked)))
+    assert seen == (5, None)
+
+
+async def test_a_list_that_waits_until_nobody_scrolls_is_scrolled_to_its_end() -> None:
+    listen = """grow();
+    let timer;
+    addEventListener('scroll', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => near() && grow(), 1200);
+    });"""
+    assert await _scrolled("", listen, lambda asked: (200, _batch(asked))) == (10, None)
+
+
+_ON_SCROLL = """grow();
+addEventListener('scroll', () => near() && grow());
+setInterval(() => fetch('/ping'), 150);"""
+
+
+async def test_a_refused_list_is_seen_beside_requests_that_are_answered() -> None:
+    def answer(asked: str) -> tuple[int, str]:
+        return (200, "well") if "ping" in asked else (403, "") if "1" in asked else (
+            200, _batch(asked)
+        )  # fmt: skip
+
+    seen, why = await _scrolled("", _ON_SCROLL, answer)
+    assert seen == 5
+    assert "status 403" in (why or "")
+
+
+async def test_a_counter_that_is_refused_does_not_matter() -> None:
+    def answer(asked: str) -> tuple[int, str]:
+        return (503, "") if "ping" in asked else (200, _batch(asked))
+
+    assert await _scrolled("", _ON_SCROLL, answer) == (10, None)
 
 
 # --- scrolling keeps pages small

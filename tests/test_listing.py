@@ -15,8 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caliber_crawler.errors import LostThread
 from caliber_crawler.items import Card
-from caliber_crawler.listing.answers import find_format, read_answer, read_page
+from caliber_crawler.listing.answers import (
+    Format,
+    complaint,
+    find_format,
+    read_answer,
+    read_page,
+)
 from caliber_crawler.listing.exchange import Answer, Exchange, Request, put_together, take_apart
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.listing.rule import ListRule, first_request, next_request
@@ -449,6 +456,90 @@ def test_an_offset_stays_right_when_batches_differ_in_size() -> None:
     assert query(lesson.go_on.request, "skip") == str(start)
 
 
+def test_an_offset_skips_nothing_when_cards_stand_beside_the_list() -> None:
+    """Most read cards were for the most part those of the list while its rule was learned."""
+    lesson = SERVERS["offset"].learn()
+    assert lesson.rule is not None
+    page = read_page(Page(LIST, (cards_html(0, SIZE) + cards_html(30, 36)).encode()), SITE)
+    step = first_request(lesson.rule, page, LIST, BASE, 1)
+    assert step is not None
+    assert SERVERS["offset"].place(step.request) == SIZE
+    advert = read_page(Page(LIST, (cards_html(5, 10) + card_html(40)).encode()), SITE)
+    step = next_request(lesson.rule, step.state, advert, LIST, BASE, 1)
+    assert step is not None
+    assert SERVERS["offset"].place(step.request) <= SIZE * 2
+
+
+def test_answers_in_another_order_than_the_requests_give_the_same_rule() -> None:
+    server = SERVERS["page"]
+    second, third = (server.exchange(server.ask(SIZE * k, None)) for k in (1, 2))
+    late = replace(second, asked=1)
+    batches = [
+        Batch(cards(10, 15), [replace(third, asked=2)]),
+        Batch(cards(5, 10), [late]),
+    ]
+    lesson = learn(server.page, LIST, batches, SITE)
+    assert lesson.rule is not None, lesson.why
+    assert server.walk(lesson.rule) == ALL
+    backwards = [Batch(cards(10, 15), [third]), Batch(cards(5, 10), [second])]
+    lesson = learn(server.page, LIST, backwards, SITE)
+    assert lesson.rule is None
+    assert "follows from nothing seen" in lesson.why
+
+
+def test_cards_that_no_answer_held_give_no_rule() -> None:
+    """Over HTTP nobody would have them."""
+    server = SERVERS["page"]
+    batches = [Batch(cards(SIZE, SIZE * 2), []), *server.batches(3)[1:]]
+    lesson = learn(server.page, LIST, batches, SITE)
+    assert lesson.rule is None
+    assert "neither the page nor an answer held" in lesson.why
+
+
+def test_a_last_card_without_an_id_is_no_end() -> None:
+    server = SERVERS["last time"]
+    lesson = server.learn()
+    assert lesson.rule is not None
+    assert lesson.go_on is not None
+    extra = '<div class="float_block"><a href="/en/post/an-advert">An advert</a></div>'
+    assert lesson.rule.format.kind == "html"
+    answer = read_page(Page(LIST, (cards_html(20, 25) + extra).encode()), SITE)
+    step = next_request(lesson.rule, lesson.go_on.state, answer, LIST, BASE, 1)
+    assert step is not None
+    assert server.place(step.request) == 25
+    alone = read_page(Page(LIST, extra.encode()), SITE)
+    with pytest.raises(LostThread):
+        next_request(lesson.rule, lesson.go_on.state, alone, LIST, BASE, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"error": "Too many requests"}', "Too many requests"),
+        (b'{"error": null, "html": ""}', ""),
+        (b"<html><head><title>Just a moment...</title></head><body></body></html>", "check"),
+        (b"<p>No more news</p>", ""),
+        (b"", ""),
+    ],
+)
+def test_an_answer_that_tells_of_trouble(body: bytes, said: str) -> None:
+    found = complaint(Answer(200, "", body), LIST, SITE)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+def test_json_that_lacks_the_place_of_the_cards_is_of_another_kind() -> None:
+    fmt = Format("json_html", "data.html")
+    for body, cards_or_none in (
+        (b'{"data": {"html": null}}', 0),
+        (b'{"data": {"html": ""}}', 0),
+        (b'{"data": {}}', None),
+        (b'{"status": "later"}', None),
+    ):
+        reading = read_answer(Answer(200, "", body), fmt, LIST, SITE)
+        assert (None if reading is None else len(reading.cards)) == cards_or_none, body
+
+
 def test_html_in_a_list_of_strings_is_found() -> None:
     body = json.dumps({"rows": [{"h": card_html(i)} for i in range(5, 9)], "n": 4})
     answer = Answer(200, "application/json", body.encode())
@@ -521,6 +612,63 @@ def test_a_list_that_repeats_its_last_batch_ends() -> None:
         assert walk.ended is None
     walk.take(cards(0, 5))
     assert walk.ended == "end"
+
+
+def test_small_batches_that_repeat_a_few_cards_are_no_end() -> None:
+    """Articles were posted meanwhile, and all that follows moved down."""
+    walk = Walk()
+    walk.take(cards(0, 12))
+    for k in range(3):
+        walk.take(cards(k, k + 1))
+        assert walk.ended is None
+    assert len(walk.take(cards(12, 13))) == 1
+    for _ in range(2):
+        walk.take([])
+        assert walk.ended is None
+    walk.take([])
+    assert walk.ended == "end", "a batch without cards counts whole"
+
+
+def test_cards_after_a_batch_without_any_show_a_gap() -> None:
+    walk = Walk(stop_at_known=True)
+    walk.take(cards(0, 5))
+    walk.take([])
+    walk.take(cards(0, 5))
+    assert not walk.gap, "a list that ended may begin anew"
+    walk = Walk(stop_at_known=True)
+    walk.take(cards(0, 5))
+    walk.take([])
+    known = [card.url for card in cards(10, 15)]
+    other = Walk(stop_at_known=True)
+    other.go_on_from(walk.position, found=True)
+    for one in (walk, other):
+        one.take(cards(10, 15), known)
+        assert (one.gap, one.ended) == (True, None)
+    walk.restart()
+    assert not walk.gap
+
+
+def test_a_walk_made_again_tells_whether_it_came_to_the_same_end() -> None:
+    walk = Walk()
+    walk.take(cards(0, 5))
+    walk.take(cards(5, 10))
+    assert not walk.came_to_the_same_end
+    walk.restart()
+    walk.take(cards(0, 5))
+    assert not walk.came_to_the_same_end
+    walk.take(cards(5, 10))
+    assert walk.came_to_the_same_end
+    walk.take(cards(10, 12))
+    assert not walk.came_to_the_same_end
+
+
+def test_cards_of_other_editions_do_not_hide_where_the_known_begins() -> None:
+    batch = cards(0, 10)
+    others = {card.url for card in batch[7:]}
+    known = [card.url for card in batch[:7]]
+    walk = Walk(stop_at_known=True)
+    walk.take(batch, known, lambda card: card.url not in others, others)
+    assert walk.ended == "known"
 
 
 def test_a_limit_is_never_reported_as_the_end() -> None:

@@ -225,6 +225,47 @@ def test_a_batch_that_never_comes_leaves_the_list_unfinished(scrapy: Scrapy) -> 
     assert run.counts["rejected/too_slow"] == 1
 
 
+def page_number(site: ServedSite, number: int) -> str:
+    return f"/ajax/list?lang=en&category=world&page={number}"
+
+
+def test_a_batch_that_is_empty_amid_the_list_is_no_healthy_crawl(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=300, seed=48, cards=5, list_trigger="bottom")) as site:
+        site.knobs.raw[page_number(site, 9)] = (200, HTML, b"")
+        run = crawl(scrapy, site, "render=auto")
+        assert 40 < len({record["slug"] for record in run.records}) < len(world(site))
+    assert run.code == PARTLY_FAILED, run.err
+    assert run.counts["rejected/list_rule_broken"] == 1
+    assert "cards came after an answer that had none" in run.err
+
+
+@pytest.mark.parametrize("how", ["home page", "status 400", "a word"])
+def test_a_list_that_ends_in_a_way_of_its_own_is_walked_to_its_end(
+    scrapy: Scrapy, database: Documents, how: str
+) -> None:
+    offset = how == "a word"
+    config = SiteConfig(
+        articles=120, seed=49, cards=5, list_protocol="offset" if offset else "page"
+    )
+    with serve(config) as site:
+        last = -(-len(world(site)) // 5)
+        for number in range(last + 1, last + 5):
+            match how:
+                case "home page":
+                    site.knobs.redirect[page_number(site, number)] = "/en/"
+                case "status 400":
+                    site.knobs.status[page_number(site, number)] = 400
+        if offset:
+            asked = f"/ajax/list/offset?lang=en&category=world&offset={len(world(site))}"
+            site.knobs.raw[asked] = (200, HTML, b"END")
+        run = crawl(scrapy, site, "render=auto", SCROLL_QUIET_SECONDS="1")
+        assert_took(run, world(site), database)
+    assert run.counts["lists/ended/end"] == 1
+    assert run.counts["lists/ended/unfinished"] == 0
+
+
 # Updates
 
 

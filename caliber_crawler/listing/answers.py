@@ -16,6 +16,7 @@ from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
 from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.kinds import what_it_is
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold, line
@@ -30,6 +31,10 @@ _EXAMPLES = 50
 # From 2001 to 2286, when seconds have ten digits and milliseconds thirteen.
 _SINCE_1970 = re.compile(r"[1-9](?:[0-9]{9}|[0-9]{12})")
 _LEAST_MILLISECONDS = 10**12
+# Members by which JSON tells of an error, and pages that stand before a list as before an article.
+_ERRORS = ("error", "errors", "exception")
+_BEFORE_THE_LIST = frozenset({"challenge", "consent"})
+_NOTHING = (b"", b"null", b"false", b'""', b"[]", b"{}")
 _LONGEST_HTML = 500_000  # letters of HTML within JSON; a batch has some ten thousand
 
 
@@ -127,6 +132,23 @@ def read_answer(
     return Reading([entry for entry in entries if entry is not None], others)
 
 
+def is_blank(answer: Answer) -> bool:
+    """Whether there is nothing in an answer, in whatever kind it was expected."""
+    return answer.body.strip() in _NOTHING
+
+
+def complaint(answer: Answer, url: str, site: Site) -> str:
+    """What trouble an answer without cards tells of, with a good status; empty when of none."""
+    value = _decoded(answer)
+    if isinstance(value, dict):
+        named = (f"{name}: {str(value[name])[:100]}" for name in _ERRORS if value.get(name))
+        return next(named, "")
+    if value is None and not is_blank(answer):
+        what = what_it_is(Page(url, answer.body, answer.content_type), site)
+        return str(what) if what.kind in _BEFORE_THE_LIST else ""
+    return ""
+
+
 def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> Format | None:
     """How cards that a browser showed are contained in an answer; None when none are.
 
@@ -180,7 +202,10 @@ def _strings_at(value: Any, path: str) -> list[str] | None:
     if not star:
         found = lookup(value, path)
         if found is None or found is False:
-            return []
+            around, _, name = path.rpartition(".")
+            holder = lookup(value, around)
+            # An answer that lacks the place is of another kind: it tells of an error, say.
+            return [] if isinstance(holder, list) or name in (holder or ()) else None
         return [found] if isinstance(found, str) else None
     inner = lookup(value, head.strip("."))
     if not isinstance(inner, list | dict):

@@ -44,10 +44,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer."""
+    """A request and its answer; `asked` tells the order in which requests were made."""
 
     request: Request
     answer: Answer
+    asked: int = 0
 
 
 @dataclass(frozen=True)

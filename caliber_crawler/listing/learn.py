@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urljoin
 
+from caliber_crawler.errors import LostThread
 from caliber_crawler.items import Card
 from caliber_crawler.listing.answers import Format, Reading, find_format, read_answer
 from caliber_crawler.listing.exchange import Exchange, FieldName, Shape, take_apart
@@ -39,6 +40,9 @@ _PERSONAL = re.compile(r"token|csrf|nonce|session|hash|sign|verif|auth|_key|apik
 _IN_LIST = re.compile(r"(?:^|\.)\d+(?:\.|$)")
 _MOST_FIELDS = 64
 _FIRST_NAMES = ("url", "path", "slug")
+# An editor's card at the end of a list may lack what the others have, so that the script takes the
+# value from one before it.
+_LAST_CARDS = 5
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,9 @@ class _Unexplained(Exception):
 def learn(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -> Lesson:
     """Infer the rule of a list from its page and the first batches that scrolling brought.
 
-    `page` is the page as it was before any scrolling. Batches without an answer that holds their
-    cards are ignored at the beginning only: such a list fills itself from what it has.
+    `page` is the page as it was before any scrolling. All cards that appeared must be in it or in
+    the answers: what a list has from elsewhere (a text within its script) would be missing when it
+    is walked over HTTP.
     """
     try:
         return _infer(page, page_url, batches, site)
@@ -90,6 +95,9 @@ def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -
         if reading is None:
             raise _Unexplained("an answer is of another kind than the others")
         readings.append(reading)
+    had = {card.url for reading in readings for card in reading.cards}
+    if any(card.url not in had for batch in batches for card in batch.cards):
+        raise _Unexplained("cards appeared that neither the page nor an answer held")
     shapes = [take_apart(exchange.request) for exchange in exchanges]
     if any(len(shape.fields) > _MOST_FIELDS for shape in shapes):
         raise _Unexplained(f"the requests have more than {_MOST_FIELDS} fields")
@@ -125,7 +133,10 @@ def _replayed(
         if step is None or not _alike(rule, take_apart(step.request), shape):
             raise _Unexplained(f"the rule does not make request {k + 1} as it was seen")
         last = step
-        step = next_request(rule, step.state, readings[k + 1], page_url, site.base, 0)
+        try:
+            step = next_request(rule, step.state, readings[k + 1], page_url, site.base, 0)
+        except LostThread as error:
+            raise _Unexplained(str(error)) from error
     expected = frozenset(card.url for card in readings[-1].cards)
     return Lesson(rule, "", last, expected, step)
 
@@ -168,6 +179,8 @@ def _list_exchanges(
                 fmt = this
             if this.kind == fmt.kind and exchange.request not in [e.request for e in found]:
                 found.append(exchange)
+    # Of two requests at once the later one may be answered first.
+    found.sort(key=lambda exchange: exchange.asked)
     if fmt is None:
         raise _Unexplained("no answer holds the cards that appeared")
     return fmt, found
@@ -212,7 +225,9 @@ class _Facts:
         if all(value == values[0] for value in values):
             return self._personal(name, values[0])
         step = _step(values)
-        if step is not None and abs(step.by) == 1:
+        # Down by one are also the pages 3 and 2 of a script that asks for two at once and gets the
+        # answers the other way round, so that takes a third request.
+        if step is not None and (step.by == 1 or (step.by == -1 and len(values) > 2)):
             return step
         found = self._count(values) or self._found(name, values, step)
         # Any two numbers are some distance apart, so only a third one makes a step of it.
@@ -235,12 +250,20 @@ class _Facts:
         return None
 
     def _count(self, values: Sequence[Any]) -> Source | None:
-        """An offset: it stays right when a later batch is shorter, as a step would not."""
+        """An offset: it stays right when a later batch is shorter, as a step would not.
+
+        Where both fit, neither is trusted to be the larger one: cards beside the list's own (most
+        read ones, an advert) are counted, too, and what an offset skips nobody would miss.
+        """
         numbers = _integers(values)
         if numbers is None:
             return None
         differences = {n - c for n, c in zip(numbers, self._cards_before, strict=False)}
-        return Source("count", start=differences.pop()) if len(differences) == 1 else None
+        if len(differences) != 1:
+            return None
+        step = _step(values)
+        by = step.by if step is not None and step.by > 0 else 0
+        return Source("count", start=differences.pop(), by=by, at=numbers[0])
 
     def _found(self, name: FieldName, values: Sequence[Any], step: Source | None) -> Source | None:
         """Where the values are found in what came before; raises while that may be chance."""
@@ -261,7 +284,9 @@ class _Facts:
         def names(reading: Reading, value: Any) -> list[str]:
             if not reading.entries:
                 return []
-            known = [*_FIRST_NAMES, *reading.entries[-1].values]
+            last = reading.entries[: -_LAST_CARDS - 1 : -1]
+            own = (name for entry in last for name in entry.values)
+            known = dict.fromkeys([*_FIRST_NAMES, *own])
             return [key for key in known if str(last_value(reading, key)) == str(value)]
 
         later = [names(r, v) for r, v in zip(self._readings[1:], values[1:], strict=False)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from caliber_crawler.errors import UnknownRule
+from caliber_crawler.errors import LostThread, UnknownRule
 from caliber_crawler.listing.answers import Format, Reading
 from caliber_crawler.listing.exchange import FieldName, Request, Shape, put_together
 
@@ -22,9 +22,11 @@ class Source:
 
     kind     value
     step     `start`, then `by` more each time (page numbers, offsets of equal batches)
-    count    number of cards so far, plus `start`
-    last     `name` among the values of the last card so far (its id, time, ...); ``url``, ``path``
-             and ``slug`` are its address and parts of that
+    count    number of cards so far, plus `start`; with `by` no more than `at` for the first
+             request, and `by` more than that for each one after it
+    last     `name` among the values of the last card so far that has it (its id, time, ...; cards
+             put in by an editor may have none); ``url``, ``path`` and ``slug`` are the last card's
+             address and parts of that
     answer   `name` among the values of the previous answer (a cursor, a token, a "next" address)
     page     `name` among the values of the list's own page, read anew for each walk
     clock    a moment in milliseconds, which servers ignore (it only keeps caches away)
@@ -40,6 +42,7 @@ class Source:
     start: Any = None
     by: int = 0
     cast: str = ""
+    at: int = 0
 
     def to_document(self) -> dict[str, Any]:
         """For storing."""
@@ -50,6 +53,7 @@ class Source:
             "start": self.start,
             "by": self.by,
             "cast": self.cast,
+            "at": self.at,
         }
 
 
@@ -109,7 +113,9 @@ class ListRule:
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("something is no text")
         for one in sources:
-            if one.kind in ("step", "count") and not (type(one.start) is type(one.by) is int):
+            if one.kind in ("step", "count") and not all(
+                type(number) is int for number in (one.start, one.by, one.at)
+            ):
                 raise TypeError(f"{one.kind} is no number")
         put_together(self._shape("", {**self.constants, **dict.fromkeys(self.sources, "1")}))
         urlsplit(self.origin)
@@ -124,6 +130,11 @@ class ListRule:
         return self.next_url is not None or any(
             source.kind not in counted for source in self.sources.values()
         )
+
+    @property
+    def goes_on_regardless(self) -> bool:
+        """Whether the request after an answer without cards asks for what comes after it."""
+        return any(source.kind == "step" for source in self.sources.values())
 
     def describe(self) -> str:
         """The rule in one line, for logs."""
@@ -154,13 +165,19 @@ def first_request(rule: ListRule, page: Reading, url: str, base: str, now_ms: in
     """The request that follows the list's own page; None when the page lacks a value for it."""
     wanted = {s.name for s in rule.sources.values() if s.kind == "page"}
     state = State(0, len(page.entries), {n: page.values[n] for n in wanted if n in page.values})
-    return _step(rule, state, page, url, base, now_ms)
+    try:
+        return _step(rule, state, page, url, base, now_ms)
+    except LostThread:
+        return None
 
 
 def next_request(
     rule: ListRule, state: State, reading: Reading, url: str, base: str, now_ms: int
 ) -> Step | None:
-    """The request that follows an answer; None when the answer says that there is no more."""
+    """The request that follows an answer; None when the answer says that there is no more.
+
+    Raises `LostThread` when it does not say so, and yet no request can be made.
+    """
     after = State(state.index + 1, state.cards + len(reading.entries), state.page)
     return _step(rule, after, reading, url, base, now_ms)
 
@@ -179,7 +196,8 @@ def value_of(source: Source, state: State, reading: Reading, now_ms: int) -> Any
         case "step":
             return source.start + source.by * state.index
         case "count":
-            return source.start + state.cards
+            counted = source.start + state.cards
+            return min(counted, source.at + source.by * state.index) if source.by else counted
         case "page":
             return state.page.get(source.name)
         case "clock":
@@ -195,7 +213,7 @@ def value_of(source: Source, state: State, reading: Reading, now_ms: int) -> Any
 
 
 def last_value(reading: Reading, name: str) -> Any:
-    """A value of the last card; ``url``, ``path`` and ``slug`` are those of its address."""
+    """A value of the last card that has it; ``url``, ``path``, ``slug`` are of the last one."""
     if not reading.entries:
         return None
     last = reading.entries[-1]
@@ -205,7 +223,8 @@ def last_value(reading: Reading, name: str) -> Any:
         return urlsplit(last.card.url).path
     if name == "slug":
         return last.card.url.rpartition("/")[2]
-    return last.values.get(name)
+    values = (entry.values.get(name) for entry in reversed(reading.entries))
+    return next((value for value in values if not _is_end(value)), None)
 
 
 def _step(
@@ -214,6 +233,8 @@ def _step(
     fields: dict[FieldName, Any] = dict(rule.constants)
     for name, source in rule.sources.items():
         value = value_of(source, state, reading, now_ms)
+        if _is_end(value) and source.kind == "last" and reading.entries:
+            raise LostThread(f"no card of the answer has {source.name}")
         if _is_end(value):
             return None
         fields[name] = _cast(value, source.cast)

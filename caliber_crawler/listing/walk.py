@@ -13,7 +13,8 @@ End = Literal["end", "limit", "since", "known", "ceiling", "first_page"]
 """``first_page``: more would need a browser, and the crawl is to do without one."""
 
 # A list that has ended may repeat its last batch for ever, and a batch may by chance hold only what
-# was seen, since articles are posted while one walks.
+# was seen, since articles are posted while one walks. Where batches are small, or a script adds
+# cards one by one, three of them are few cards: as many as in the largest batch must be repeated.
 BATCHES_WITHOUT_NEW = 3
 # Scripts may add cards one by one, so this takes as many batches as it needs.
 _LEAST_CARDS = 3
@@ -40,6 +41,11 @@ class Walk:
     _seen: dict[str, int] = field(default_factory=dict)  # address → the round it last came in
     rounds: int = 0
     _without_new: int = 0
+    _fresh: bool = True  # this round brought what none before it had
+    _repeated: int = 0  # cards of these batches, of one without any as many as of the largest
+    _largest: int = 0
+    _empty_last: bool = False  # the last batch had no card
+    gap: bool = False
     _known_last: int = 0  # cards in a row, up to the last one, that are known
     _older_last: int = 0  # cards of batches in a row, up to the last one, that are wholly older
     _found: bool = False
@@ -49,11 +55,15 @@ class Walk:
         cards: Sequence[Card],
         known: Collection[str] = (),
         admit: Callable[[Card], bool] = lambda _: True,
+        beside: Collection[str] = (),
     ) -> list[Card]:
         """The cards of a batch that are new to this walk, admitted, and within its limit, in order.
 
-        `known` are the addresses of cards whose articles are stored and whose cards did not change.
-        Sets `ended` when the walk is over after this batch.
+        `known` are the addresses of cards whose articles are stored and whose cards did not change,
+        `beside` those of cards that do not belong to the list proper, as of other editions: they
+        tell nothing of where the known begins. Sets `ended` when the walk is over after this batch,
+        or `gap` when new cards follow a batch that had none: then that one was no end, and what it
+        should have had is missing.
         """
         self.batches += 1
         fresh = [card for card in cards if card.url not in self._seen]
@@ -62,7 +72,12 @@ class Walk:
         new = [card for card in cards if self._seen.get(card.url) != self.rounds]
         self._seen.update(dict.fromkeys((card.url for card in cards), self.rounds))
         self._found = self._found or bool(cards)
+        self._fresh = self._fresh or bool(fresh)
+        self.gap = self._empty_last and bool(new)
+        self._empty_last = not cards
+        self._largest = max(self._largest, len(cards))
         self._without_new = 0 if new else self._without_new + 1
+        self._repeated = 0 if new else self._repeated + (len(cards) or self._largest)
         chosen: dict[str, list[Card]] = {}
         for card in filter(admit, fresh):
             # A second card of an article adds another form of its address, not an article.
@@ -71,20 +86,24 @@ class Walk:
             self.taken += card.url not in chosen
             chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
+            new = [card for card in new if card.url not in beside]
             self._count_last(new, known)
-            self.ended = self._reason(new)
+            self.ended = None if self.gap else self._reason(new)
         return [card for forms in chosen.values() for card in forms]
 
     def restart(self) -> None:
         """The list is walked from its top once more: what comes again is no sign of its end."""
         self.batches = self._without_new = self._known_last = self._older_last = 0
+        self._repeated = 0
+        self._empty_last = self.gap = self._fresh = False
         self.rounds += 1
 
     @property
     def position(self) -> list[int]:
         """How far the walk is, as numbers that never come again."""
         last = (self._known_last, self._older_last)
-        return [self.rounds, self.batches, self.taken, self._without_new, *last]
+        repeated = (self._repeated, self._largest, int(self._empty_last))
+        return [self.rounds, self.batches, self.taken, self._without_new, *last, *repeated]
 
     def go_on_from(self, position: Sequence[int], *, found: bool) -> None:
         """Take up a walk that another worker began.
@@ -92,8 +111,21 @@ class Walk:
         What that one saw is not known here: what comes once more counts as new once more.
         """
         self.rounds, self.batches, self.taken, self._without_new, *last = position
-        self._known_last, self._older_last = last or (0, 0)  # older versions did not count them
+        # Older versions counted less.
+        last += [0] * (5 - len(last))
+        self._known_last, self._older_last, self._repeated, self._largest, empty = last
+        self._empty_last = bool(empty)
         self._found = found
+
+    @property
+    def largest(self) -> int:
+        """How many cards the largest batch had."""
+        return self._largest
+
+    @property
+    def came_to_the_same_end(self) -> bool:
+        """Whether this round brought what an earlier one brought, all of it and nothing more."""
+        return not self._fresh and all(last == self.rounds for last in self._seen.values())
 
     @property
     def found_any(self) -> bool:
@@ -122,7 +154,7 @@ class Walk:
     def _reason(self, new: Sequence[Card]) -> End | None:
         if self.limit is not None and self.taken >= self.limit:
             return "limit"
-        if self._without_new >= BATCHES_WITHOUT_NEW:
+        if self._without_new >= BATCHES_WITHOUT_NEW and self._repeated >= self._largest:
             return "end"
         own_page = self.rounds == 0 and self.batches == 1
         least = min(_LEAST_CARDS, len(new)) if own_page else _LEAST_CARDS

@@ -141,7 +141,10 @@ class CardSpider(CaliberSpider):
         self.count(counters.CARDS_SEEN, number=len(cards))
         self._count_in_section(task, cards=len(cards))
         known = await self._known(cards)
-        chosen = task.walk.take(cards, known, lambda card: self._admits_card(card, task.language))
+        beside = {card.url for card in cards if not self._of_edition(card, task.language)}
+        chosen = task.walk.take(
+            cards, known, lambda card: self._admits_card(card, task.language), beside
+        )
         for card in chosen:
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)
@@ -179,14 +182,17 @@ class CardSpider(CaliberSpider):
                 self.count(counters.SECTIONS, detail, number)
 
     def _admits_card(self, card: Card, language: str) -> bool:
-        address = self.config.site.address(card.url)
-        if address is None or address.language != language:
+        if not self._of_edition(card, language):
             self.count(counters.CARDS_OTHER_EDITION)
         elif not self.arguments.admits(card.published_at, self.config):
             self.count(counters.CARDS_OUT_OF_RANGE)
         else:
             return True
         return False
+
+    def _of_edition(self, card: Card, language: str) -> bool:
+        address = self.config.site.address(card.url)
+        return address is not None and address.language == language
 
     async def _known(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
         """Cards that say nothing new, for ``mode=update``. In any mode cards are remembered."""

@@ -10,9 +10,16 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
-from caliber_crawler.errors import UnknownRule
+from caliber_crawler.errors import LostThread, UnknownRule
 from caliber_crawler.items import Card, SectionRef
-from caliber_crawler.listing.answers import Format, Reading, read_answer, read_page
+from caliber_crawler.listing.answers import (
+    Format,
+    Reading,
+    complaint,
+    is_blank,
+    read_answer,
+    read_page,
+)
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.section import ListPage, parse_list
@@ -25,6 +32,8 @@ from caliber_crawler.spiders.scrolling import ScrollingSpider
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+# How a site may say, besides "not found", that there is no further page.
+_NO_SUCH_PAGE = frozenset({400, 405, 406, 416, 422})
 # A page that names its next page itself needs no lesson.
 _NAMED_NEXT = ListRule(
     "GET", "", "", Format("html"), next_url=Source("answer", "link@next", "link@next")
@@ -128,33 +137,91 @@ class ListWalkingSpider(ScrollingSpider):
             for request in await self._disappointed(task, "nobody knows it any more"):
                 yield request
             return
-        site, values = self.config.site, rule.needs_values
-        reading = read_answer(answer_of(response), rule.format, task.url, site, values=values)
-        again = reading is not None and reached.index == 0 and bool(reading.cards)
-        if reading is None:
-            for request in await self._disappointed(task, "the answer is of another kind"):
-                yield request
-            return
-        if reached.index == 0 and not reading.cards and rule is not _NAMED_NEXT:
-            for request in await self._disappointed(task, "the answer holds no cards"):
-                yield request
-            return
-        if again and task.first and all(card.url in task.first for card in reading.cards):
-            for request in await self._disappointed(task, "the list's first page came again"):
-                yield request
-            return
-        self.count(counters.LISTS_BATCHES)
-        taken = await self._take(task, reading.cards)
-        step = next_request(rule, reached, reading, task.url, self.config.site.base, _now_ms())
-        if step is None:
+        if reached.index > 0 and self._led_away(task, response):
             task.walk.nothing_more()
-        if task.walk.ended is None and step is not None:
-            yield self._batch_request(task, step)
+            taken = self._ended(task)
         else:
-            taken += self._ended(task)
+            taken = await self._taken_from(task, rule, reached, response)
         for found in taken:
             yield found
         await self._remember(task)
+
+    async def _taken_from(
+        self, task: ListTask, rule: ListRule, reached: State, response: Response
+    ) -> list[Any]:
+        """What an answer brings, the request for the next one first."""
+        reading = self._batch_of(task, rule, response)
+        why = self._refusal(task, rule, reached, response, reading)
+        if reading is None or why:
+            # What is no answer of the list's kind may still be how the list ends.
+            odd = reading is None and reached.index > 0 and not self._complaint(task, response)
+            return await self._disappointed(task, why, odd=odd)
+        self.count(counters.LISTS_BATCHES)
+        taken = await self._take(task, reading.cards)
+        try:
+            if task.walk.gap and rule.goes_on_regardless:
+                raise LostThread("cards came after an answer that had none")
+            step = next_request(rule, reached, reading, task.url, self.config.site.base, _now_ms())
+        except LostThread as error:
+            return taken + await self._disappointed(task, str(error))
+        if step is None and self._breaks_off(task, rule, reading):
+            return taken + await self._disappointed(task, "its pages name no next one any more")
+        if step is None:
+            task.walk.nothing_more()
+        if task.walk.ended is None and step is not None:
+            return [self._batch_request(task, step), *taken]
+        return taken + self._ended(task)
+
+    def _batch_of(self, task: ListTask, rule: ListRule, response: Response) -> Reading | None:
+        """The cards of an answer; None when it is of another kind than the rule's."""
+        answer, site = answer_of(response), self.config.site
+        reading = read_answer(answer, rule.format, task.url, site, values=rule.needs_values)
+        if reading is None and is_blank(answer) and not rule.needs_values:
+            return Reading([], {})  # the next request does not depend on it, and will show
+        return reading
+
+    def _refusal(
+        self,
+        task: ListTask,
+        rule: ListRule,
+        reached: State,
+        response: Response,
+        reading: Reading | None,
+    ) -> str:
+        """Why an answer is none that the list gives; empty when it may be one."""
+        if reading is None:
+            return "the answer is of another kind"
+        if not reading.cards and response.meta.get("redirect_urls"):
+            return f"the answer is that of {response.url}"
+        if not reading.cards and (why := self._complaint(task, response)):
+            return why
+        if reached.index > 0:
+            return ""
+        if not reading.cards and rule is not _NAMED_NEXT:
+            return "the answer holds no cards"
+        if reading.cards and task.first and all(c.url in task.first for c in reading.cards):
+            return "the list's first page came again"
+        return ""
+
+    def _breaks_off(self, task: ListTask, rule: ListRule, reading: Reading) -> bool:
+        """Whether a full page names no next one, as where only the first page's head does."""
+        may_ask = self.arguments.render == "auto" and not task.relearned
+        full = len(reading.cards) >= task.walk.largest
+        return rule is _NAMED_NEXT and may_ask and full and task.walk.ended is None
+
+    def _complaint(self, task: ListTask, response: Response) -> str:
+        return complaint(answer_of(response), task.url, self.config.site)
+
+    def _led_away(self, task: ListTask, response: Response) -> bool:
+        """Whether a request for more was led to the home page or to the list's own first page.
+
+        So some sites answer for what follows the last batch. What is there is no batch of the list.
+        """
+        if not response.meta.get("redirect_urls"):
+            return False
+        address = self.config.site.address(response.url)
+        at_home = address is not None and address.kind == "home"
+        return at_home or self._key(response.url) == task.key
 
     async def batch_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a batch: after good ones, "not found" is how some lists end."""
@@ -174,9 +241,11 @@ class ListWalkingSpider(ScrollingSpider):
                 yield found
         else:
             CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
-            status = f"the answer has status {error.response.status}"
-            for request in await self._disappointed(task, status):
-                yield request
+            status = error.response.status
+            odd = status in _NO_SUCH_PAGE and request.cb_kwargs["state"]["index"] > 0
+            why = f"the answer has status {status}"
+            for found in await self._disappointed(task, why, odd=odd):
+                yield found
 
     async def _go_on(self, task: ListTask, reading: Reading, url: str) -> list[Any]:
         """What follows the first page: the rule's first request, or a browser, or nothing."""
@@ -201,8 +270,16 @@ class ListWalkingSpider(ScrollingSpider):
         )
         return self._ended(task)
 
-    async def _disappointed(self, task: ListTask, why: str) -> list[Any]:
-        """A rule that does not hold any more: learn it again once, else say so."""
+    async def _disappointed(self, task: ListTask, why: str, *, odd: bool = False) -> list[Any]:
+        """A rule that does not hold any more: learn it again once, else say so.
+
+        With `odd` the list may also have ended, in a way of its own: that is believed when a rule
+        that was just learned comes to the very same place.
+        """
+        if odd and task.relearned and task.walk.came_to_the_same_end:
+            self.logger.info("%s: the list ends here each time: %s", task.url, why)
+            task.walk.nothing_more()
+            return self._ended(task)
         self.count(counters.RULES_BROKEN)
         self.logger.warning("%s: the rule of this list does not hold: %s", task.url, why)
         task.rule, task.named_next = None, False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
-from caliber_crawler.listing.answers import Reading, read_answer, read_page
+from caliber_crawler.items import Card
+from caliber_crawler.listing.answers import Reading, complaint, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
@@ -36,6 +37,7 @@ _BROWSER_ATTEMPTS = 2
 # Of the articles that the browser saw in a batch, the same batch over HTTP must have this share:
 # an article may have been posted in between.
 _SAME = 0.8
+_SETTLING_SECONDS = 3.0
 _CLOSING_SECONDS = 5.0
 
 
@@ -119,7 +121,6 @@ class ScrollingSpider(CardSpider):
             self._browser_closed()
 
     async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
-        from caliber_crawler.browser.scroll import BrowserError
 
         site = self.config.site
         served = await scroller.recorder.served()
@@ -141,25 +142,50 @@ class ScrollingSpider(CardSpider):
             if task.walk.ended or self._stopping:
                 break
             if learning:
-                batches.append(Batch(cards, await scroller.recorder.drain()))
-                lesson = learn(reading, task.url, batches, site)
-                if await self._holds(task, lesson):
+                settled, lesson = await self._study(task, scroller, reading, batches, cards)
+                if settled and await self._holds(task, lesson):
                     for request in await self._follow_rule(task, lesson):
                         yield request
                     return
                 if len(batches) >= _LESSONS:
                     learning = False
-                    self._no_rule(task, lesson.why or "it does not hold over plain HTTP")
+                    why = lesson.why or "it does not hold over plain HTTP"
+                    self._no_rule(task, why if settled else "requests are always on their way")
             html = await scroller.more()
             if not html and not self._stopping:
-                if task.first and not seen:
-                    raise BrowserError("it shows none of the list's cards")
+                self._believe_the_end(task, scroller, seen=seen)
                 task.walk.nothing_more()
                 break
         if task.walk.ended:
             for found in self._ended(task):
                 yield found
             await self._remember(task)
+
+    async def _study(
+        self,
+        task: ListTask,
+        scroller: Scroller,
+        page: Reading,
+        batches: list[Batch],
+        cards: Sequence[Card],
+    ) -> tuple[bool, Lesson]:
+        """Add what a scroll brought and look for a rule; whether that may be followed comes first.
+
+        It may not while requests are on their way: their answers may come in another order.
+        """
+        settled = await scroller.recorder.settled(_SETTLING_SECONDS)
+        batches.append(Batch(cards, await scroller.recorder.drain()))
+        return settled, learn(page, task.url, batches, self.config.site)
+
+    def _believe_the_end(self, task: ListTask, scroller: Scroller, *, seen: bool) -> None:
+        """Raise `BrowserError` when a list stopped growing for another reason than its end."""
+        from caliber_crawler.browser.scroll import BrowserError
+
+        if task.first and not seen:
+            raise BrowserError("it shows none of the list's cards")
+        for answer in scroller.recorder.last_answers:
+            if why := complaint(answer, task.url, self.config.site):
+                raise BrowserError(f"the list ends with another answer: {why}")
 
     async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
         """Ask once over plain HTTP for what the browser got, and compare."""
