@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from demo_site import Edit, Post, ServedSite, SiteConfig, serve
 from demo_site.world import NEWEST
-from tests.conftest import Run, Scrapy
+from tests.conftest import Run, Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
 SECTIONS = ("politics", "world", "economy", "society", "culture")
@@ -218,3 +218,99 @@ def test_sections_are_remembered_when_the_site_has_another_origin(
             assert run.code == 0, run.err
             pages = pages_of(site)
     assert pages == [WORLD]
+
+
+# Walks that were cut short
+
+
+def world_of(site: ServedSite) -> set[str]:
+    return {truth.slug for truth in site.world.in_section("en", "world")}
+
+
+def stored(database: Documents) -> set[str]:
+    return {record["slug"] for record in database.articles.find({}, {"slug": 1})}
+
+
+def test_the_rest_of_a_list_that_failed_is_taken_by_the_next_update(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """The newest articles are stored then, and are not where the known begins."""
+    later = "/ajax/list?lang=en&category=world&page=4"
+    with serve(SiteConfig(articles=200, seed=61, cards=10)) as site:
+        site.knobs.status[later] = 500
+        run = crawl_world(scrapy, site, "render=auto", RETRY_TIMES="0")
+        assert run.code == 4, run.err
+        assert 20 < len(stored(database)) < len(world_of(site))
+        site.knobs.status.clear()
+        run = crawl_world(scrapy, site, "render=auto")
+        assert run.code == 0, run.err
+        assert stored(database) == world_of(site)
+        site.log.clear()
+        run = crawl_world(scrapy, site, "render=auto")
+        assert pages_of(site) == [WORLD], "and the one after it stops at once"
+        assert run.counts["lists/taken_up"] == 0
+
+
+def test_an_update_that_failed_is_made_up_for_as_far_as_it_is_needed(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=400, seed=62, cards=10)) as site:
+        first = crawl_world(scrapy, site, "render=auto")
+        assert first.code == 0, first.err
+        batches = first.counts["lists/batches"]
+        for number in range(100, 135):
+            post(site, number, "world")
+        site.knobs.status["/ajax/list?lang=en&category=world&page=3"] = 500
+        run = crawl_world(scrapy, site, RETRY_TIMES="0")
+        assert run.code == 4, run.err
+        assert len(run.records) == 20
+        site.knobs.status.clear()
+        run = crawl_world(scrapy, site)
+        assert run.counts["lists/ended/first_page"] == 1, "the rule is forgotten, and is no help"
+        assert (run.counts["lists/taken_up"], len(run.records)) == (1, 0)
+        run = crawl_world(scrapy, site, "render=auto")
+    assert run.code == 0, run.err
+    assert run.counts["lists/taken_up"] == run.counts["lists/ended/known"] == 1
+    assert "an earlier walk did not come to its end" in run.err
+    assert len(run.records) == 15
+    assert run.counts["lists/batches"] + run.counts["lists/scrolled"] <= 10 < batches
+
+
+def test_a_new_crawl_takes_what_a_killed_one_left(scrapy: Scrapy, database: Documents) -> None:
+    """Nobody resumes the killed one."""
+    with serve(SiteConfig(articles=200, seed=63, cards=10)) as site:
+        learned = crawl_world(scrapy, site, "render=auto")
+        assert learned.counts["rules/learned"] == 1, learned.err
+        for name in ("articles", "walks"):
+            database[name].delete_many({})
+        site.knobs.delay = 0.05
+        process = scrapy.start(
+            "crawl",
+            "sections",
+            "-a",
+            "section=world",
+            "-a",
+            "render=http",
+            CALIBER_BASE_URL=site.url,
+        )
+        wait_until(lambda: len(stored(database)) >= 25, what="some articles are stored")
+        process.kill()
+        process.communicate()
+        site.knobs.delay = 0.0
+        assert len(stored(database)) < len(world_of(site))
+        run = crawl_world(scrapy, site)
+        assert run.code == 0, run.err
+        assert stored(database) == world_of(site)
+
+
+def test_what_other_spiders_stored_is_not_where_a_list_ends(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=64, cards=10)) as site:
+        assert scrapy.crawl("feed", CALIBER_BASE_URL=site.url).code == 0
+        assert 0 < len(stored(database) & world_of(site)) < len(world_of(site))
+        few = crawl_world(scrapy, site, "render=auto", "limit=15")
+        assert few.code == 0, few.err
+        run = crawl_world(scrapy, site, "render=auto")
+        assert run.code == 0, run.err
+        assert world_of(site) <= stored(database)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
-    from caliber_crawler.store.cards import Source
+    from caliber_crawler.store.cards import KnownArticle, Source
 
 T = TypeVar("T")
 
@@ -225,7 +225,7 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
 
     async def known_cards(
         self, cards: Sequence[Card], source: Source = "list"
-    ) -> dict[str, list[SectionRef]]:
+    ) -> dict[str, KnownArticle]:
         """`store.cards.CardStore.known` for this moment; nothing is known without a store."""
         addon = CaliberAddon.of(self.crawler)
         store = addon.store

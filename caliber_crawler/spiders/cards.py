@@ -23,6 +23,7 @@ from caliber_crawler.requests import PURPOSE, SEQUEL
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
+from caliber_crawler.store.walks import Bounds
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
+    from caliber_crawler.store.cards import KnownArticle
+
 # More articles than this are not kept waiting for the last list.
 _HELD_ARTICLES = 2_000
 _REMEMBERED_AT_ONCE = 200
+_ALWAYS = datetime.max.replace(tzinfo=UTC).isoformat()
 
 
 @dataclass
@@ -41,6 +45,8 @@ class ListTask:
 
     `first` are the articles of its first page, `empty` is the reject for the case that the list
     turns out to have no card at all. With `named_next` its pages name the next one themselves.
+    `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
+    note anything.
     """
 
     key: str
@@ -55,6 +61,8 @@ class ListTask:
     relearned: bool = False
     attempts: int = 0
     given_up: bool = False
+    known_before: datetime | None = None
+    is_closed: bool = False
 
     @property
     def position(self) -> list[int]:
@@ -73,6 +81,8 @@ class ListTask:
             "first": sorted(self.first) if with_first else [],
             "empty": asdict(self.empty) if self.empty else None,
             "named_next": self.named_next,
+            "known_before": self.known_before.isoformat() if self.known_before else None,
+            "is_closed": self.is_closed,
         }
 
     def purpose(self, what: str) -> str:
@@ -95,6 +105,9 @@ class ListTask:
             named_next=said["named_next"],
             relearned=bool(relearned),
             attempts=attempts,
+            # Older versions had no such thing: there all that was known told where it began.
+            known_before=_instant(said.get("known_before", _ALWAYS)),
+            is_closed=said.get("is_closed", True),
         )
 
 
@@ -141,14 +154,16 @@ class CardSpider(CaliberSpider):
         self.count(counters.CARDS_SEEN, number=len(cards))
         self._count_in_section(task, cards=len(cards))
         known = await self._known(cards)
+        before = task.known_before
+        told = {url for url, stored in known.items() if before and stored.first_seen_at < before}
         beside = {card.url for card in cards if not self._of_edition(card, task.language)}
         chosen = task.walk.take(
-            cards, known, lambda card: self._admits_card(card, task.language), beside
+            cards, told, lambda card: self._admits_card(card, task.language), beside
         )
         for card in chosen:
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)
-                slugs = {section["slug"] for section in known[card.url]}
+                slugs = {section["slug"] for section in known[card.url].sections}
                 if task.section is None or task.section["slug"] in slugs:
                     continue
                 found.append(self.articles.sighting(card, task.section))
@@ -194,7 +209,7 @@ class CardSpider(CaliberSpider):
         address = self.config.site.address(card.url)
         return address is not None and address.language == language
 
-    async def _known(self, cards: Sequence[Card]) -> dict[str, list[SectionRef]]:
+    async def _known(self, cards: Sequence[Card]) -> dict[str, KnownArticle]:
         """Cards that say nothing new, for ``mode=update``. In any mode cards are remembered."""
         if self.arguments.mode == "update":
             return await self.known_cards(cards)
@@ -274,9 +289,43 @@ class CardSpider(CaliberSpider):
         site = self.config.site
         return (site.canonical(url) or url).removeprefix(site.base)
 
-    def _ended(self, task: ListTask) -> list[Any]:
-        """Count how a list's walk ended; a list that had no card at all is rejected."""
-        self.count(counters.LISTS_ENDED, str(task.walk.ended))
+    # --- how far lists are walked
+
+    async def _begin(self, task: ListTask) -> None:
+        """Find out where the known may begin: not behind what a walk that was cut short stored."""
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is None or self._debugging:
+            return
+        before = await addon.patiently(
+            lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
+        )
+        task.known_before, task.is_closed = before.known_before, before.closed
+        if before.known_before and not before.closed and task.walk.stop_at_known:
+            self.count(counters.LISTS_TAKEN_UP)
+            self.logger.info(
+                "%s: an earlier walk did not come to its end, so this one goes back to what was "
+                "known on %s",
+                task.url,
+                before.known_before.isoformat(timespec="minutes"),
+            )
+
+    async def _open(self, task: ListTask) -> None:
+        """Note that a walk goes beyond the first page, before anything there is asked for."""
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is not None:
+            await addon.patiently(lambda: store.walks.open(task.key, task.known_before))
+            task.is_closed = False
+
+    async def _ended(self, task: ListTask) -> list[Any]:
+        """Count and note how a list's walk ended; a list that had no card at all is rejected."""
+        end = task.walk.ended
+        self.count(counters.LISTS_ENDED, str(end))
+        addon = CaliberAddon.of(self.crawler)
+        store, bounds = addon.store, _bounds(task.walk)
+        if store is not None and end is not None and not (task.is_closed and end == "known"):
+            await addon.patiently(lambda: store.walks.end(task.key, end, bounds, task.known_before))
         task.walk.forget()
         if task.walk.found_any or task.empty is None:
             return []
@@ -298,6 +347,14 @@ class CardSpider(CaliberSpider):
     @property
     def _stopping(self) -> bool:
         return CaliberAddon.of(self.crawler).stopping
+
+
+def _bounds(walk: Walk) -> Bounds:
+    return Bounds(walk.limit, walk.since, walk.ceiling)
+
+
+def _instant(said: str | None) -> datetime | None:
+    return datetime.fromisoformat(said) if said else None
 
 
 def answer_of(response: Response) -> Answer:

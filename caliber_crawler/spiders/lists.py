@@ -81,23 +81,28 @@ class ListWalkingSpider(ScrollingSpider):
         for request in self.follow(page, task.language):
             yield request
         reading = read_page(page_of(response), self.config.site)
+        await self._begin(task)
         self._count_first(task, reading.cards, page.broken_cards)
+        taken: list[Any] = []
         if reading.cards:
             task.first = frozenset(card.url for card in reading.cards)
             if task.section is not None and self._is_another_editions(task, reading.cards):
                 self.count(counters.LISTS_OTHER_EDITION)
                 await self.misled(task)
-            for found in await self._take(task, reading.cards):
-                yield found
+            taken = await self._take(task, reading.cards)
         else:  # a script may bring even the first ones
             detail = "no card with an article in the list"
             task.empty = reject_of(response, self.fetch(), "list_without_cards", detail)
+        if task.walk.ended is None and not self._debugging:
+            await self._open(task)
+        for found in taken:
+            yield found
         if self._debugging:
             further = list(self._article_requests())
         elif task.walk.ended is None:
             further = await self._go_on(task, reading, response.url)
         else:
-            further = self._ended(task)
+            further = await self._ended(task)
         for found in further:
             yield found
         await self._remember(task)
@@ -139,7 +144,7 @@ class ListWalkingSpider(ScrollingSpider):
             return
         if reached.index > 0 and self._led_away(task, response):
             task.walk.nothing_more()
-            taken = self._ended(task)
+            taken = await self._ended(task)
         else:
             taken = await self._taken_from(task, rule, reached, response)
         for found in taken:
@@ -170,7 +175,7 @@ class ListWalkingSpider(ScrollingSpider):
             task.walk.nothing_more()
         if task.walk.ended is None and step is not None:
             return [self._batch_request(task, step), *taken]
-        return taken + self._ended(task)
+        return taken + await self._ended(task)
 
     def _batch_of(self, task: ListTask, rule: ListRule, response: Response) -> Reading | None:
         """The cards of an answer; None when it is of another kind than the rule's."""
@@ -237,7 +242,7 @@ class ListWalkingSpider(ScrollingSpider):
                 yield reject
         elif error.response.status in (404, 410) and request.cb_kwargs["state"]["index"] > 0:
             task.walk.nothing_more()
-            for found in self._ended(task):
+            for found in await self._ended(task):
                 yield found
         else:
             CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
@@ -268,7 +273,7 @@ class ListWalkingSpider(ScrollingSpider):
             "(render=http starts no browser to learn one)",
             task.url,
         )
-        return self._ended(task)
+        return await self._ended(task)
 
     async def _disappointed(self, task: ListTask, why: str, *, odd: bool = False) -> list[Any]:
         """A rule that does not hold any more: learn it again once, else say so.
@@ -279,7 +284,7 @@ class ListWalkingSpider(ScrollingSpider):
         if odd and task.relearned and task.walk.came_to_the_same_end:
             self.logger.info("%s: the list ends here each time: %s", task.url, why)
             task.walk.nothing_more()
-            return self._ended(task)
+            return await self._ended(task)
         self.count(counters.RULES_BROKEN)
         self.logger.warning("%s: the rule of this list does not hold: %s", task.url, why)
         task.rule, task.named_next = None, False

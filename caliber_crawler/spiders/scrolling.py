@@ -157,7 +157,7 @@ class ScrollingSpider(CardSpider):
                 task.walk.nothing_more()
                 break
         if task.walk.ended:
-            for found in self._ended(task):
+            for found in await self._ended(task):
                 yield found
             await self._remember(task)
 
@@ -216,7 +216,7 @@ class ScrollingSpider(CardSpider):
         if lesson.go_on is not None:
             return [self._batch_request(task, lesson.go_on)]
         task.walk.nothing_more()
-        return self._ended(task)
+        return await self._ended(task)
 
     def _no_rule(self, task: ListTask, why: str) -> None:
         self.count(counters.RULES_NONE)

@@ -30,6 +30,7 @@ from caliber_crawler.store.rejects import RejectStore
 from caliber_crawler.store.rules import RuleStore
 from caliber_crawler.store.server import EmbeddedServer
 from caliber_crawler.store.visits import Noted, VisitStore
+from caliber_crawler.store.walks import WalkStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,7 @@ class Store:
         self.rejects = RejectStore(self.database, crawl_id, refusals)
         self.rules = RuleStore(self.database, crawl_id)
         self.navigation = NavigationStore(self.database, crawl_id)
+        self.walks = WalkStore(self.database, crawl_id)
         self.cards = CardStore(self.database)
         self.frontier = frontier(self.database)
         self.limiter = LimiterStore(self.database)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -28,6 +29,14 @@ Source = Literal["list", "feed"]
 """Who shows cards. All lists are one: an article's card looks the same in each."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """What a list needs of the record that its card leads to."""
+
+    sections: list[SectionRef]
+    first_seen_at: datetime
+
+
 class CardStore:
     """Remembers cards."""
 
@@ -37,10 +46,10 @@ class CardStore:
 
     async def known(
         self, cards: Sequence[Card], at: datetime, source: Source = "list"
-    ) -> dict[str, list[SectionRef]]:
+    ) -> dict[str, KnownArticle]:
         """Note cards that a source shows at an instant in UTC, and tell which say nothing new.
 
-        Returns canonical address → sections of the stored record, for every card whose article is
+        Returns canonical address → what is stored under it, for every card whose article is
         stored and was fetched after its card last changed. A change that the other source showed
         before, and later than this one its former card, is not new. What was noted or fetched
         beyond `at` was so by a clock that was ahead, and counts for nothing (`clocks`).
@@ -70,7 +79,7 @@ class CardStore:
                 await self._cards.bulk_write(changes, ordered=False)
             stored = await self._stored(list(since))
         return {
-            url: document["sections"]
+            url: KnownArticle(document["sections"], document["first_seen_at"])
             for url, document in stored.items()
             if since[url] <= document["last_seen_at"] <= at + MARGIN
         }
@@ -85,7 +94,7 @@ class CardStore:
             "extraction.partial": {"$ne": True},  # a page that was cut off is to be had again
             "internal.missing": None,  # a list shows what was not found: it may be back
         }
-        fields = {"url": 1, "aliases": 1, "sections": 1, "last_seen_at": 1}
+        fields = dict.fromkeys(("url", "aliases", "sections", "first_seen_at", "last_seen_at"), 1)
         found: dict[str, Document] = {}
         async for document in self._articles.find(query, fields):
             for address in (document["url"], *document["aliases"]):

@@ -1,0 +1,127 @@
+"""The collection `walks`: how far each list has been walked, so that what a walk left out is known.
+
+    {_id: <address of the list without origin>, reach: {limit, since, ceiling} | None,
+     open_since: instant | None, ended_by: <crawl id> | None}
+
+An update leaves a list where the known begins. After a walk that was cut short, that is the wrong
+place: the newest articles are stored, those behind them were never asked for. So a walk that goes
+beyond a list's first page opens the list, and only its end closes it: that of the walk, and of the
+crawl with all articles that were still to be asked for. Until then what was stored since counts for
+nothing where a walk looks for the known.
+
+`reach` is how far walks that came to their ends went: None when none did yet, the bounds of the
+walk when these ended it, else without bounds. A walk that may go further has to go all the way.
+`open_since` is the start of the first crawl that opened the list, None: all is open. `ended_by` is
+the crawl whose walk ended last; what it closed is believed when it went well to its end. That needs
+no write at a crawl's end, at which it may be killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from caliber_crawler.listing.walk import End
+from caliber_crawler.store.client import driver_errors
+
+# Exit codes of crawls that did what was to be done, some of it in vain perhaps. One that collected
+# something that looks wrong may have been shown lists that were cut short.
+_BELIEVED = (0, 4)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a walk may not go beyond: articles, an instant in UTC, batches. None: no bound."""
+
+    limit: int | None = None
+    since: datetime | None = None
+    ceiling: int | None = None
+
+    def to_document(self, *, with_ceiling: bool) -> dict[str, Any]:
+        """The bounds that there are; the ceiling is one for the walk that it ended."""
+        said = asdict(self) if with_ceiling else {"limit": self.limit, "since": self.since}
+        return {name: bound for name, bound in said.items() if bound is not None}
+
+    def within(self, reach: Mapping[str, Any]) -> bool:
+        """Whether a walk with these bounds stays within what was walked."""
+        limit, since, ceiling = (reach.get(name) for name in ("limit", "since", "ceiling"))
+        return (
+            (limit is None or (self.limit is not None and self.limit <= limit))
+            and (since is None or (self.since is not None and self.since >= since))
+            and (ceiling is None or (self.ceiling is not None and self.ceiling <= ceiling))
+        )
+
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier walks of a list allow: articles stored before `known_before` may tell where the
+    known begins, None: none may. `closed`: no walk of it was cut short."""
+
+    known_before: datetime | None
+    closed: bool
+
+
+class WalkStore:
+    """Notes how walks along lists go."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], crawl_id: str) -> None:
+        self._walks = database["walks"]
+        self._crawls = database["crawls"]
+        self._crawl_id = crawl_id
+
+    async def begin(self, key: str, bounds: Bounds, at: datetime) -> Before:
+        """How a walk has to go that begins at an instant. Writes nothing.
+
+        What this crawl itself stored, before it was resumed perhaps, is never where the known
+        begins.
+        """
+        with driver_errors("reading how far a list was walked"):
+            walked = await self._walks.find_one({"_id": key})
+            if walked is None or walked["reach"] is None or not bounds.within(walked["reach"]):
+                return Before(None, closed=False)
+            own = await self._crawls.find_one({"_id": self._crawl_id}, {"started_at": 1})
+            start = min(own["started_at"], at) if own else at
+            if await self._is_closed(walked):
+                return Before(start, closed=True)
+        since: datetime | None = walked["open_since"]
+        return Before(since and min(since, start), closed=False)
+
+    async def _is_closed(self, walked: Mapping[str, Any]) -> bool:
+        if walked["ended_by"] is None:
+            return False
+        ended = {"_id": walked["ended_by"], "status": "finished", "exit_code": {"$in": _BELIEVED}}
+        return await self._crawls.find_one(ended, {"_id": 1}) is not None
+
+    async def open(self, key: str, known_before: datetime | None) -> None:
+        """Note, before anything of it is asked for, that a walk goes beyond the first page."""
+        said = {"open_since": known_before, "ended_by": None}
+        with driver_errors("noting how far a list is walked"):
+            await self._walks.update_one(
+                {"_id": key}, {"$set": said, "$setOnInsert": {"reach": None}}, upsert=True
+            )
+
+    async def end(self, key: str, end: End, bounds: Bounds, known_before: datetime | None) -> None:
+        """Note that a walk came to its end, in one of the ways that `listing.walk` names.
+
+        Where only first pages are ever looked at, these are all that is wanted of a list; but they
+        make up for nothing.
+        """
+        done: dict[str, Any] = {"ended_by": self._crawl_id}
+        whole = end in ("end", "first_page")
+        reach = {} if whole else bounds.to_document(with_ceiling=end == "ceiling")
+        with driver_errors("noting how far a list was walked"):
+            if end == "known":
+                await self._walks.update_one({"_id": key}, {"$set": done})
+            elif end == "end" or known_before is None:
+                said = {"$set": {**done, "reach": reach}, "$setOnInsert": {"open_since": None}}
+                await self._walks.update_one({"_id": key}, said, upsert=True)
+            elif not whole:
+                # It went as far as walks ever went, or not as far, and left the rest open.
+                same = {"_id": key, "reach": reach}
+                ended = await self._walks.update_one(same, {"$set": done})
+                if not ended.matched_count:
+                    await self.open(key, known_before)
