@@ -229,7 +229,7 @@ class CrawlRecord:
         if missing and (crawl is None or crawl["status"] == "running"):
             logger.error(
                 "At least %s requests were removed from the frontier while the crawl was at work; "
-                "a crawl with mode=full finds what was left out", missing,
+                "the next one walks the same lists again", missing,
             )  # fmt: skip
             self._addon.count(counters.FRONTIER_LOST, number=missing)
 

@@ -89,6 +89,12 @@ async def test_only_with_the_end_of_its_crawl(lists: Lists, status: str) -> None
     assert (await lists.begin()).closed
 
 
+async def test_a_crawl_whose_requests_were_removed_closes_nothing(lists: Lists) -> None:
+    await lists.walk("end", code=4)
+    lists.database.crawls.update_one({"_id": "c1"}, {"$set": {"counts": {"frontier/lost": 3}}})
+    assert await lists.begin() == Before(None, closed=False)
+
+
 async def test_a_walk_that_is_cut_short_opens_it_until_one_gets_to_what_was_known_before(
     lists: Lists,
 ) -> None:

@@ -93,7 +93,12 @@ class WalkStore:
     async def _is_closed(self, walked: Mapping[str, Any]) -> bool:
         if walked["ended_by"] is None:
             return False
-        ended = {"_id": walked["ended_by"], "status": "finished", "exit_code": {"$in": _BELIEVED}}
+        ended = {
+            "_id": walked["ended_by"],
+            "status": "finished",
+            "exit_code": {"$in": _BELIEVED},
+            "counts.frontier/lost": {"$exists": False},  # requests that nobody made
+        }
         return await self._crawls.find_one(ended, {"_id": 1}) is not None
 
     async def open(self, key: str, known_before: datetime | None) -> None:
