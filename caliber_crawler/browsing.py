@@ -114,7 +114,7 @@ class Browser:
         async def opened(page: BrowserPage, request: Request) -> None:
             await guard.watch(page)
             if request.meta.get("record_exchanges"):
-                from caliber_crawler.browser.scroll import Recorder
+                from caliber_crawler.browser.recorder import Recorder
 
                 Recorder.of(page)
             if given is not None:

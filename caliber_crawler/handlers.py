@@ -41,7 +41,7 @@ class BrowserOnDemandHandler(HTTP11DownloadHandler):
     """Scrapy's HTTP handler, with a browser behind it for ``meta={"playwright": True}``.
 
     With ``record_exchanges`` the page is listened to from before its first request, for
-    `browser.scroll.Recorder`; the request itself carries plain data only.
+    `browser.recorder.Recorder`; the request itself carries plain data only.
 
     Requests of both kinds keep one common distance, and after a signal neither is waited for long.
     """

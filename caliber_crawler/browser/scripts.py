@@ -1,0 +1,113 @@
+"""What is run in a page to scroll its list, to press what loads more, and to take new cards."""
+
+from __future__ import annotations
+
+import json
+
+from caliber_crawler.pages.section import CARD
+
+# So many cards, and letters of all together, are taken at once, the others at the next look; and so
+# many letters of each.
+_MOST_CARDS = 500
+_LONGEST_LOOK = 1_000_000
+_LONGEST_CARD = 20_000
+
+# So many of the latest cards stay whole, since scripts read the last one's attributes or its place.
+# Of the older ones only the empty element stays, since scripts count them.
+WHOLE_CARDS = 60
+
+_LONGEST_FRAME_MS = 1_500
+_MOST_CONTROLS = 3_000
+
+NEW = f".{CARD}:not([data-caliber-seen])"
+
+TAKE_NEW = f"""
+keep => {{
+  const fresh = [], html = [];
+  let room = {_LONGEST_LOOK};
+  for (const card of [...document.querySelectorAll('{NEW}')].slice(0, {_MOST_CARDS})) {{
+    const text = card.outerHTML.slice(0, {_LONGEST_CARD});
+    room -= text.length;
+    if (room < 0) break;
+    fresh.push(card);
+    html.push(text);
+  }}
+  fresh.forEach(card => card.setAttribute('data-caliber-seen', ''));
+  const whole = [...document.querySelectorAll('[data-caliber-seen]:not([data-caliber-empty])')];
+  for (const card of whole.slice(0, Math.max(0, whole.length - keep))) {{
+    card.setAttribute('data-caliber-empty', '');
+    card.replaceChildren();
+    card.style.display = 'none';
+  }}
+  return html;
+}}
+"""
+
+# What readers press for more, where a list stops growing by itself: the last such control below the
+# last card. Only what says so counts, and where it is a link, nothing but its script follows.
+_MORE_WORDS = (
+    r"^\W*(((load|show|view|see|get|read)( me)? )?(some )?more|older)"
+    r"( (news|articles|posts|stories|items|results|materials))?\W*$"
+    r"|^\W*((показать|загрузить|смотреть|читать|посмотреть) )?(ещ[её]|больше|далее)"
+    r"( (новост\p{L}*|стат\p{L}*|материал\p{L}*|публикаци\p{L}*))?\W*$"
+    r"|^\W*(daha (çox|cox)|davamı)( (xəbər|göstər|yüklə)\p{L}*)*\W*$|^\W*(daha )?yüklə\W*$"
+    r"|^\W*((տեսնել|բեռնել|ցույց տալ) )?ավելին\W*$"
+)
+_MORE_NAMES = r"(load|show|view|next)[-_]?more|more[-_]?(btn|button|link)|btn[-_]?more"
+PRESS = f"""
+() => {{
+  const words = new RegExp({json.dumps(_MORE_WORDS)}, 'iu');
+  const names = new RegExp({json.dumps(_MORE_NAMES)}, 'i');
+  const cards = document.querySelectorAll('.{CARD}');
+  const last = cards[cards.length - 1];
+  if (!last) return false;
+  const found = [...document.querySelectorAll('button, a, input, [role=button], div, span, p')]
+    .slice(-{_MOST_CONTROLS}).filter(control => {{
+      const text = (control.value || control.textContent.slice(0, 100)).trim();
+      const below = last.compareDocumentPosition(control) & Node.DOCUMENT_POSITION_FOLLOWING;
+      const named = names.test(control.className + ' ' + control.id);
+      const own = control.matches('button, a, input, [role=button]');
+      if (!below || control.disabled || control.closest('.{CARD}')) return false;
+      if (!words.test(text) && !(named && own && text.length < 40)) return false;
+      const box = control.getBoundingClientRect(), style = getComputedStyle(control);
+      return box.width > 0 && box.height > 0 && style.visibility !== 'hidden';
+    }});
+  // The innermost of the first: a click on it reaches all round it.
+  const first = found[0];
+  const control = found.filter(one => first && first.contains(one)).pop();
+  if (!control) return false;
+  const stay = event => event.preventDefault();
+  window.addEventListener('click', stay, {{once: true}});
+  control.click();
+  window.removeEventListener('click', stay);
+  return true;
+}}
+"""
+
+# From a little above the end down to it, in steps: some lists load only when the view is near the
+# end but not at it. Every scrollable box round the list is moved, not the window alone. At the
+# first step and the last a frame is waited for, since observers look once a frame, and a page
+# beside another one may get one a second. The last steps alone are made again to `nudge` a list
+# that heeds one event in so many milliseconds: the first of a sweep comes too far from the end.
+SWEEP = f"""
+async nudge => {{
+  const cards = document.querySelectorAll('.{CARD}');
+  const boxes = [document.scrollingElement];
+  let box = cards.length ? cards[cards.length - 1].parentElement : null;
+  for (; box; box = box.parentElement) {{
+    const flow = getComputedStyle(box).overflowY;
+    const scrolls = flow === 'auto' || flow === 'scroll';
+    if (scrolls && box.scrollHeight > box.clientHeight) boxes.push(box);
+  }}
+  const frame = () => new Promise(next => {{
+    setTimeout(next, {_LONGEST_FRAME_MS});
+    requestAnimationFrame(() => requestAnimationFrame(next));
+  }});
+  const steps = nudge ? [3, 0] : [900, 600, 400, 250, 180, 120, 80, 40, 0];
+  for (const above of steps) {{
+    for (const box of boxes) box.scrollTop = box.scrollHeight - box.clientHeight - above;
+    await new Promise(next => setTimeout(next, 16));
+    if (above === steps[0] || above === 0) await frame();
+  }}
+}}
+"""
