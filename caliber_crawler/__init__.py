@@ -17,14 +17,15 @@ Which file answers which question, in the order in which data flow:
 * Where may requests go, and whom is trusted?           `reach`, `connections`, `browser/ways`,
   `browser/guard`, with `middlewares`
 * How does a list that grows on scroll ask for more?    `listing/`, with `browser/`
+* How far was it walked, and what was left out?         `store/walks`
 * What is too much of a page or an answer?              `limits`, `bounds`, `heads`
 * Which pages are asked for?                            `spiders/`, `requests`
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
   `middlewares`, `robots`, `politeness`, `workers`, with `store/frontier`, `store/limiter`,
   `store/locks`
-* How do Scrapy's parts hang together?                  `settings`, `config`, `addon`, `responses`,
-  `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`, `debugging`,
-  `interrupts`, `store_command`, `fixtures`
+* How do Scrapy's parts hang together?                  `settings`, `config`, `scrapy_settings`, `addon`,
+  `responses`, `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`,
+  `debugging`, `interrupts`, `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
   `alerts`
 * How is it shown, while it runs and after?             `tally`, `watch`, `screen`, `progress`,
