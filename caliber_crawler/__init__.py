@@ -23,8 +23,8 @@ Which file answers which question, in the order in which data flow:
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
   `middlewares`, `robots`, `politeness`, `workers`, with `store/frontier`, `store/limiter`,
   `store/locks`
-* How do Scrapy's parts hang together?                  `settings`, `config`, `scrapy_settings`, `addon`,
-  `responses`, `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`,
+* How do Scrapy's parts hang together?                  `settings`, `config`, `scrapy_settings`,
+  `addon`, `responses`, `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`,
   `debugging`, `interrupts`, `store_command`, `fixtures`
 * What is counted, and when is a crawl healthy?         `counters`, `health/`, `checkup`, `verdict`,
   `alerts`
