@@ -13,6 +13,7 @@ from pymongo.database import Database
 from caliber_crawler.verdict import PARTLY_FAILED
 from demo_site import Edit, ServedSite, SiteConfig, Truth, serve
 from demo_site.config import LIST_PROTOCOLS, ListProtocol
+from tests.background import repeated
 from tests.conftest import Run, Scrapy
 
 Documents = Database[dict[str, Any]]
@@ -343,6 +344,30 @@ def test_a_ceiling_is_no_end(scrapy: Scrapy, render: str) -> None:
         assert len(run.records) in (90, 120, 150)
         assert_took(run, world(site)[: len(run.records)])
     assert {n for n in run.counts if n.startswith("lists/ended")} == {"lists/ended/ceiling"}
+
+
+def test_a_list_that_got_shorter_when_it_was_learned_again_has_not_ended(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """A check of visitors comes up half way and stays: a browser gets no batch at all."""
+    check = b"<html><body><h1>Just a moment...</h1><p>Checking your browser.</p></body></html>"
+    page = "/ajax/list?lang=en&category=world&page="
+    with serve(SiteConfig(articles=200, seed=44, cards=10)) as site:
+        first = crawl(scrapy, site, "render=auto")
+        assert first.counts["rules/learned"] == 1
+        site.knobs.delay_of |= {f"{page}{number}": 0.5 for number in (3, 4, 5)}
+        site.log.clear()
+
+        def check_visitors() -> None:
+            if any(hit.path == f"{page}3" for hit in site.log):
+                checked = {f"{page}{number}": (200, HTML, check) for number in range(2, 9)}
+                site.knobs.raw |= checked
+
+        with repeated(0.05, check_visitors):
+            run = crawl(scrapy, site, "render=auto", "mode=full", SCROLL_QUIET_SECONDS="1")
+    assert run.code == PARTLY_FAILED, run.err
+    assert run.counts["lists/ended/unfinished"] == 1
+    assert "the list ends before what was seen of it over HTTP" in run.err
 
 
 # Scrolling

@@ -128,6 +128,11 @@ class Walk:
         return not self._fresh and all(last == self.rounds for last in self._seen.values())
 
     @property
+    def unseen(self) -> int:
+        """How many cards of earlier rounds this one has not come to."""
+        return sum(last < self.rounds for last in self._seen.values())
+
+    @property
     def found_any(self) -> bool:
         """Whether the list had any card at all."""
         return self._found

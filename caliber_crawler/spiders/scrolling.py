@@ -183,6 +183,8 @@ class ScrollingSpider(CardSpider):
 
         if task.first and not seen:
             raise BrowserError("it shows none of the list's cards")
+        if task.walk.unseen >= task.walk.largest > 0:
+            raise BrowserError("the list ends before what was seen of it over HTTP")
         for answer in scroller.recorder.last_answers:
             if why := complaint(answer, task.url, self.config.site):
                 raise BrowserError(f"the list ends with another answer: {why}")
