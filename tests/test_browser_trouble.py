@@ -20,7 +20,6 @@ from pathlib import Path
 from subprocess import Popen
 from tempfile import mkdtemp
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -545,19 +544,23 @@ async def _scrolled(
 ) -> tuple[int, str | None]:
     """How many cards a list brings until it ends, and what its end is taken for."""
     html = _LIST.replace("BELOW", below).replace("LISTEN", listen)
+    origin = "http://site.invalid"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**launch_options("", 30))
         page = await browser.new_page()
 
         async def serve_page(route: Route) -> None:
-            path = urlsplit(route.request.url).path
-            query = urlsplit(route.request.url).query
-            status, body = (200, html) if path == "/" else answer(f"{path}?{query}")
+            asked = route.request.url.removeprefix(origin)
+            status, body = 404, ""  # as for the cards' pictures
+            if asked == "/":
+                status, body = 200, html
+            elif route.request.resource_type == "fetch":
+                status, body = answer(asked)
             await route.fulfill(status=status, body=body, content_type=HTML["Content-Type"])
 
         await page.route("**/*", serve_page)
         scroller = Scroller(page, lambda: False, quiet=0.5, patience=10)
-        await page.goto("http://site.invalid/")
+        await page.goto(f"{origin}/")
         try:
             seen = len(await scroller.present())
             while found := await scroller.more():
