@@ -540,7 +540,7 @@ LISTEN
 
 
 async def _scrolled(
-    below: str, listen: str, answer: Callable[[str], tuple[int, str]]
+    below: str, listen: str, answer: Callable[[str], tuple[int, str]], *, quiet: float = 0.5
 ) -> tuple[int, str | None]:
     """How many cards a list brings until it ends, and what its end is taken for."""
     html = _LIST.replace("BELOW", below).replace("LISTEN", listen)
@@ -559,7 +559,7 @@ async def _scrolled(
             await route.fulfill(status=status, body=body, content_type=HTML["Content-Type"])
 
         await page.route("**/*", serve_page)
-        scroller = Scroller(page, lambda: False, quiet=0.5, patience=10)
+        scroller = Scroller(page, lambda: False, quiet=quiet, patience=10)
         await page.goto(f"{origin}/")
         try:
             seen = len(await scroller.present())
@@ -602,7 +602,8 @@ async def test_a_list_that_waits_until_nobody_scrolls_is_scrolled_to_its_end() -
       clearTimeout(timer);
       timer = setTimeout(() => near() && grow(), 1200);
     });"""
-    assert await _scrolled("", listen, lambda asked: (200, _batch(asked))) == (10, None)
+    seen = await _scrolled("", listen, lambda asked: (200, _batch(asked)), quiet=4)
+    assert seen == (10, None)
 
 
 _ON_SCROLL = """grow();

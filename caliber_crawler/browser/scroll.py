@@ -20,9 +20,6 @@ __all__ = ["BrowserError", "Scroller"]
 
 T = TypeVar("T")
 
-# So long is waited once before a list is taken to have ended: some scripts ask when nobody scrolled
-# for a while.
-_REST_S = 2.5
 _PRESSES = 2
 # When after a sweep a list is nudged, if nothing came; the last is how long is waited then.
 _NUDGES_S = (0.3, 0.3, 0.5, 0.6)
@@ -80,7 +77,8 @@ class Scroller:
             elif await self._pressed():
                 quiet_since = loop.time()
             elif now - quiet_since >= self._quiet:
-                if await self._appeared(min(_REST_S, self._patience / 2)):
+                # Some scripts ask when nobody scrolled for a while.
+                if await self._appeared(min(self._quiet, self._patience) / 2):
                     return await self._grown()
                 break
         if self.recorder.refused and not self._stopping():
