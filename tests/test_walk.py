@@ -69,10 +69,15 @@ def test_a_rule_is_learned_in_a_few_batches_and_takes_the_whole_list(
     assert scrapy.alive() == []
 
 
-@pytest.mark.parametrize("protocol", RULED)
+# The others in tests/soak/test_walks.py.
+@pytest.mark.parametrize("protocol", RULED[::2])
 def test_a_kept_rule_takes_the_whole_list_without_a_browser(
     scrapy: Scrapy, database: Documents, protocol: ListProtocol
 ) -> None:
+    learn_and_keep(scrapy, database, protocol)
+
+
+def learn_and_keep(scrapy: Scrapy, database: Documents, protocol: ListProtocol) -> None:
     seed = 200 + RULED.index(protocol)
     with serve(SiteConfig(articles=200, seed=seed, cards=4, list_protocol=protocol)) as site:
         first = crawl(scrapy, site, "render=auto")
@@ -391,8 +396,13 @@ HARD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", HARD)
+# The others in tests/soak/test_walks.py.
+@pytest.mark.parametrize("name", list(HARD)[::2])
 def test_scrolling_brings_every_card(scrapy_without_store: Scrapy, name: str) -> None:
+    scroll(scrapy_without_store, name)
+
+
+def scroll(scrapy_without_store: Scrapy, name: str) -> None:
     with serve(SiteConfig(articles=280, seed=40 + len(name))) as site:
         for knob, value in HARD[name].items():
             setattr(site.knobs, knob, copy(value))

@@ -11,6 +11,7 @@ from pymongo.database import Database
 from demo_site import SiteConfig, World, serve_process
 from demo_site.config import LIST_PROTOCOLS, ListProtocol
 from tests.conftest import Run, Scrapy, wait_until
+from tests.test_walk import HARD, RULED, learn_and_keep, scroll
 
 LEARNABLE = [name for name in LIST_PROTOCOLS if name not in ("none", "signed")]
 
@@ -56,3 +57,15 @@ def test_a_long_list_that_follows_no_rule_is_scrolled_whole(
     run = _walk(scrapy, config)
     assert {r["slug"] for r in run.records} == wanted
     assert re.search("no rule found, scrolling on", run.err)
+
+
+@pytest.mark.parametrize("protocol", RULED[1::2])
+def test_further_kept_rules(
+    scrapy: Scrapy, database: Database[dict[str, Any]], protocol: ListProtocol
+) -> None:
+    learn_and_keep(scrapy, database, protocol)
+
+
+@pytest.mark.parametrize("name", list(HARD)[1::2])
+def test_further_lists_that_are_hard_to_scroll(scrapy_without_store: Scrapy, name: str) -> None:
+    scroll(scrapy_without_store, name)
