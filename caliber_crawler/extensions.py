@@ -97,16 +97,15 @@ class CrawlRecord:
         """Enter the crawl. Scrapy would log what fails here, and crawl without lock and record."""
         try:
             await self._enter(spider)
+            return
         except CloseSpider:
             raise
+        except StoreError as error:
+            self._addon.failure = str(error)
         except Exception as error:
-            if not isinstance(error, StoreError):
-                logger.exception("the crawl cannot be entered")
-            said = (
-                str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
-            )
-            self._addon.failure = said
-            raise CloseSpider(STORE_UNAVAILABLE) from None
+            logger.exception("the crawl cannot be entered")
+            self._addon.failure = f"{type(error).__name__}: {error}"
+        raise CloseSpider(STORE_UNAVAILABLE)
 
     async def _enter(self, spider: Spider) -> None:
         self._opened = True

@@ -161,3 +161,8 @@ async def test_first_pages_make_up_for_nothing(lists: Lists) -> None:
     await lists.walk(None)  # crawl 3
     await lists.walk("first_page")
     assert await lists.begin() == Before(lists.at(3), closed=False)
+
+
+async def test_a_document_of_somebody_else_tells_nothing(lists: Lists) -> None:
+    lists.database.walks.insert_one({"_id": KEY})
+    assert await lists.begin() == Before(None, closed=False)

@@ -204,7 +204,7 @@ def _body(
         body = read_body(parts.body, page_url, site, parts.skipped, limits, parts.rest)
     else:
         body = Body(list(parts.paragraphs))
-    if parts.cover is not None:
+    if parts.cover is not None and len(parts.cover):  # most are an empty box with a picture
         shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
         known = {embed["url"] for embed in shown_first}
         body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]

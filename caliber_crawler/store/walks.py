@@ -81,20 +81,19 @@ class WalkStore:
         """
         with driver_errors("reading how far a list was walked"):
             walked = await self._walks.find_one({"_id": key})
-            if walked is None or walked["reach"] is None or not bounds.within(walked["reach"]):
+            reach = walked and walked.get("reach")  # documents of somebody else may have none
+            if walked is None or reach is None or not bounds.within(reach):
                 return Before(None, closed=False)
             own = await self._crawls.find_one({"_id": self._crawl_id}, {"started_at": 1})
             start = min(own["started_at"], at) if own else at
             if await self._is_closed(walked):
                 return Before(start, closed=True)
-        since: datetime | None = walked["open_since"]
+        since: datetime | None = walked.get("open_since")
         return Before(since and min(since, start), closed=False)
 
     async def _is_closed(self, walked: Mapping[str, Any]) -> bool:
-        if walked["ended_by"] is None:
-            return False
         ended = {
-            "_id": walked["ended_by"],
+            "_id": walked.get("ended_by"),
             "status": "finished",
             "exit_code": {"$in": _BELIEVED},
             "counts.frontier/lost": {"$exists": False},  # requests that nobody made
