@@ -13,10 +13,10 @@ setup: ## virtual environment, packages, Chromium; LOCKED=yes: exactly those of 
 demo: setup ## crawl the bundled stand-in of the site and show what was stored
 	@$(PYTHON) -m scripts.demo
 
-# Six at a time, since most wait for most of their time, and who is done takes of what waits for others;
+# Four at a time, since most wait for most of their time, and who is done takes of what waits for others;
 # then those that look at a clock or at memory. Exit code 5: none that ARGS name is of that kind.
 test: setup ## the whole test suite
-	@$(PYTHON) -m pytest -n 6 --dist worksteal -m "not alone" $(ARGS) || [ $$? = 5 ]
+	@$(PYTHON) -m pytest -n 4 --dist worksteal -m "not alone" $(ARGS) || [ $$? = 5 ]
 	@$(PYTHON) -m pytest -m alone $(ARGS) || [ $$? = 5 ]
 
 lint: setup ## ruff, mypy, known vulnerabilities of the locked packages

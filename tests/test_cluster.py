@@ -79,7 +79,10 @@ def test_a_killed_worker_loses_nothing(cluster: Cluster, after: int) -> None:
     assert reasons == ["finished", "lost"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+# While the database is slow, as beside other tests, workers have more on their way.
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, marks=pytest.mark.alone), signal.SIGTERM]
+)
 def test_all_workers_end_and_the_crawl_is_resumed(cluster: Cluster, number: signal.Signals) -> None:
     with serve(SMALL) as site:
         site.knobs.delay = 0.02
@@ -227,7 +230,7 @@ def test_a_worker_may_be_told_to_stay(cluster: Cluster) -> None:
 def test_a_lease_of_a_browser_is_renewed_while_it_works(cluster: Cluster) -> None:
     config = SiteConfig(articles=80, seed=5, cards=10, list_protocol="signed")
     with serve(config) as site:
-        options = {"render": "browser", "section": "world", "FRONTIER_LEASE_SECONDS": "1"}
+        options = {"render": "browser", "section": "world", "FRONTIER_LEASE_SECONDS": "2"}
         workers = [cluster.start(site.url, **options) for _ in range(2)]
         for worker in workers:
             run = cluster.scrapy.finish(worker)

@@ -13,7 +13,7 @@ from tests.crawls import kill_and_crawl_again, peak_memory
 
 
 def test_memory_stays_flat(scrapy: Scrapy) -> None:
-    few, many = peak_memory(scrapy, 200), peak_memory(scrapy, 1200)
+    few, many = peak_memory(scrapy, 150), peak_memory(scrapy, 900)
     assert many < few * 1.15
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from pymongo.database import Database
 
 from caliber_crawler.errors import ScheduleTaken, StoreError
 from caliber_crawler.schedule.keeping import FileKeeper, StoreKeeper
+from caliber_crawler.schedule.processes import Child
 from caliber_crawler.schedule.state import EntryState, Last, Running, Unfinished
 from caliber_crawler.store import Store
 from demo_site import SiteConfig, serve
@@ -179,6 +182,17 @@ async def test_a_clock_that_was_ahead_does_not_end_all_runs(
             assert stage.last("news") == ("s.news.20260625T1300Z", 0)
             assert stage.counts("news") == {"runs": 2, "mended": 1}
             await stage.end()
+
+
+async def test_signals_to_a_process_that_has_just_ended_take_no_exit_code_away() -> None:
+    for _ in range(3):
+        child = await Child.start(["shell", "-c", "input()"], os.environ, lambda _: None)
+        os.kill(child.pid, signal.SIGKILL)
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:  # the loop hears of nothing meanwhile
+            child.send(signal.SIGTERM)
+        await asyncio.wait_for(child.done.wait(), PATIENCE_SECONDS)
+        assert child.code == -signal.SIGKILL
 
 
 async def test_a_second_signal_kills_and_the_next_start_goes_on_at_once(

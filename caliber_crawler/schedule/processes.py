@@ -76,7 +76,9 @@ class Child:
             if number == signal.SIGKILL:
                 os.killpg(self.pid, number)
             elif self._process.returncode is None:
-                self._process.send_signal(number)
+                # The process object's own way would look first whether it has ended, and so take
+                # the exit code that the loop waits for.
+                os.kill(self.pid, number)
 
     async def _listen(self) -> None:
         output = self._process.stdout
