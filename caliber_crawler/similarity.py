@@ -98,6 +98,11 @@ class Words:
         return list(map(sub, numbers, numbers[_RUN - _SHINGLE :]))
 
     @cached_property
+    def least(self) -> frozenset[int]:
+        """Of `hashes` those that are least within a window."""
+        return frozenset(_least(self.hashes))
+
+    @cached_property
     def figures(self) -> Counter[str]:
         return Counter(word for word in (*self.title, *self.body) if word[0].isdigit())
 
@@ -200,11 +205,12 @@ def traces(said: Words, language: str | None, *, most: int = _LOOKED_FOR) -> lis
     Kept are few of them; looked for are many more, since the text of a note may be at the end of
     what it grew to.
     """
-    found = _least(said.hashes[: max(1, most - _RUN + 1)])
-    found |= {crc32(url.encode()) for url in sorted(said.media)[:_TRACED_MEDIA]}
+    runs = max(1, most - _RUN + 1)
+    found = said.least if len(said.hashes) <= runs else _least(said.hashes[:runs])
+    media = {crc32(url.encode()) for url in sorted(said.media)[:_TRACED_MEDIA]}
     # The edition is part of the number, so that only texts of one language meet.
     start = crc32((language or "").encode())
-    return sorted({((number ^ start) & _WORD32) - _INT32 for number in found})
+    return sorted({((number ^ start) & _WORD32) - _INT32 for number in found | media})
 
 
 def _least(numbers: Sequence[int]) -> set[int]:

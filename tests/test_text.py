@@ -149,6 +149,12 @@ def test_cleaning_invents_and_reorders_nothing(dirty: str) -> None:
     cleaned.encode("utf-8")
 
 
+@given(st.text(st.sampled_from("ab  ~\t\n\x00\x1c\x7f"), max_size=8) | odd_texts)
+@settings(max_examples=200)
+def test_the_short_way_to_a_line_is_the_long_one(words: str) -> None:
+    assert text.line(words) == " ".join(text.visible(words).split())
+
+
 @given(st.text(st.sampled_from("абвəğşиıiЁ .,-—«»0123456789"), max_size=60))
 @settings(max_examples=50)
 def test_clean_words_stay_as_they_are(words: str) -> None:
