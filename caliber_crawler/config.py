@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OFF = "off"
 OVERLAPS = ("refuse", "allow")
 PROGRESS = ("auto", "lines", "off")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,119}")
 _DIGITS = re.compile(r"[0-9]{1,15}")
 _MOST = 1e6  # of any unit: what is more is a slip
 _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\x00]{1,63}")
@@ -217,7 +217,9 @@ def _path(settings: BaseSettings, name: str) -> Path | None:
 
 
 def _folder(settings: BaseSettings, name: str) -> Path:
-    text = str(settings[name]).strip()
+    text = str(settings[name] or "").strip()
+    if not text:
+        raise ConfigError(f"{name}={settings[name]!r}: give a folder")
     try:
         os.fsencode(text)
         if "\0" in text:
@@ -265,7 +267,7 @@ def _database(value: str) -> str:
 def _crawl_id(value: str) -> str:
     if value and not _NAME.fullmatch(value):
         raise ConfigError(
-            f"CRAWL_ID={value!r}: allowed are up to 100 letters, digits and . _ : - "
+            f"CRAWL_ID={value!r}: allowed are up to 120 letters, digits and . _ : - "
             "with a letter or digit first"
         )
     return value

@@ -24,6 +24,7 @@ ARTICLES_MENDED = "articles/mended"
 ARTICLES_SAME_TEXT = "articles/same_text"
 ADDRESSES_ASKED = "addresses/asked"
 CANONICAL_IGNORED = "addresses/canonical_ignored"
+REDIRECT_IGNORED = "addresses/redirect_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
 VISITS_DUE = "visits/due"
 ROBOTS_READ = "robots/read"
@@ -146,6 +147,7 @@ MEANING: dict[str, str] = {
     ARTICLES_SAME_TEXT: "pages that show another article's words in place of their own; not taken",
     ADDRESSES_ASKED: "old addresses asked for to tell an edited article from another one",
     CANONICAL_IGNORED: "canonical links to another story, ignored",
+    REDIRECT_IGNORED: "redirects to another story, which is a record of its own",
     VISITS: "visits to stored articles that brought no text, by what they mean",
     VISITS_DUE: "stored articles that the spider refresh found due",
     REJECTED: "pages not stored, by reason (collection rejects)",

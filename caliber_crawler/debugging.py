@@ -46,7 +46,7 @@ def check_log(settings: BaseSettings) -> None:
     """Refuse a LOG_LEVEL that there is not, and a LOG_FILE that cannot be written, before Scrapy
     takes them with a traceback."""
     level = settings["LOG_LEVEL"]
-    if str(level) not in logging.getLevelNamesMapping() and not str(level).isdigit():
+    if level not in logging.getLevelNamesMapping() and not isinstance(level, int):
         names = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
         raise usage_error(ConfigError(f"LOG_LEVEL={level!r}: give {names}"))
     path = settings["LOG_FILE"]

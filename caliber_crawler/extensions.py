@@ -198,8 +198,8 @@ class CrawlRecord:
             self._was_finished = True
             logger.info("Crawl %s was finished already; nothing is left to do", crawl_id)
             raise CloseSpider("finished")
-        # Its lists were walked; what was queued again are failures.
-        self._addon.only_the_rest = crawl["status"] == "finished"
+        # Its lists were walked, unless it was closed early; what was queued again are failures.
+        self._addon.only_the_rest = crawl["status"] == crawl["reason"] == "finished"
         again, aside = await store.frontier.reclaim(
             self._addon.server_now(), _dead(crawl["workers"])
         )
@@ -273,7 +273,7 @@ class CrawlRecord:
                 return verdict
             self._whole = workers
             await store.locks.give_back(spider.name)
-            if whole.status == "finished":
+            if whole.status == reason == "finished":
                 await self._clear(store)
             self._tell(spider, whole, await unhealthy_before(self._addon, spider))
             if len(workers) == 1 or whole.code == LOOKS_WRONG:

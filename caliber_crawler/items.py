@@ -177,11 +177,12 @@ class Revisit:
     """A visit to a stored article that brought no text.
 
     `url` is the canonical address asked for, `found` either ``not_modified`` (the site says that
-    the page is as it was) or ``missing`` (it says that there is no such page, `reason` tells how).
+    the page is as it was), ``missing`` (it says that there is no such page, `reason` tells how) or
+    ``nothing`` (neither; the reject tells why).
     """
 
     url: str
-    found: Literal["not_modified", "missing"]
+    found: Literal["not_modified", "missing", "nothing"]
     reason: str
     crawl: CrawlInfo
 

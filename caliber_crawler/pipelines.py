@@ -50,6 +50,7 @@ _NOTES = {
     plans.OVERTAKEN: counters.ARTICLES_OVERTAKEN,
     plans.OLD_ADDRESS: counters.ARTICLES_OLD_ADDRESS,
     plans.CANONICAL_IGNORED: counters.CANONICAL_IGNORED,
+    plans.REDIRECT_IGNORED: counters.REDIRECT_IGNORED,
     plans.UNDECIDED: counters.ARTICLES_UNDECIDED,
     plans.MENDED: counters.ARTICLES_MENDED,
     plans.SAME_TEXT: counters.ARTICLES_SAME_TEXT,

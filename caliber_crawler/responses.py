@@ -41,16 +41,25 @@ class Fetch:
 
     def info(self, response: Response, section: str | None) -> CrawlInfo:
         """The record's `crawl` for a response; `section` is the list that named the article."""
-        asked = requested_urls(response)
+        rendered = bool(response.meta.get("playwright")) if response.request else False
+        return {
+            **self.vain(requested_urls(response)[0]),
+            "section": section,
+            "http_status": response.status,
+            "rendered": rendered,
+        }
+
+    def vain(self, asked: str) -> CrawlInfo:
+        """The same for a request that got no answer: its status is 0."""
         return {
             "id": self.crawl_id,
             "spider": self.spider,
             "worker": self.worker,
-            "section": section,
-            "requested_url": asked[0],
-            "http_status": response.status,
+            "section": None,
+            "requested_url": asked,
+            "http_status": 0,
             "fetched_at": self.at,
-            "rendered": bool(response.meta.get("playwright")) if response.request else False,
+            "rendered": False,
             "outcome": "new",
         }
 

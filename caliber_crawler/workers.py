@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _POLL_SECONDS = 1.0
 _OF_THIS_PROCESS: set[str] = set()
 
@@ -33,9 +34,13 @@ def arrive(worker_id: str) -> str:
 
 
 def pid_namespace() -> str | None:
-    """Within what numbers of processes are meant: a container has its own. None if unknown."""
+    """Within what numbers of processes are meant: a container has its own, and so has each start of
+    each machine. None if unknown.
+
+    All machines call their first one the same, and copies of a machine have one host name.
+    """
     try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        return f"{Path('/proc/self/ns/pid').readlink()} {_BOOT.read_text().strip()}"
     except OSError:
         return None
 

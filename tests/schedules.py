@@ -58,6 +58,11 @@ class SteppedClock:
                 return
             self._now = min(to, self._asleep[0])
 
+    async def jump(self, to: datetime) -> None:
+        """Let time pass at once, as for a machine that sleeps."""
+        self._now = to
+        await self.move(to)
+
     async def move_towards(self, to: datetime) -> None:
         """Let time pass for a scheduler that may end on the way."""
         while self._now < to and self._asleep is not None:

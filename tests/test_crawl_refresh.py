@@ -88,10 +88,14 @@ def test_only_what_is_due_without_arguments(
             {"_id": f"en/{truth.slug}"},
             [{"$set": {"internal.visit.due_at": {"$toDate": due}}}],
         )
+    # Due for the longest time, and it tells nothing: the other one has its turn all the same.
+    site.knobs.status[second.path] = 403
+    run = refresh(scrapy, site, "limit=1")
+    assert run.code == 3, run.err
+    assert pages(site) == [second.path]
+    assert counts(database)["visits/nothing"] == 1
     run = refresh(scrapy, site, "limit=1")
     assert run.code == 0, run.err
-    assert pages(site) == [second.path]
-    run = refresh(scrapy, site)
     assert pages(site) == [second.path, first.path]
 
 
@@ -101,7 +105,9 @@ NOT_FOUND = (
 )
 REMOVED: dict[str, Any] = {
     "404": lambda site, path: site.knobs.status.__setitem__(path, 404),
-    "410": lambda site, path: site.knobs.status.__setitem__(path, 410),
+    "led to another article": lambda site, path: site.knobs.redirect.__setitem__(
+        path, site.world.article("en", 7).path
+    ),
     "led to the home page": lambda site, path: site.knobs.redirect.__setitem__(path, "/en/"),
     "a page that says so": lambda site, path: site.knobs.raw.__setitem__(
         path,

@@ -72,6 +72,7 @@ def test_wrong_arguments(
         ("SCROLL_QUIET_SECONDS", "soon"),
         ("LIST_MAX_BATCHES", "0"),
         ("MONGODB_DATA_DIR", "~no-such-user/mongodb"),
+        ("LOG_LEVEL", "10"),
         ("PROMETHEUS_TEXTFILE", "~no-such-user/metrics.prom"),
         ("REFRESH_LEAST_HOURS", "often"),
         ("REFRESH_MOST_DAYS", "-1"),

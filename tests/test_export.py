@@ -16,11 +16,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from caliber_crawler.export.table import text_of
 from caliber_crawler.files import Claim
 from caliber_crawler.items import ARTICLE_FIELDS
+from caliber_crawler.store.indexes import READING_INDEX
+from caliber_crawler.store.reading import ArticleReader, Selection
 from demo_site import SiteConfig, serve
 from tests.articles import START, document, fill
 from tests.conftest import Scrapy
@@ -211,6 +214,21 @@ class TestSelection:
         assert ids(scrapy("export", "-o", "-")) == [f"ru/council-{i}" for i in sorted(numbers)]
 
     @pytest.mark.parametrize("options", [(), ("--section", "world", "--language", "en")])
+    async def test_a_record_that_is_dated_meanwhile_comes_once(
+        self, async_database: AsyncDatabase[dict[str, Any]]
+    ) -> None:
+        articles = async_database["articles"]
+        await articles.insert_many([document(n) for n in range(1, 1_203)])
+        await articles.insert_one(document(0, published_at=None))
+        await articles.create_index([("published_at", 1), ("_id", 1)], name=READING_INDEX)
+        found: list[str] = []
+        async for batch in ArticleReader(async_database).read(Selection()):
+            if not found:
+                last = {"$set": {"published_at": START + timedelta(days=999)}}
+                await articles.update_one({"_id": batch[0]["id"]}, last)
+            found += (record["id"] for record in batch)
+        assert len(found) == len(set(found)) == 1_203
+
     def test_nothing_is_sorted_in_memory(
         self, scrapy: Scrapy, database: Documents, options: tuple[str, ...]
     ) -> None:

@@ -59,6 +59,10 @@ def test_failures_are_shown_retried_and_dropped(cluster: Cluster) -> None:
     assert other.slug not in stored
     assert cluster.database.frontier.count_documents({}) == 0
     assert "every crawl is finished" in cluster.scrapy("frontier").out
+    assert cluster.scrapy("frontier", "crawl-1").code == 0
+    run = cluster.scrapy("frontier", "crawl-I", "--retry")
+    assert run.code == 1
+    assert "no crawl 'crawl-I' is in" in run.err
 
 
 def test_leases_are_shown_and_released(cluster: Cluster) -> None:

@@ -50,6 +50,18 @@ async def test_a_row_told_by_a_clock_that_was_ahead_begins_anew(
     assert not slot.mended
 
 
+async def test_a_pause_told_by_a_clock_that_was_ahead_is_over(
+    limiter: LimiterStore, database: Database[dict[str, Any]]
+) -> None:
+    await limiter.take(SITE, 1.0, furthest=100.0)
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    told = {"$set": {"next": ahead, "paused_until": ahead}}
+    database.politeness.update_one({"_id": SITE}, told)
+    assert (await limiter.take(SITE, 1.0, furthest=100.0)).mended
+    assert (await limiter.pause(SITE, 20.0, **GAPS)).wait == 20
+    assert (await limiter.take(SITE, 1.0, furthest=100.0)).wait == pytest.approx(20, abs=2)
+
+
 async def test_sites_are_apart(limiter: LimiterStore) -> None:
     await limiter.take(SITE, 100.0)
     assert (await limiter.take("https://example.org", 100.0)).wait == 0

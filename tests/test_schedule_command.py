@@ -214,6 +214,7 @@ def test_check(scrapy_without_store: Scrapy, path: Path) -> None:
         (["a.toml", "--runs", "0"], "1 or more"),
         (["a.toml", "--check", "--once", "x"], "not allowed with"),
         (["a.toml"], "a.toml: cannot be read: No such file"),
+        (["a.toml", "-L", "debug"], "LOG_LEVEL='debug': give DEBUG,"),
     ],
 )
 def test_wrong_usage(scrapy_without_store: Scrapy, options: list[str], said: str) -> None:

@@ -117,6 +117,10 @@ def test_cron_expressions_that_are_none(text: str, why: str) -> None:
         (f'{HEAD}missed = "twice"', ["s.toml:5: missed = 'twice': allowed are"]),
         (f'{HEAD}limit = "soon"', ["s.toml:5: limit = 'soon': give a time as"]),
         (f'{HEAD}limit = "0s"', ['s.toml:5: limit = "0s" is no time']),
+        (
+            f'{HEAD}settings = {{ LOG_LEVEL = "loud" }}',
+            ["s.toml:5: LOG_LEVEL='loud': there is no such level"],
+        ),
         (f"{HEAD}grace = 5", ["s.toml:5: grace = 5: give a time as"]),
         (f'{HEAD}resume = "no"', ["s.toml:5: resume = 'no': give true or false"]),
         (f"{HEAD}arguments = 3", ["s.toml:5: arguments is to be a table"]),

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,23 @@ import pytest
 from pymongo.database import Database
 
 from caliber_crawler.errors import ScheduleTaken, StoreError
+from caliber_crawler.schedule.checks import Checker
 from caliber_crawler.schedule.keeping import FileKeeper, StoreKeeper
 from caliber_crawler.schedule.processes import Child
+from caliber_crawler.schedule.slots import Slot
+from caliber_crawler.schedule.source import Source
 from caliber_crawler.schedule.state import EntryState, Last, Running, Unfinished
 from caliber_crawler.store import Store
 from demo_site import SiteConfig, serve
 from tests.cluster import mongod
 from tests.mongods import kill_watchdog, mongods
-from tests.schedules import PATIENCE_SECONDS, SteppedClock, eventually, staged
+from tests.schedules import (
+    PATIENCE_SECONDS,
+    SteppedClock,
+    eventually,
+    project_settings,
+    staged,
+)
 
 Documents = Database[dict[str, Any]]
 
@@ -167,21 +177,54 @@ async def test_an_end_and_a_beginning_anew(
 async def test_a_clock_that_was_ahead_does_not_end_all_runs(
     tmp_path: Path, store: Store, given: dict[str, str]
 ) -> None:
-    """A machine that starts in another year, until it asks for the time."""
-    path = written(tmp_path, hourly("news", IN_HTTP))
-    ahead = NOON + timedelta(days=400)
+    """A machine that takes the time of its zone for UTC, until it asks for the time. A time that
+    comes again has another crawl than before."""
+    path = written(tmp_path, hourly("news", IN_HTTP).replace("0 * * * *", "0 16 * * *"))
     with serve(SiteConfig(articles=20, seed=15)) as site:
         given["CALIBER_BASE_URL"] = site.url
-        async with staged(path, StoreKeeper(store, "s"), SteppedClock(ahead), **given) as stage:
-            await stage.clock.move(ahead + HOUR)
+        ahead = SteppedClock(NOON + 4 * HOUR - timedelta(minutes=1))
+        async with staged(path, StoreKeeper(store, "s"), ahead, **given) as stage:
+            await stage.clock.move(NOON + 4 * HOUR)
             await stage.rest()
+            assert stage.last("news") == ("s.news.20260625T1600Z", 0)
             await stage.end()
+        asked = len(site.log)
         async with staged(path, StoreKeeper(store, "s"), SteppedClock(NOON), **given) as stage:
-            await stage.clock.move(NOON + HOUR)
+            await stage.clock.move(NOON + 4 * HOUR)
             await stage.rest()
-            assert stage.last("news") == ("s.news.20260625T1300Z", 0)
+            assert stage.last("news") == ("s.news.20260625T1600Z-160000", 0)
             assert stage.counts("news") == {"runs": 2, "mended": 1}
             await stage.end()
+        assert len(site.log) > asked
+
+
+async def test_a_crawl_is_resumed_as_it_was_begun_only(store: Store, tmp_path: Path) -> None:
+    """The file may have changed between its start and its end."""
+    path = written(tmp_path, hourly("news", 'arguments = { language = "en,ru" }'))
+    entry = Source(path, Checker(project_settings())).load().entries["news"]
+    state = EntryState(str(entry.cron), NOON)
+    begun = replace(entry, arguments={"language": "en"}).crawl
+    state.running = Running("s.news.1", NOON, NOON, socket.gethostname(), 2**22 + 1, 1, begun)
+    slot = Slot("s", entry, state, StoreKeeper(store, "s"), asyncio.Event())
+    slot.recover(NOON)
+    assert state.unfinished == Unfinished("s.news.1", NOON, begun, interrupted=True)
+    assert not slot.ready
+
+
+@pytest.mark.parametrize(("after", "goes_on"), [(timedelta(minutes=50), True), (2 * HOUR, False)])
+async def test_grace_of_an_interrupted_crawl_begins_with_its_end(
+    store: Store, tmp_path: Path, after: timedelta, goes_on: bool
+) -> None:
+    """However long it had been at work by then."""
+    path = written(tmp_path, hourly("news"))
+    news = Source(path, Checker(project_settings())).load().entries["news"]
+    ended = NOON + timedelta(hours=30)
+    state = EntryState(str(news.cron), ended + after)
+    state.unfinished = Unfinished("s.news.1", NOON, news.crawl, interrupted=True)
+    state.last = Last("s.news.1", NOON, NOON, ended, 143, "stopped")
+    slot = Slot("s", news, state, StoreKeeper(store, "s"), asyncio.Event())
+    slot.recover(ended + after)
+    assert slot.ready is goes_on
 
 
 async def test_signals_to_a_process_that_has_just_ended_take_no_exit_code_away() -> None:
@@ -278,8 +321,14 @@ async def test_the_file_changes_meanwhile(tmp_path: Path, caplog: pytest.LogCapt
 async def test_the_database_goes_and_comes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While it is gone nothing begins; then what was due meanwhile does, and once."""
-    path = written(tmp_path, hourly("feed", spider="feed"), hourly("other", IN_HTTP))
+    """While it is gone nothing begins; then what was due meanwhile does, once, if it is not late by
+    more than the entry allows."""
+    path = written(
+        tmp_path,
+        hourly("feed", spider="feed"),
+        hourly("other", IN_HTTP),
+        hourly("late", 'missed = "skip"', spider="refresh"),
+    )
     with mongod(tmp_path / "mongod") as server, serve(SiteConfig(articles=20, seed=20)) as site:
         store = await Store.open(server.uri, "caliber", Path(), "")
         clock = SteppedClock(NOON)
@@ -291,8 +340,9 @@ async def test_the_database_goes_and_comes(
             assert stage.at_work() == set()
             assert "MongoDB was lost while writing the schedule's state" in caplog.text
             server.start()
-            await clock.move(NOON + HOUR + timedelta(seconds=10))
+            await clock.jump(NOON + HOUR + timedelta(minutes=2))
             await stage.rest()
+            assert stage.counts("late") == {"missed": 1}
             assert await stage.end() == 143
         await store.close()
         states = {crawl["_id"]: crawl["status"] for crawl in server.database.crawls.find()}

@@ -24,6 +24,7 @@ from caliber_crawler.store.plans import (
     MOVED,
     OLD_ADDRESS,
     OVERTAKEN,
+    REDIRECT_IGNORED,
     RETURNED,
     SAME_TEXT,
     UNDECIDED,
@@ -347,6 +348,18 @@ class TestAddresses:
         assert (record["_id"], record["url"], record["revision"]) == ("en/a", url("b"), 1)
         [move] = record["internal"]["moves"]
         assert (move["reason"], move["score"], move["kept"]) == (reason, 1.0, None)
+
+    async def test_a_redirect_to_another_story_is_ignored(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """A removed article leads to the latest one, which nobody has stored yet."""
+        await save(store, story("a"))
+        later = {"title": "Ferry prices fall", "body": prose(100, "ferry"), "aliases": [url("a")]}
+        saved = await save(store, story("x", crawl_id="c2", hours=1, **later))
+        assert saved.notes == (REDIRECT_IGNORED,)
+        records = {d["_id"]: d for d in database.articles.find()}
+        assert records.keys() == {"en/a", "en/x"}
+        assert (records["en/a"]["url"], records["en/x"]["aliases"]) == (url("a"), [])
 
     async def test_two_addresses_with_one_text_do_not_alternate(
         self, store: ArticleStore, database: Documents

@@ -84,6 +84,18 @@ class TestDue:
             due = await visits.due(START, newer_than=START - days * DAY)
             assert {one.url for one in due} == {url(slug) for slug in slugs}
 
+    async def test_an_article_is_dated_as_it_was_read_in_the_end(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        """A guess without a layout gives way to what a layout reads."""
+        guess = {"method": "fallback", "layout": "unknown", "missing": []}
+        wrong = START - 2_000 * DAY
+        await store.save([story("a", extraction=guess, published_at=wrong)])
+        assert await visits.due(START, newer_than=START - DAY) == []
+        await store.save([story("a", crawl_id="c2", hours=1)])
+        [due] = await visits.due(START, newer_than=START - DAY)
+        assert due.published_at == START - HOUR
+
     @pytest.mark.parametrize(("limit", "read"), [(None, 20), (3, 3)])
     async def test_of_a_large_archive_only_what_is_asked_for_is_read(
         self,
@@ -219,6 +231,17 @@ class TestRemoval:
                 expected
             ]
         assert only(database)["status"] == "gone"
+
+    async def test_one_that_told_nothing_is_put_off(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> None:
+        await store.save([story("a"), story("b", hours=1)])
+        assert [one.url for one in await visits.due(START + HOUR, limit=1)] == [url("a")]
+        assert await visits.note([revisit("a", "nothing", "c2", 1)]) == ["nothing"]
+        assert [one.url for one in await visits.due(START + HOUR, limit=1)] == [url("b")]
+        record = database.articles.find_one({"_id": "en/a"})
+        assert record is not None
+        assert (record["status"], record["internal"]["missing"]) == ("live", None)
 
     async def test_nothing_to_note(self, visits: VisitStore) -> None:
         assert await visits.note([]) == []

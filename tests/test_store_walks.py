@@ -47,7 +47,12 @@ class Lists:
         return before
 
     async def walk(
-        self, end: End | None, bounds: Bounds = FREE, status: str = "finished", code: int = 0
+        self,
+        end: End | None,
+        bounds: Bounds = FREE,
+        status: str = "finished",
+        code: int = 0,
+        reason: str = "finished",
     ) -> None:
         """A crawl that goes beyond the first page; with `end` None it is not walked to an end."""
         walks = self._enter()
@@ -55,10 +60,10 @@ class Lists:
         await walks.open(KEY, before.known_before)
         if end is not None:
             await walks.end(KEY, end, bounds, before.known_before)
-        self.leave(status, code)
+        self.leave(status, code, reason)
 
-    def leave(self, status: str, code: int) -> None:
-        said = {"status": status, "exit_code": code}
+    def leave(self, status: str, code: int, reason: str = "finished") -> None:
+        said = {"status": status, "exit_code": code, "reason": reason}
         self.database.crawls.update_one({"_id": f"c{self.hour}"}, {"$set": said})
 
 
@@ -87,6 +92,12 @@ async def test_only_with_the_end_of_its_crawl(lists: Lists, status: str) -> None
         {"_id": "c1"}, {"$set": {"status": "finished", "exit_code": 0}}
     )
     assert (await lists.begin()).closed
+
+
+async def test_a_crawl_that_was_closed_early_closes_nothing(lists: Lists) -> None:
+    """By Scrapy's CLOSESPIDER settings, say: some articles were taken, which is exit code 4."""
+    await lists.walk("end", code=4, reason="closespider_itemcount")
+    assert await lists.begin() == Before(None, closed=False)
 
 
 async def test_a_crawl_whose_requests_were_removed_closes_nothing(lists: Lists) -> None:

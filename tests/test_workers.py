@@ -7,8 +7,12 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from caliber_crawler import workers
 from caliber_crawler.workers import arrive, is_dead, pid_namespace
 
 
@@ -41,6 +45,19 @@ def test_numbers_are_meant_within_their_namespace() -> None:
     assert not is_dead(worker(pid=gone.pid, pid_namespace="pid:[1]"))
     assert not is_dead(worker(id="another", pid_namespace="pid:[1]"))
     assert (pid_namespace() or "").startswith("pid:[")
+
+
+def test_copies_of_a_machine_have_its_name_and_processes_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    there = worker(pid=gone.pid, pid_namespace=pid_namespace())
+    assert is_dead(there)
+    other = tmp_path / "boot_id"
+    other.write_text("8a51\n")
+    monkeypatch.setattr(workers, "_BOOT", other)
+    assert not is_dead(there)
 
 
 def test_a_worker_with_the_number_of_this_process_is_this_one_or_dead() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scrapy.exceptions import UsageError
 
+from caliber_crawler.errors import StoreError
 from caliber_crawler.store import Store
 from caliber_crawler.store.frontier_admin import FrontierAdmin
 from caliber_crawler.store_command import StoreCommand
@@ -63,6 +64,11 @@ class Command(StoreCommand):
             told["action"] = action
         told["crawls"] = await admin.numbers(crawl_id)
         if crawl_id is not None:
+            if not told["crawls"] and await store.crawls.find(crawl_id) is None:
+                raise StoreError(
+                    f"no crawl {crawl_id!r} is in {store.where}; `scrapy frontier` lists those "
+                    "that have requests"
+                )
             for state in ("queued", "leased", "failed"):
                 told[state] = await admin.requests(crawl_id, state, opts.url, opts.limit)
         return told

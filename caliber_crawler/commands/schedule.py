@@ -17,7 +17,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
+from caliber_crawler.debugging import check_log, usage_error
 from caliber_crawler.errors import CaliberError, ConfigError, ScheduleError, ScheduleTaken
 from caliber_crawler.saying import complain, show, told
 from caliber_crawler.schedule.checks import Checker
@@ -75,6 +75,7 @@ class Command(ScrapyCommand):
         if opts.runs < 1:
             raise UsageError("--runs: give a number of 1 or more", print_help=False)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        check_log(self.settings)
         source = Source(Path(args[0]), Checker(self.settings))
         try:
             config = Config.from_settings(self.settings)
@@ -89,7 +90,7 @@ class Command(ScrapyCommand):
             if not show(told(next_runs(schedule, datetime.now(UTC), opts.runs))):
                 self.exitcode = COULD_NOT_START
             return
-        _log_to_stderr(str(self.settings["LOG_LEVEL"]))
+        _log_to_stderr(self.settings["LOG_LEVEL"])
         try:
             self.exitcode = asyncio.run(self._work(source, schedule, config, opts.once))
         except ConfigError as error:
@@ -157,7 +158,7 @@ def echo(name: str, line: str) -> None:
         print(f"{name} | {told(line)}", file=sys.stderr, flush=True)
 
 
-def _log_to_stderr(level: str) -> None:
+def _log_to_stderr(level: str | int) -> None:
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,

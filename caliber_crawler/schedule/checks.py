@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ class Checker:
         except ConfigError as error:
             name = str(error).partition("=")[0]
             yield ("settings", name) if name in settings else ("settings",), str(error)
+        level = settings.get("LOG_LEVEL", "DEBUG")
+        if level not in logging.getLevelNamesMapping():
+            yield ("settings", "LOG_LEVEL"), f"LOG_LEVEL={level!r}: there is no such level"
         if spider not in self._loader.list():
             names = ", ".join(sorted(self._loader.list()))
             yield ("spider",), f"no spider {spider!r}; there are {names}"

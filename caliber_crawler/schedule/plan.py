@@ -37,7 +37,11 @@ def next_run(entry: Entry, after: datetime) -> Due:
     Jitter is drawn from the entry's name and that time, so it is the same after a restart, and no
     run is put off beyond the next one.
     """
-    at = entry.cron.after(after)
+    return run_of(entry, entry.cron.after(after))
+
+
+def run_of(entry: Entry, at: datetime) -> Due:
+    """The run that is due at an instant by the cron expression."""
     if not entry.jitter:
         return Due(at, at)
     most = min(entry.jitter, entry.cron.after(at) - at)

@@ -49,7 +49,7 @@ class Scheduler:
         self._signal: int | None = None
         self._reread = False
         self._taken: ScheduleTaken | None = None
-        self._troubled = False
+        self._trouble: datetime | None = None  # since when the database does not answer
         self.slots: dict[str, Slot] = {}
 
     async def run(self, schedule: Schedule) -> int:
@@ -168,14 +168,19 @@ class Scheduler:
                 # kept.
                 trouble = await self._look_at(slot, now) or trouble
             if trouble is None:
+                if self._trouble is not None:
+                    for slot in self.slots.values():
+                        slot.settle_trouble(self._trouble, now)
                 await self._start_what_is_ready(now)
         except ScheduleTaken as taken:
             self._taken = taken
         except StoreError as error:
             trouble = error
-        if trouble is not None and not self._troubled:
+        if trouble is None:
+            self._trouble = None
+        elif self._trouble is None:
             logger.error("%s; trying again", trouble)
-        self._troubled = trouble is not None
+            self._trouble = now
 
     async def _look_at(self, slot: Slot, now: datetime) -> StoreError | None:
         try:
@@ -205,7 +210,7 @@ class Scheduler:
         if self._over:
             return
         times = [due for slot in self.slots.values() if (due := slot.next()) is not None]
-        again = now + (_TRY_AGAIN if self._troubled else _LOOK_AGAIN)
+        again = now + (_TRY_AGAIN if self._trouble else _LOOK_AGAIN)
         # What is due already waits for the database to answer.
         await self._clock.wait(min([*(t for t in times if t > now), again]), self._wake)
 

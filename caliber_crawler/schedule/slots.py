@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from caliber_crawler import counters
 from caliber_crawler.schedule.leash import Leash
-from caliber_crawler.schedule.plan import crawl_id, decide, next_run, overdue, worth
+from caliber_crawler.schedule.plan import (
+    ON_TIME,
+    crawl_id,
+    decide,
+    next_run,
+    overdue,
+    run_of,
+    worth,
+)
 from caliber_crawler.schedule.processes import Found, is_alive, ticks_of
 from caliber_crawler.schedule.state import EntryState, Last, Running, Unfinished
 from caliber_crawler.verdict import COULD_NOT_START, DATABASE_LOST, OTHER_CRAWL
@@ -72,10 +80,7 @@ class Slot:
     def recover(self, now: datetime) -> None:
         """Go on where an earlier scheduler ended."""
         state, running = self.state, self.state.running
-        waiting = state.waiting
-        if waiting is not None and not worth(self.entry, waiting, now):
-            state.waiting, self.dirty = None, True
-            self._count(counters.SCHEDULE_MISSED)
+        self._drop_the_late(now)
         if running is None:
             self._interrupted(now)
         elif running.host == socket.gethostname() and is_alive(running.pid or 0, running.ticks):
@@ -90,13 +95,33 @@ class Slot:
             self._count(counters.SCHEDULE_UNSEEN)
             self._interrupted(now)
 
+    def settle_trouble(self, since: datetime, now: datetime) -> None:
+        """Go on after a time without database: what fell due in it may be too late by now."""
+        waiting = self.state.waiting
+        if waiting is None or self.busy:
+            return
+        # Trouble is met when a run that fell due is to be kept; earlier ones wait for their turn.
+        if run_of(self.entry, waiting).start >= since - ON_TIME:
+            self._drop_the_late(now)
+
+    def _drop_the_late(self, now: datetime) -> None:
+        waiting = self.state.waiting
+        if waiting is None or worth(self.entry, run_of(self.entry, waiting).start, now):
+            return
+        logger.warning("%s: the run of %s was missed", self.entry.name, waiting)
+        self.state.waiting, self.dirty = None, True
+        self._count(counters.SCHEDULE_MISSED)
+
     def _interrupted(self, now: datetime) -> None:
-        """What the end of the scheduler interrupted is a run that was missed. A later one that is
-        made up for goes on with it."""
-        left, entry = self.state.unfinished, self.entry
+        """What the end of the scheduler interrupted is a run that was missed, from then on if that
+        was seen. A later one that is made up for goes on with it."""
+        left, last, entry = self.state.unfinished, self.state.last, self.entry
         if left is None or not left.interrupted or not entry.resume:
             return
-        late = entry.missed == "once" and worth(entry, left.due, now)
+        since = left.due
+        if last is not None and last.crawl_id == left.crawl_id:
+            since = max(since, last.ended_at)
+        late = entry.missed == "once" and worth(entry, since, now)
         decision = decide(entry, overdue(entry, self.state.since, now), now)
         later = decision.run is not None or self.state.waiting is not None
         if late and not later and left.crawl == entry.crawl:
@@ -181,8 +206,8 @@ class Slot:
         assert due is not None  # noqa: S101 - it is ready
         left = self.state.unfinished
         resumed = left is not None and entry.resume and left.crawl == entry.crawl
-        id_ = left.crawl_id if left and resumed else crawl_id(self._schedule, entry, due)
-        running = Running(id_, due, now, socket.gethostname())
+        id_ = left.crawl_id if left and resumed else await self._new_id(due, now)
+        running = Running(id_, due, now, socket.gethostname(), crawl=entry.crawl)
         before = replace(self.state, counts=dict(self.state.counts))
         self.state.waiting, self.state.running = None, running
         self._count(counters.SCHEDULE_RUNS)
@@ -204,6 +229,12 @@ class Slot:
         self.dirty = True
         what = "goes on" if resumed else "begins"
         logger.info("%s: crawl %s %s (process %s)", entry.name, id_, what, child.pid)
+
+    async def _new_id(self, due: datetime, now: datetime) -> str:
+        """The id of a new crawl. A time that comes again, as when the clock had been ahead, has a
+        crawl of then; under its id there would be nothing left to do."""
+        id_ = crawl_id(self._schedule, self.entry, due)
+        return id_ if await self._keeper.ended(id_) is None else f"{id_}-{now:%H%M%S}"
 
     def end(self, number: int, now: datetime) -> None:
         """The scheduler is to end, and the crawl with it, by the same signal."""
@@ -247,9 +278,9 @@ class Slot:
         if not self._keeper.resumes:
             self.state.unfinished = None
         elif code is None or code < 0 or code in _LEFT:
-            self.state.unfinished = Unfinished(
-                running.crawl_id, running.due, self.entry.crawl, interrupted
-            )
+            # The file may say otherwise by now.
+            crawl = running.crawl or self.entry.crawl
+            self.state.unfinished = Unfinished(running.crawl_id, running.due, crawl, interrupted)
         elif code not in _AS_BEFORE or left is None or left.crawl_id != running.crawl_id:
             self.state.unfinished = None
 

@@ -4,7 +4,7 @@ As a plain dictionary (in the collection `schedule`, or in JSON with times as IS
 
     {times: <cron expression and zone>, since: instant up to which its runs are settled,
      waiting: when the run that waits for its turn was due, or null,
-     running: {crawl_id, due, started_at, host, pid, ticks} or null,
+     running: {crawl_id, due, started_at, host, pid, ticks, crawl: <spider and arguments>} or null,
      unfinished: {crawl_id, due, crawl: <spider and arguments>, interrupted} or null,
      last: {crawl_id, due, started_at, ended_at, code, line} or null,
      counts: {counter without "schedule/": number}}
@@ -29,7 +29,8 @@ _PREFIX = "schedule/"
 @dataclass(frozen=True)
 class Running:
     """A crawl at work. `pid` is None until its process is known; `ticks` tell that process from a
-    later one of the same number."""
+    later one of the same number. `crawl` is what it crawls (`Entry.crawl`), "" when an earlier
+    version started it."""
 
     crawl_id: str
     due: datetime
@@ -37,6 +38,7 @@ class Running:
     host: str
     pid: int | None = None
     ticks: int | None = None
+    crawl: str = ""
 
 
 @dataclass(frozen=True)

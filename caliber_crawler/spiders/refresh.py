@@ -11,7 +11,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.items import Article, Reject, Revisit
-from caliber_crawler.responses import means_missing
+from caliber_crawler.responses import means_missing, requested_urls
 from caliber_crawler.spiders.arguments import RefreshArguments
 from caliber_crawler.spiders.base import LACKING, CaliberSpider
 
@@ -71,7 +71,13 @@ class RefreshSpider(CaliberSpider):
         if response.status == _NOT_MODIFIED:
             yield self.revisit(response, "not_modified", "http_304")
             return
-        yield from super().parse_article(response, *args, **kwargs)
+        asked = self.config.site.canonical(requested_urls(response)[0])
+        for found in super().parse_article(response, *args, **kwargs):
+            yield found
+            redirected = "redirect_urls" in response.meta
+            if isinstance(found, Article) and redirected and found.url != asked:
+                # Of the record that moved along this says nothing: its address is another one.
+                yield self.revisit(response, "missing", "redirect")
 
     def not_an_article(self, response: Response, error: NotAnArticle) -> Iterator[Reject | Revisit]:
         """A page that says "not found" is what removed articles leave; it is no reject here."""
@@ -79,6 +85,7 @@ class RefreshSpider(CaliberSpider):
             yield self.revisit(response, "missing", error.kind)
         else:
             yield from super().not_an_article(response, error)
+            yield self._in_vain(requested_urls(response)[0])
 
     def article_failed(self, failure: Failure) -> Iterator[Reject | Revisit]:
         """Removed articles are what this spider looks for, and no failure."""
@@ -86,4 +93,13 @@ class RefreshSpider(CaliberSpider):
         if isinstance(error, HttpError) and error.response.status in LACKING:
             yield self.revisit(error.response, "missing", f"http_{error.response.status}")
         else:
-            yield from self.failed(failure)
+            request: Request = failure.request  # type: ignore[attr-defined]
+            for reject in self.failed(failure):
+                yield reject
+                yield self._in_vain(request.meta.get("redirect_urls", [request.url])[0])
+
+    def _in_vain(self, asked: str) -> Revisit:
+        """A visit that told nothing. Without it the article would stay the one that is due for the
+        longest time, and with a `limit` no other one would ever be visited."""
+        url = self.config.site.canonical(asked) or asked
+        return Revisit(url, "nothing", "", self.fetch().vain(asked))

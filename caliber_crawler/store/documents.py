@@ -221,6 +221,7 @@ def next_internal(
     internal: Internal = {
         **old,
         "missing": None,
+        "dated_at": record.published_at or old["dated_at"],
         "printed_at": printed_at(stored, record, seen),
         "visit": visit(at, wait, seen.page),
     }
@@ -237,6 +238,18 @@ def printed_at(stored: Stored, record: Article, seen: Article) -> datetime | Non
     read = record.extraction is not None and record.extraction is seen.extraction
     sure = read and record.extraction is not None and record.extraction["method"] == "template"
     return seen.published_at if sure and seen.published_at else before or record.published_at
+
+
+def put_off(stored: Stored, at: datetime, pace: Pace, *, keep: bool) -> Visit:
+    """The plan after a visit that brought nothing new; `keep` the site's validators."""
+    plan = stored.internal["visit"]
+    wait = pace.next(
+        timedelta(seconds=plan["seconds"]),
+        age_of(stored.article.published_at, at),
+        changed=False,
+    )
+    page = PageInfo(None, plan["etag"], plan["last_modified"])
+    return visit(at, wait, page if keep else None)
 
 
 def visit(at: datetime, wait: timedelta, page: PageInfo | None) -> Visit:

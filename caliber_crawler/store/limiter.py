@@ -53,7 +53,15 @@ class LimiterStore:
             "taking a turn",
             [
                 {"$set": {"mended": False if end is None else {"$gt": [free, end]}}},
-                {"$set": {"slot": {"$cond": ["$mended", "$$NOW", {"$max": ["$$NOW", free]}]}}},
+                {
+                    "$set": {
+                        "slot": {"$cond": ["$mended", "$$NOW", {"$max": ["$$NOW", free]}]},
+                        # Told by that clock, too.
+                        "paused_until": {
+                            "$cond": ["$mended", None, {"$ifNull": ["$paused_until", None]}]
+                        },
+                    }
+                },
                 {"$set": {"next": {"$add": ["$slot", later]}, "told_at": "$$NOW"}},
             ],
         )

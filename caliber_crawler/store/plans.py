@@ -23,6 +23,7 @@ from caliber_crawler.store.documents import (
     crawl_of,
     new_internal,
     next_internal,
+    put_off,
     with_move,
 )
 from caliber_crawler.store.known import Known, Suspect, fate_of
@@ -38,6 +39,7 @@ RETURNED = "returned"
 OVERTAKEN = "overtaken"
 OLD_ADDRESS = "old_address"
 CANONICAL_IGNORED = "canonical_ignored"
+REDIRECT_IGNORED = "redirect_ignored"
 UNDECIDED = "undecided"
 MENDED = "mended"
 SAME_TEXT = "same_text"
@@ -68,6 +70,8 @@ class Plan:
         page = article.page
         if old and page and page.url and page.url != article.url and old is known.at(article.url):
             plan._doubt_canonical(page.url, known)
+        if old and known.own(article) is None and known.at(article.url) is None:
+            plan._doubt_redirect(known)
         if plan.old and plan.old.article.crawl:
             before = plan.old.article.crawl["fetched_at"]
             if crawl_of(article)["fetched_at"] < before and not is_ahead(before, at):
@@ -86,6 +90,17 @@ class Plan:
         )
         self.old = known.own(self.seen)
         self.notes.append(CANONICAL_IGNORED)
+
+    def _doubt_redirect(self, known: Known) -> None:
+        """Take an article for one of its own that stands where another one's address leads.
+
+        So a site may answer for what was removed: by its latest story.
+        """
+        if self.old is None or not is_another_story(self.seen, self.old.article):
+            return
+        aliases = [alias for alias in self.seen.aliases if known.at(alias) is None]
+        self.seen, self.old = replace(self.seen, aliases=aliases), None
+        self.notes.append(REDIRECT_IGNORED)
 
     @property
     def words(self) -> Words:
@@ -151,7 +166,10 @@ class Plan:
             record.duplicate_of = record.near_duplicate_of = None
             self.new = Stored(record, new_internal(record, at, pace, self.words), self.words)
         elif self.is_aside:
-            self.new = Stored(aside(old.article, seen), old.internal)
+            internal = old.internal
+            if OVERTAKEN not in self.notes:  # its turn is over all the same
+                internal = {**internal, "visit": put_off(old, at, pace, keep=True)}
+            self.new = Stored(aside(old.article, seen), internal)
         else:
             crawl = old.article.crawl
             if self.at is not None and is_ahead(crawl and crawl["fetched_at"], self.at):

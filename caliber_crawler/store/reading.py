@@ -77,10 +77,11 @@ class ArticleReader:
         """Batches of records in field order, oldest publication first, then by id.
 
         Records without a time come first. What is stored while it reads may be in or not; no
-        record comes twice, because neither its time of publication nor its id changes. Raises
+        record comes twice: a time that a layout read stays, and the others are remembered. Raises
         `StoreUnavailable` and `StoreError`.
         """
         batch: list[Document] = []
+        may_move: set[str] = set()
         with driver_errors("reading articles"):
             # The index gives this order, so nothing is sorted in memory, whatever the selection.
             found = self._articles.find(
@@ -88,6 +89,10 @@ class ArticleReader:
             )
             async with found:
                 async for document in found:
+                    if document["id"] in may_move:
+                        continue
+                    if _may_move(document):
+                        may_move.add(document["id"])
                     batch.append(Article.from_document(document).document())
                     if len(batch) == _BATCH:
                         yield batch
@@ -101,3 +106,9 @@ class ArticleReader:
             return 0
         with driver_errors("counting articles"):
             return await self._articles.count_documents(selection.undated(), hint=READING_INDEX)
+
+
+def _may_move(document: Document) -> bool:
+    """Whether a record's time of publication may become another one while others are read."""
+    how = document.get("extraction") or {}
+    return document.get("published_at") is None or how.get("method") != "template"

@@ -21,6 +21,7 @@ from pymongo.errors import DuplicateKeyError
 
 from caliber_crawler.errors import ScheduleTaken
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.locks import LONGEST
 
 Document = dict[str, Any]
 
@@ -63,6 +64,7 @@ class ScheduleStore:
             {"holder": None},
             {"holder.id": self._id},
             {"holder.until": {"$lt": at}},
+            {"holder.until": {"$gt": at + max(10 * lasting, LONGEST)}},  # by a clock that was ahead
         ]
         if over is not None:
             free.append({"holder.id": over})

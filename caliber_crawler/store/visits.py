@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.errors import StoreError
-from caliber_crawler.items import PageInfo, Revisit
-from caliber_crawler.revisit import Pace, age_of
+from caliber_crawler.items import Revisit
+from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.clocks import MARGIN, is_ahead
-from caliber_crawler.store.documents import Document, Internal, Missing, Stored, visit
+from caliber_crawler.store.documents import Document, Missing, Stored, put_off, visit
 from caliber_crawler.store.known import Known
 from caliber_crawler.store.races import ATTEMPTS
 from caliber_crawler.store.refusals import Refusals
@@ -29,11 +29,11 @@ _PAGE = 5_000
 MOST_DUE = 100_000
 """Articles that one crawl visits at most: more than a day's work at one request a second."""
 
-Noted = Literal["unknown", "unchanged", "returned", "missing", "gone", "refused"]
+Noted = Literal["unknown", "unchanged", "returned", "missing", "gone", "nothing", "refused"]
 """What a visit without text means: nothing is stored under the address (``unknown``), the article
 is as it was (``unchanged``) and back (``returned``), was not found for the first time or is gone
-already (``missing``), or was not found by a second crawl (``gone``); or MongoDB lets nobody change
-the record, so that nothing is noted (``refused``)."""
+already (``missing``), was not found by a second crawl (``gone``), or the site told nothing of it
+(``nothing``); or MongoDB lets nobody change the record, so that nothing is noted (``refused``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,11 @@ class VisitStore:
                 "last_seen_at": at,
                 "crawl": {**revisit.crawl, "outcome": "unchanged"},
                 "internal.missing": None,
-                "internal.visit": self._visit(old, at, keep=True),
+                "internal.visit": put_off(old, at, self._pace, keep=True),
             }
+        if revisit.found == "nothing":
+            # Others are to have their turn, too.
+            return "nothing", {"internal.visit": put_off(old, at, self._pace, keep=True)}
         first = old.internal["missing"]
         crawl_id = revisit.crawl["id"]
         if first is None:
@@ -174,20 +177,10 @@ class VisitStore:
             return "missing", {"internal.missing": missing, "internal.visit": soon}
         if first["crawl_id"] == crawl_id:
             return "missing", {}
-        later = {"internal.visit": self._visit(old, at, keep=False)}
+        later = {"internal.visit": put_off(old, at, self._pace, keep=False)}
         if old.article.status == "gone":
             return ("gone", {}) if first["gone_in"] == crawl_id else ("missing", later)
         return "gone", {**later, "status": "gone", "internal.missing.gone_in": crawl_id}
-
-    def _visit(self, old: Stored, at: datetime, *, keep: bool) -> Any:
-        plan: Internal = old.internal
-        wait = self._pace.next(
-            timedelta(seconds=plan["visit"]["seconds"]),
-            age_of(old.article.published_at, at),
-            changed=False,
-        )
-        page = PageInfo(None, plan["visit"]["etag"], plan["visit"]["last_modified"])
-        return visit(at, wait, page if keep else None)
 
 
 def _due(document: Mapping[str, Any]) -> Due:

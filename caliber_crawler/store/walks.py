@@ -95,6 +95,7 @@ class WalkStore:
         ended = {
             "_id": walked.get("ended_by"),
             "status": "finished",
+            "reason": "finished",  # none that was closed early, by CLOSESPIDER_ITEMCOUNT say
             "exit_code": {"$in": _BELIEVED},
             "counts.frontier/lost": {"$exists": False},  # requests that nobody made
         }
