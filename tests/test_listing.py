@@ -528,6 +528,25 @@ def test_an_answer_that_tells_of_trouble(body: bytes, said: str) -> None:
     assert bool(found) == bool(said)
 
 
+_NOTICE = "<p>We use cookies. Read the cookie policy.</p><button>Accept cookies</button>"
+_FRAME = f'<nav><a href="/en/category/world">World</a></nav>{_NOTICE}'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (_FRAME, ""),
+        (f"<title>World | Caliber.Az</title>{_FRAME}<h2>We value your privacy</h2>", ""),
+        (f"<title>Before you continue</title>{_FRAME}", "consent"),
+        (_NOTICE, "consent"),
+    ],
+)
+def test_a_notice_of_cookies_on_every_page_is_no_trouble(body: str, said: str) -> None:
+    found = complaint(Answer(200, "text/html", f"<body>{body}</body>".encode()), LIST, SITE)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
 def test_json_that_lacks_the_place_of_the_cards_is_of_another_kind() -> None:
     fmt = Format("json_html", "data.html")
     for body, cards_or_none in (
