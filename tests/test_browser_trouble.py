@@ -636,6 +636,27 @@ async def test_a_counter_that_is_refused_does_not_matter() -> None:
     assert await _scrolled("", _ON_SCROLL, answer) == (10, None)
 
 
+async def test_copies_of_cards_are_cards_of_their_own() -> None:
+    """Of the list's first card or its last, also when the whole list is written anew each time."""
+    listen = """put(`CARD`);
+    function copy() {
+      const which = next % 2 ? list.firstElementChild : list.lastElementChild;
+      const card = which.cloneNode(true);
+      for (const link of card.querySelectorAll('a[href*="/post/"]'))
+        link.href = '/en/post/story-' + next;
+      card.querySelector('h2').textContent = 'Story ' + next++;
+      list.append(card);
+    }
+    let heeded = 0;
+    addEventListener('scroll', () => {
+      if (!near() || Date.now() - heeded < 300) return;
+      heeded = Date.now();
+      for (let i = 0; i < 40 && next < 119; i++) copy();
+      list.innerHTML += '';
+    });""".replace("CARD", card_html("/en/post/story"))
+    assert await _scrolled("<p style='height:2000px'>", listen, lambda _: (404, "")) == (120, None)
+
+
 # --- scrolling keeps pages small
 
 

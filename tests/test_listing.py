@@ -146,6 +146,10 @@ def token(start: int) -> str:
 TOKENS = {token(i): i for i in range(60)}
 
 
+def _after(start: int) -> str:
+    return f"&after={token(start)}"
+
+
 def _form(request: Request, name: str) -> str:
     return parse_qs(request.body)[name][0]
 
@@ -232,6 +236,41 @@ SERVERS = {
         ),
         lambda r: TOKENS[urlsplit(r.url).path.split("/")[2]],
         head=f'<link rel="next" href="/more/{token(SIZE)}?x=1">',
+    ),
+    "next address, first one by the last id": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?cat=world&after={IDS[shown - 1]}"),
+        lambda start: listed(start, next=f"/more?cat=world&after={IDS[start + SIZE - 1]}"),
+        lambda r: after_id(query(r, "after")),
+    ),
+    "next address, first one without a place": Server(
+        lambda shown, _: Request(
+            "GET", f"{BASE}/more?cat=5{_after(shown) if shown > SIZE else ''}"
+        ),
+        lambda start: wrapped(start, next=f"/more?cat=5{_after(start + SIZE)}"),
+        lambda r: TOKENS[query(r, "after")] if "after" in r.url else SIZE,
+    ),
+    "next address, first one unknown": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?cat=5{_after(shown)}"),
+        lambda start: wrapped(start, next=f"/more?cat=5{_after(start + SIZE)}"),
+        lambda r: TOKENS[query(r, "after")],
+    ),
+    "token, first one always the same": Server(
+        lambda shown, _: Request(
+            "GET", f"{BASE}/more?from={token(shown) if shown > SIZE else '*'}"
+        ),
+        lambda start: wrapped(start, next=token(start + SIZE)),
+        lambda r: TOKENS.get(query(r, "from"), SIZE),
+    ),
+    "pages counted down": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?page={60 - shown // SIZE}"),
+        html,
+        lambda r: (60 - int(query(r, "page"))) * SIZE,
+    ),
+    "pages counted down, each one named": Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?page={60 - shown // SIZE}"),
+        lambda start: wrapped(start, older=59 - start // SIZE),
+        lambda r: (60 - int(query(r, "page"))) * SIZE,
+        head='<meta name="older" content="59">',
     ),
     "session token and cache breaker": Server(
         lambda shown, _: Request(
@@ -340,6 +379,57 @@ def test_a_session_token_is_read_from_the_page_again() -> None:
     assert step is not None
     assert step.request.headers["x-csrf-token"] == "another"
     assert step.request.headers["x-requested-with"] == "XMLHttpRequest"
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_first_request_follows_from_the_page_of_the_day(name: str) -> None:
+    """Or the rule says that it does not: else what was posted since would be passed over."""
+    server = SERVERS[name]
+    lesson = server.learn()
+    assert lesson.rule is not None, lesson.why
+    seen = name in (
+        "token, first one unknown",
+        "next address, first one unknown",
+        "pages counted down",
+    )
+    kept = ListRule.from_document(json.loads(json.dumps(lesson.rule.to_document())))
+    assert kept.begins_as_seen == seen
+    assert ("first one as seen" in kept.describe()) == seen
+
+
+def test_a_next_address_does_not_hide_what_the_first_one_is_made_of() -> None:
+    server = SERVERS["next address, first one by the last id"]
+    lesson = server.learn()
+    assert lesson.rule is not None, lesson.why
+    later = read_page(Page(LIST, cards_html(20, 25).encode()), SITE)
+    step = first_request(lesson.rule, later, LIST, BASE, 1)
+    assert step is not None
+    assert server.place(step.request) == 25
+
+
+def test_rules_that_an_older_version_stored_begin_as_seen() -> None:
+    lesson = SERVERS["next address, first one unknown"].learn()
+    assert lesson.rule is not None
+    stored = lesson.rule.to_document()
+    del stored["next_url"]["stays"]
+    assert ListRule.from_document(stored).begins_as_seen
+
+
+@pytest.mark.parametrize("moments", [("1764170000", "1764256400"), ("2025-11-26", "2025-11-27")])
+def test_a_moment_of_the_visit_is_read_from_the_page_again(moments: tuple[str, str]) -> None:
+    then, now = moments
+    server = Server(
+        lambda shown, _: Request("GET", f"{BASE}/more?until={then}&page={shown // SIZE + 1}"),
+        html,
+        lambda r: (int(query(r, "page")) - 1) * SIZE,
+        head=f'<meta name="opened" content="{then}">',
+    )
+    lesson = server.learn()
+    assert lesson.rule is not None
+    page = Page(LIST, f'<meta name="opened" content="{now}">{cards_html(0, SIZE)}'.encode())
+    step = first_request(lesson.rule, read_page(page, SITE), LIST, BASE, 1)
+    assert step is not None
+    assert query(step.request, "until") == now
 
 
 def test_titles_and_times_of_objects_are_found() -> None:
@@ -524,6 +614,25 @@ def test_a_last_card_without_an_id_is_no_end() -> None:
 )
 def test_an_answer_that_tells_of_trouble(body: bytes, said: str) -> None:
     found = complaint(Answer(200, "", body), LIST, SITE)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+_NOTICE = "<p>We use cookies. Read the cookie policy.</p><button>Accept cookies</button>"
+_FRAME = f'<nav><a href="/en/category/world">World</a></nav>{_NOTICE}'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (_FRAME, ""),
+        (f"<title>World | Caliber.Az</title>{_FRAME}<h2>We value your privacy</h2>", ""),
+        (f"<title>Before you continue</title>{_FRAME}", "consent"),
+        (_NOTICE, "consent"),
+    ],
+)
+def test_a_notice_of_cookies_on_every_page_is_no_trouble(body: str, said: str) -> None:
+    found = complaint(Answer(200, "text/html", f"<body>{body}</body>".encode()), LIST, SITE)
     assert said in found
     assert bool(found) == bool(said)
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from caliber_crawler.listing.answers import Format
+from caliber_crawler.listing.rule import ListRule, Source
 from caliber_crawler.verdict import PARTLY_FAILED
 from demo_site import Edit, ServedSite, SiteConfig, Truth, serve
 from demo_site.config import LIST_PROTOCOLS, ListProtocol
@@ -137,6 +139,21 @@ def test_a_stored_rule_of_another_form_is_counted_and_learned_anew(
     assert run.counts["rules/broken"] == 0
     assert "the stored rule is of no known form" in run.err
     assert (again.counts["rules/unknown"], again.counts["lists/ended/end"]) == (0, 1)
+
+
+def test_a_rule_that_only_saw_where_its_list_began_does_not_lead_on_from_a_later_page(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """It would pass over what was posted since, and the crawl would be healthy."""
+    begins = Source("answer", "link@next", "", "/ajax/list?lang=en&category=world&page=4")
+    rule = ListRule("GET", "", "", Format("html"), next_url=begins)
+    database.list_rules.insert_one({"_id": SECTION, "rule": rule.to_document()})
+    with serve(SiteConfig(articles=200, seed=33)) as site:
+        run = crawl(scrapy, site, "render=http")
+        assert_took(run, site.first_list("en", "world"), database)
+    assert run.counts["lists/ended/first_page"] == 1
+    assert (run.counts["lists/batches"], run.counts["rules/broken"]) == (0, 0)
+    assert "was seen, not explained" in run.err
 
 
 # The site changes

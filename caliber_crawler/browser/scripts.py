@@ -13,28 +13,70 @@ _LONGEST_LOOK = 1_000_000
 _LONGEST_CARD = 20_000
 
 # So many of the latest cards stay whole, since scripts read the last one's attributes or its place.
-# Of the older ones only the empty element stays, since scripts count them.
+# So does the first one of a list, since scripts make others from it. Of the older ones only the
+# empty element stays, since scripts count them.
 WHOLE_CARDS = 60
+_MOST_FIRST = 10
 
 _LONGEST_FRAME_MS = 1_500
 _MOST_CONTROLS = 3_000
+_LOOK_MS = 50
 
-NEW = f".{CARD}:not([data-caliber-seen])"
+# A card that was taken is marked with the address it led to. Scripts make the next card from a copy
+# of one that is there, or fill one anew; then the mark is that of another address. Cards may lead
+# to their section, too, so a link to an article goes before the first link.
+_FRESH = f"""
+  const addressOf = card => {{
+    const link = card.querySelector('a[href*="/post/"]') || card.querySelector('a[href]');
+    return link ? String(link.href) : '';
+  }};
+  const isFresh = card => {{
+    const mark = card.getAttribute('data-caliber-seen'), address = addressOf(card);
+    return mark === null || (address !== '' && address !== mark);
+  }};
+  const freshCards = () =>
+    [...document.querySelectorAll('.{CARD}:not([data-caliber-seen]:empty)')].filter(isFresh);
+"""
+
+APPEARED = f"""
+async patience => {{
+  {_FRESH}
+  const end = performance.now() + patience;
+  while (!freshCards().length) {{
+    if (performance.now() >= end) return false;
+    await new Promise(next => setTimeout(next, {_LOOK_MS}));
+  }}
+  return true;
+}}
+"""
 
 TAKE_NEW = f"""
 keep => {{
-  const fresh = [], html = [];
+  {_FRESH}
+  const taken = [], html = [];
   let room = {_LONGEST_LOOK};
-  for (const card of [...document.querySelectorAll('{NEW}')].slice(0, {_MOST_CARDS})) {{
+  for (const card of freshCards().slice(0, {_MOST_CARDS})) {{
     const text = card.outerHTML.slice(0, {_LONGEST_CARD});
     room -= text.length;
     if (room < 0) break;
-    fresh.push(card);
+    taken.push(card);
     html.push(text);
   }}
-  fresh.forEach(card => card.setAttribute('data-caliber-seen', ''));
+  for (const card of taken) {{
+    card.setAttribute('data-caliber-seen', addressOf(card));
+    if (card.hasAttribute('data-caliber-empty')) {{
+      card.removeAttribute('data-caliber-empty');
+      card.style.display = '';
+    }}
+  }}
   const whole = [...document.querySelectorAll('[data-caliber-seen]:not([data-caliber-empty])')];
-  for (const card of whole.slice(0, Math.max(0, whole.length - keep))) {{
+  const lists = new Set();
+  const old = whole.filter(card => {{
+    const isFirst = lists.size < {_MOST_FIRST} && !lists.has(card.parentElement);
+    if (isFirst) lists.add(card.parentElement);
+    return !isFirst;
+  }});
+  for (const card of old.slice(0, Math.max(0, whole.length - keep))) {{
     card.setAttribute('data-caliber-empty', '');
     card.replaceChildren();
     card.style.display = 'none';

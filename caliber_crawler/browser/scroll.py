@@ -7,10 +7,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from playwright.async_api import Error as BrowserError
-from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from caliber_crawler.browser.recorder import Recorder
-from caliber_crawler.browser.scripts import NEW, PRESS, SWEEP, TAKE_NEW, WHOLE_CARDS
+from caliber_crawler.browser.scripts import APPEARED, PRESS, SWEEP, TAKE_NEW, WHOLE_CARDS
 from caliber_crawler.browser.waiting import within
 
 if TYPE_CHECKING:
@@ -99,12 +98,11 @@ class Scroller:
 
     async def _appeared(self, seconds: float) -> bool:
         try:
-            await self._wait(
-                self._page.wait_for_selector(NEW, state="attached", timeout=seconds * 1000)
-            )
-        except PlaywrightTimeout:
-            return False
-        return True
+            return bool(await self._wait(self._page.evaluate(APPEARED, seconds * 1000)))
+        except BrowserError:
+            if self.recorder.left is None:
+                raise
+            return True  # another page: whoever looks at its cards says so
 
     async def _wait(self, answer: Coroutine[Any, Any, T]) -> T:
         return await within(self._patience, self._stopping, answer)

@@ -12,12 +12,12 @@ from typing import Any
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card
-from caliber_crawler.limits import USUAL
+from caliber_crawler.limits import MOST_HEADINGS, USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
-from caliber_crawler.pages.html import Page
-from caliber_crawler.pages.kinds import what_it_is
-from caliber_crawler.pages.section import parse_cards
+from caliber_crawler.pages.html import Page, words
+from caliber_crawler.pages.kinds import stands_before, what_it_is
+from caliber_crawler.pages.section import parse_cards, section_links
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold, line
 
@@ -144,9 +144,20 @@ def complaint(answer: Answer, url: str, site: Site) -> str:
         named = (f"{name}: {str(value[name])[:100]}" for name in _ERRORS if value.get(name))
         return next(named, "")
     if value is None and not is_blank(answer):
-        what = what_it_is(Page(url, answer.body, answer.content_type), site)
-        return str(what) if what.kind in _BEFORE_THE_LIST else ""
+        page = Page(url, answer.body, answer.content_type)
+        what = what_it_is(page, site)
+        beside = what.kind == "consent" and _is_the_sites_own(page, site)
+        return str(what) if what.kind in _BEFORE_THE_LIST and not beside else ""
     return ""
+
+
+def _is_the_sites_own(page: Page, site: Site) -> bool:
+    """Whether a page has the site's navigation: a notice of cookies is on each of those.
+
+    Its title may still say that the question stands before all else.
+    """
+    titles = filter(None, map(words, islice(page.root.iter("title", "h1"), MOST_HEADINGS)))
+    return bool(section_links(page, site)) and not stands_before(list(titles))
 
 
 def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> Format | None:

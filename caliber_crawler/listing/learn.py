@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 from caliber_crawler.errors import LostThread
 from caliber_crawler.items import Card
 from caliber_crawler.listing.answers import Format, Reading, find_format, read_answer
-from caliber_crawler.listing.exchange import Exchange, FieldName, Shape, take_apart
+from caliber_crawler.listing.exchange import Exchange, FieldName, Request, Shape, take_apart
 from caliber_crawler.listing.rule import (
     SAME_ORIGIN,
     ListRule,
@@ -37,6 +37,10 @@ _LONG = 6
 
 # Names of values that belong to one visit, so that they are read from the page again each time.
 _PERSONAL = re.compile(r"token|csrf|nonce|session|hash|sign|verif|auth|_key|apikey", re.IGNORECASE)
+# So do moments: in seconds or milliseconds since 1970, or a day with or without a time.
+_MOMENT = re.compile(r"[1-9](?:[0-9]{9}|[0-9]{12})|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
+# First values of scripts that begin the same way at each visit.
+_BEGINNINGS = frozenset({"0", "1", "-1", "*", "first", "start"})
 _IN_LIST = re.compile(r"(?:^|\.)\d+(?:\.|$)")
 _MOST_FIELDS = 64
 _FIRST_NAMES = ("url", "path", "slug")
@@ -102,8 +106,25 @@ def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -
     if any(len(shape.fields) > _MOST_FIELDS for shape in shapes):
         raise _Unexplained(f"the requests have more than {_MOST_FIELDS} fields")
     facts = _Facts(readings, page_url)
-    urls = [exchange.request.url for exchange in exchanges]
-    next_url = facts.next_url(urls)
+    next_url = facts.next_url([exchange.request.url for exchange in exchanges])
+    if next_url is not None and next_url.begins_as_seen:
+        # What explains the first address as well is better, and may take a third request.
+        try:
+            rule = _rule(facts, shapes, fmt, None, site)
+            lesson = _replayed(rule, readings, shapes, page_url, site)
+            if not rule.begins_as_seen:
+                return lesson
+        except _Unexplained:
+            if len(shapes) < 3:
+                raise
+    rule = _rule(facts, shapes, fmt, next_url, site)
+    return _replayed(rule, readings, shapes, page_url, site)
+
+
+def _rule(
+    facts: _Facts, shapes: Sequence[Shape], fmt: Format, next_url: Source | None, site: Site
+) -> ListRule:
+    """The rule that explains the requests; with `next_url` all but their addresses."""
     fixed = shapes if next_url is None else [_without_address(s) for s in shapes]
     if any(shape.outline != fixed[0].outline for shape in fixed):
         raise _Unexplained("the requests have different fields")
@@ -120,8 +141,7 @@ def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -
         raise _Unexplained("the requests do not differ, so they cannot tell how far the list is")
     first = shapes[0]
     origin = SAME_ORIGIN if first.origin == site.base else first.origin
-    rule = ListRule(first.method, origin, first.body_kind, fmt, constants, sources, next_url)
-    return _replayed(rule, readings, shapes, page_url, site)
+    return ListRule(first.method, origin, first.body_kind, fmt, constants, sources, next_url)
 
 
 def _replayed(
@@ -218,16 +238,14 @@ class _Facts:
         if first:
             return Source("answer", common[0], first[0])
         # The page's script makes the first address itself; it is taken as it was seen.
-        return Source("answer", common[0], "", urls[0])
+        return Source("answer", common[0], "", urls[0], stays=_is_no_place(urls))
 
     def explain(self, name: FieldName, values: Sequence[Any]) -> Source | None:
         """The source of a field; None when it simply stays. Raises when nothing explains it."""
         if all(value == values[0] for value in values):
             return self._personal(name, values[0])
         step = _step(values)
-        # Down by one are also the pages 3 and 2 of a script that asks for two at once and gets the
-        # answers the other way round, so that takes a third request.
-        if step is not None and (step.by == 1 or (step.by == -1 and len(values) > 2)):
+        if step is not None and step.by == 1:
             return step
         found = self._count(values) or self._found(name, values, step)
         # Any two numbers are some distance apart, so only a third one makes a step of it.
@@ -244,8 +262,9 @@ class _Facts:
         text = str(value)
         if len(text) < 6:
             return None
+        personal = _MOMENT.fullmatch(text) or _PERSONAL.search(name[1])
         for key, known in self._readings[0].values.items():
-            if str(known) == text and (_PERSONAL.search(key) or _PERSONAL.search(name[1])):
+            if str(known) == text and (personal or _PERSONAL.search(key)):
                 return Source("page", key)
         return None
 
@@ -304,7 +323,10 @@ class _Facts:
         if not common:
             return None
         first = names(self._readings[0], values[0])
-        return Source("answer", common[0], first[0] if first else "", None if first else values[0])
+        if first:
+            return Source("answer", common[0], first[0])
+        stays = str(values[0]) in _BEGINNINGS
+        return Source("answer", common[0], "", values[0], stays=stays)
 
 
 def _in_all(lists: Sequence[Sequence[str]]) -> list[str]:
@@ -321,6 +343,14 @@ def _leads_to(value: str, url: str, page_url: str) -> bool:
         return urljoin(page_url, value) == url
     except ValueError:
         return False
+
+
+def _is_no_place(urls: Sequence[str]) -> bool:
+    """Whether the first address says nothing that the later ones do not: it names no place."""
+    first, *later = (take_apart(Request("GET", url)).fields for url in urls)
+    return all(first.items() <= one.items() for one in later) and not any(
+        map(_MOMENT.fullmatch, map(str, first.values()))
+    )
 
 
 def _integers(values: Sequence[Any]) -> list[int] | None:

@@ -32,7 +32,8 @@ class Source:
     clock    a moment in milliseconds, which servers ignore (it only keeps caches away)
 
     For the first request `first` is looked up in the page in the same way (for ``last`` in the
-    page's last card); where that is empty, `start` is taken. `cast` (``int``, ``str`` or nothing)
+    page's last card); where that is empty, `start` is taken, which is that of the day of learning
+    unless it `stays` (as ``0`` for a first cursor). `cast` (``int``, ``str`` or nothing)
     is the type that the request has the value in, for JSON; a page's attributes are texts only.
     """
 
@@ -43,6 +44,7 @@ class Source:
     by: int = 0
     cast: str = ""
     at: int = 0
+    stays: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """For storing."""
@@ -54,7 +56,15 @@ class Source:
             "by": self.by,
             "cast": self.cast,
             "at": self.at,
+            "stays": self.stays,
         }
+
+    @property
+    def begins_as_seen(self) -> bool:
+        """Whether the first value was a place in the list as it was on the day of learning."""
+        if self.kind == "step":
+            return self.by < 0  # numbers that count down begin with how many there are
+        return self.kind == "answer" and not self.first and not self.stays
 
 
 @dataclass(frozen=True)
@@ -108,11 +118,10 @@ class ListRule:
         keys = self.format.keys
         texts = [self.method, self.origin, self.body_kind, self.format.kind, self.format.path]
         texts += [self.format.prefix, *keys, *keys.values()]
-        sources = [*self.sources.values(), *filter(None, [self.next_url])]
-        texts += [text for one in sources for text in (one.kind, one.name, one.first, one.cast)]
+        texts += [t for one in self._all for t in (one.kind, one.name, one.first, one.cast)]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("something is no text")
-        for one in sources:
+        for one in self._all:
             if one.kind in ("step", "count") and not all(
                 type(number) is int for number in (one.start, one.by, one.at)
             ):
@@ -122,6 +131,10 @@ class ListRule:
 
     def _shape(self, base: str, fields: Mapping[FieldName, Any]) -> Shape:
         return Shape(self.method, self.origin or base, self.body_kind, _ordered(fields))
+
+    @property
+    def _all(self) -> list[Source]:
+        return [*self.sources.values(), *filter(None, [self.next_url])]
 
     @property
     def needs_values(self) -> bool:
@@ -136,6 +149,15 @@ class ListRule:
         """Whether the request after an answer without cards asks for what comes after it."""
         return any(source.kind == "step" for source in self.sources.values())
 
+    @property
+    def begins_as_seen(self) -> bool:
+        """Whether the first request asks for what followed the page on the day of learning.
+
+        Such a rule leads on within that visit. From a later page it would pass over what was
+        posted since, and nobody would miss it.
+        """
+        return any(source.begins_as_seen for source in self._all)
+
     def describe(self) -> str:
         """The rule in one line, for logs."""
         if self.next_url:
@@ -145,7 +167,9 @@ class ListRule:
                 f"{place} {name}: {source.kind} {source.name}".rstrip()
                 for (place, name), source in self.sources.items()
             )
-        return f"{self.method} {self.body_kind or 'without body'}, {varying}; {self.format.kind}"
+        body = self.body_kind or "without body"
+        first = ", first one as seen" if self.begins_as_seen else ""
+        return f"{self.method} {body}, {varying}{first}; {self.format.kind}"
 
 
 @dataclass(frozen=True)

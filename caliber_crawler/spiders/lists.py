@@ -257,6 +257,14 @@ class ListWalkingSpider(ScrollingSpider):
         if self.arguments.render == "browser":
             return self._open_browser(task)
         task.rule = await self._known_rule(task)
+        if task.rule is not None and task.rule.begins_as_seen:
+            # It leads on from a batch, so it is kept; not from this page, which is a later one.
+            task.rule = None
+            self.logger.info(
+                "%s: where the rule of this list begins was seen, not explained, when it was "
+                "learned, so it does not lead on from the list's page of today",
+                task.url,
+            )
         if task.rule is None and reading.values.get("link@next"):
             task.rule, task.named_next = _NAMED_NEXT, True
         if task.rule is not None:
