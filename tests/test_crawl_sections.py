@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -244,6 +245,24 @@ def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store:
     assert {r["slug"] for r in run.records} == {t.slug for t in truths}
     assert all({"slug": "dunya", "name": "WORLD"} in r["sections"] for r in run.records)
     assert re.search(r"cards/other_edition +1  ", run.err)
+
+
+def test_home_pages_may_be_there_without_a_slash_only(scrapy: Scrapy) -> None:
+    header = {"Content-Type": "text/html; charset=utf-8"}
+    with serve(SiteConfig(articles=20, seed=17)) as site:
+        for home in ("/en", "/arm"):
+            with urlopen(f"{site.url}{home}/") as page:
+                html = page.read().replace(b'/arm/"', b'/arm"').replace(b'/en/"', b'/en"')
+            site.knobs.raw[home] = (200, header, html)
+            site.knobs.raw[f"{home}/"] = (404, header, b"<h1>Not found</h1>")
+        site.log.clear()
+        run = scrapy.crawl("sections", "render=http", "language=en,arm", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "en") | first_lists(site, "arm")
+        homes = Counter(hit.path for hit in site.log)
+    assert run.code == 0, run.err
+    assert {r["id"] for r in run.records} == truths.keys()
+    assert homes["/en"] == homes["/en/"] == 2  # for its own sake, and for the switch
+    assert (homes["/arm"], homes["/arm/"]) == (1, 0), "the switch has its address"
 
 
 @pytest.mark.parametrize("wanted", [["section=world"], []])

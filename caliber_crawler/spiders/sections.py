@@ -16,7 +16,7 @@ from caliber_crawler.items import Article, Reject, Revisit, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
 from caliber_crawler.requests import PURPOSE
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.responses import page_of, reject_of, requested_urls
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
@@ -67,7 +67,7 @@ class SectionsSpider(ListWalkingSpider):
             yield Request(
                 self.config.site.home("en"),
                 callback=self.parse_switch,
-                errback=self.failed,
+                errback=self.home_failed,
                 priority=LIST_PRIORITY,
                 meta={PURPOSE: "switch"},  # the English edition may be wanted as well
                 cb_kwargs={"languages": others},
@@ -79,7 +79,9 @@ class SectionsSpider(ListWalkingSpider):
         for language in languages:
             for edition in page.editions:
                 if language in (edition.label, edition.address.language):
-                    yield from self._edition_requests(edition.address.language or language)
+                    home = edition.href if edition.address.kind == "home" else None
+                    prefix = edition.address.language or language
+                    yield from self._edition_requests(prefix, home=home)
                     break
             else:
                 labels = ", ".join(edition.label for edition in page.editions) or "no other edition"
@@ -278,10 +280,29 @@ class SectionsSpider(ListWalkingSpider):
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
 
-    def _edition_requests(self, language: str, lost: str | None = None) -> Iterator[Request]:
+    def home_failed(self, failure: Failure) -> Iterator[Any]:
+        """Errback of a home page: some sites have it without the slash at its end only."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        error = failure.value
+        if isinstance(error, HttpError) and error.response.status in LACKING:
+            asked = requested_urls(error.response)[0]
+            bare = asked.rstrip("/")
+            if bare not in (asked, self.config.site.base):
+                yield Request(
+                    bare, callback=request.callback, errback=self.failed,
+                    priority=LIST_PRIORITY, cb_kwargs=request.cb_kwargs,
+                    meta={PURPOSE: f"{request.meta[PURPOSE]} without a slash"},
+                )  # fmt: skip
+                return
+        yield from self.failed(failure)
+
+    def _edition_requests(
+        self, language: str, lost: str | None = None, home: str | None = None
+    ) -> Iterator[Request]:
         """An edition's home page, or its search for the words asked for.
 
-        `lost` is the key of a list for whose sake the home page is read once more.
+        `lost` is the key of a list for whose sake the home page is read once more; `home` its
+        address as the switch has it.
         """
         site = self.config.site
         if self.arguments.query:
@@ -289,7 +310,7 @@ class SectionsSpider(ListWalkingSpider):
             yield from self.list_request(url, None, language)
         else:
             yield Request(
-                site.home(language), callback=self.parse_home, errback=self.failed,
+                home or site.home(language), callback=self.parse_home, errback=self.home_failed,
                 priority=LIST_PRIORITY, cb_kwargs={"language": language, "lost": lost},
                 meta={PURPOSE: f"home {language} {lost or ''}".strip()},
             )  # fmt: skip
