@@ -171,7 +171,7 @@ MEANING: dict[str, str] = {
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
-    LISTS_OTHER_EDITION: "lists of sections whose first page shows another edition's articles only",
+    LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

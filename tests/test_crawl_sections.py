@@ -14,6 +14,7 @@ from pymongo.database import Database
 from caliber_crawler.health import split
 from caliber_crawler.items import ARTICLE_FIELDS
 from demo_site import Edit, SiteConfig, serve
+from demo_site.messages import Answer, Request
 from tests.conftest import Scrapy
 from tests.expected import assert_is, first_lists
 
@@ -245,6 +246,29 @@ def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store:
     assert {r["slug"] for r in run.records} == {t.slug for t in truths}
     assert all({"slug": "dunya", "name": "WORLD"} in r["sections"] for r in run.records)
     assert re.search(r"cards/other_edition +1  ", run.err)
+
+
+def test_an_edition_whose_home_page_leads_to_another_ones_is_told(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=20, seed=16)) as site:
+        site.knobs.redirect["/"] = "/en/"
+        asked, answer = [], site.answer
+
+        def note(request: Request) -> Answer:
+            asked.append(request.headers)
+            return answer(request)
+
+        site.answer = note  # type: ignore[method-assign]
+        run = scrapy.crawl("sections", "render=http", "language=en,ru", CALIBER_BASE_URL=site.url)
+        wanted = first_lists(site, "en").keys()
+    assert run.code == 3, run.err
+    assert {r["id"] for r in run.records} == wanted
+    [reject] = database.rejects.find()
+    assert (reject["reason"], reject["crawl"]["requested_url"]) == ("no_sections", f"{site.url}/")
+    assert reject["detail"].endswith("no section of the edition ru")
+    # By which a site may choose the edition.
+    assert not [headers for headers in asked if "Accept-Language" in headers]
 
 
 def test_home_pages_may_be_there_without_a_slash_only(scrapy: Scrapy) -> None:

@@ -48,9 +48,16 @@ class ListWalkingSpider(ScrollingSpider):
     def list_request(
         self, url: str, section: SectionRef | None, language: str, **meta: Any
     ) -> Iterator[Request]:
-        """A request for a list that was not asked for yet."""
+        """A request for a list that was not asked for yet, be it for another edition."""
         key = self._key(url)
-        if key not in self.tasks:
+        if self._is_anothers(url, language):
+            known = self.tasks[key]
+            self.logger.warning(
+                "%s: it is walked for the edition %s already, so %s does not get it",
+                url, known.language, language,
+            )  # fmt: skip
+            self._count_anothers(known)
+        elif key not in self.tasks:
             self.tasks[key] = self._task(key, url, section, language)
             yield Request(
                 url,
@@ -72,6 +79,16 @@ class ListWalkingSpider(ScrollingSpider):
         async for found in self._read_first(self._task_of(task), page, response):
             yield found
 
+    def _is_anothers(self, url: str, language: str) -> bool:
+        """Whether a list is walked as one of another edition."""
+        known = self.tasks.get(self._key(url))
+        return known is not None and known.language != language
+
+    def _count_anothers(self, task: ListTask) -> None:
+        if not task.is_anothers:
+            task.is_anothers = True
+            self.count(counters.LISTS_OTHER_EDITION)
+
     async def _read_first(
         self, task: ListTask, page: ListPage, response: Response
     ) -> AsyncIterator[Any]:
@@ -87,7 +104,7 @@ class ListWalkingSpider(ScrollingSpider):
         if reading.cards:
             task.first = frozenset(card.url for card in reading.cards)
             if task.section is not None and self._is_another_editions(task, reading.cards):
-                self.count(counters.LISTS_OTHER_EDITION)
+                self._count_anothers(task)
                 await self.misled(task)
             taken = await self._take(task, reading.cards)
         else:  # a script may bring even the first ones

@@ -107,14 +107,15 @@ class SectionsSpider(ListWalkingSpider):
         named, cut = self.first_of("sections", response.url, _of_edition(page, language), most)
         for reject in cut:
             yield reject
-        await self._remember_named(language, named)
+        if not any(self._is_anothers(link.href, language) for link in named):
+            await self._remember_named(language, named)
         if not self.arguments.section:
             for link in named:
                 for request in self._again(link.href, link.ref, language, lost):
                     yield request
             if not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
-                detail = "the page names no section of its edition"
+                detail = f"the page names no section of the edition {language}"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
             return
         for request in self._wanted_requests(language, named, lost):
@@ -322,8 +323,8 @@ class SectionsSpider(ListWalkingSpider):
 def _of_edition(page: ListPage, language: str) -> list[SectionLink]:
     """The sections that a page names for its edition.
 
-    Those with the edition's prefix; where no section has it, all: that the addresses of sections
-    carry a prefix is likely but not known.
+    Those with the edition's prefix; where no section has it, those without any: that the addresses
+    of sections carry a prefix is likely but not known. What has another edition's is not its own.
     """
     own = [link for link in page.sections if link.language == language]
-    return own or page.sections
+    return own or [link for link in page.sections if link.language == ROOT_LANGUAGE]
