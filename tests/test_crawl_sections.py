@@ -248,6 +248,19 @@ def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store:
     assert re.search(r"cards/other_edition +1  ", run.err)
 
 
+def test_sections_that_lead_to_the_home_page_are_unknown(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=20, seed=15)) as site:
+        for slug in ("nosuch", "typo"):
+            site.knobs.redirect[f"/en/category/{slug}"] = "/en/"
+        run = scrapy_without_store.crawl(
+            "sections", "render=http", "section=nosuch,typo", CALIBER_BASE_URL=site.url
+        )
+    assert run.code == 2, run.err
+    assert re.search("unknown section (nosuch, typo|typo, nosuch);", run.verdict)
+    assert not run.feed.exists()
+    assert run.counts["lists/read"] == 0
+
+
 def test_an_edition_whose_home_page_leads_to_another_ones_is_told(
     scrapy: Scrapy, database: Documents
 ) -> None:

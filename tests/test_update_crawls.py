@@ -217,6 +217,21 @@ def test_a_section_that_is_gone_for_good_is_told(scrapy: Scrapy, database: Docum
     assert database["navigation"].count_documents({}) == 1
 
 
+def test_a_section_that_leads_to_the_home_page_is_gone(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=30, seed=51)) as site:
+        assert scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url).code == 0
+        before = {d["_id"]: d["sections"] for d in database.articles.find()}
+        site.knobs.redirect[WORLD] = "/en/"
+        run = crawl_world(scrapy, site)
+    assert run.code == 2, run.err
+    assert "unknown section world" in run.verdict
+    assert run.counts["lists/gone"] == 1
+    assert {d["_id"]: d["sections"] for d in database.articles.find()} == before
+    rejects = [(r["url"], r["detail"]) for r in database.rejects.find()]
+    assert rejects[0][0] == f"{site.url}{WORLD}"
+    assert f"leads to {site.url}/en/; navigation names culture" in rejects[0][1]
+
+
 def test_sections_are_remembered_when_the_site_has_another_origin(
     scrapy: Scrapy, database: Documents
 ) -> None:

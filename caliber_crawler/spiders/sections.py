@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import CloseSpider
@@ -243,20 +244,25 @@ class SectionsSpider(ListWalkingSpider):
             for reject in self.failed(failure):
                 yield reject
             return
-        task = self._task_of(request.cb_kwargs["task"])
-        if request.meta.get(REMEMBERED):
-            CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
+        async for found in self.lacking(self._task_of(request.cb_kwargs["task"]), error.response):
+            yield found
+
+    async def lacking(self, task: ListTask, response: Response) -> AsyncIterator[Any]:
+        """The site does not have a list: it says so, or leads to its home page."""
+        if response.meta.get(REMEMBERED):
             async for again in self._not_there(task):
                 yield again
             return
         self.count(counters.LISTS_UNKNOWN)
-        slug = (task.section and task.section["slug"]) or request.url
+        slug = (task.section and task.section["slug"]) or task.url
         self._unknown[task.language, slug] = None
         slugs = ", ".join({slug: None for _, slug in self._unknown})
-        names = ", ".join(request.meta.get("known_sections", ())) or "none"
+        names = ", ".join(response.meta.get("known_sections", ())) or "none"
         detail = f"navigation names {names}"
         CaliberAddon.of(self.crawler).failure = f"unknown section {slugs}; the site's {detail}"
-        yield reject_of(error.response, self.fetch(), "unknown_section", detail)
+        if self._key(response.url) != task.key:
+            detail = f"it leads to {response.url}; {detail}"
+        yield replace(reject_of(response, self.fetch(), "unknown_section", detail), url=task.url)
 
     def parse_article(
         self,
