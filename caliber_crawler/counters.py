@@ -42,6 +42,7 @@ LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
+LISTS_MOVED = "lists/moved"
 LISTS_TAKEN_UP = "lists/taken_up"
 LISTS_OTHER_EDITION = "lists/other_edition"
 CARDS_SEEN = "cards/seen"
@@ -172,8 +173,9 @@ MEANING: dict[str, str] = {
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
+    LISTS_MOVED: "sections whose address leads to another section, which is taken in their place",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
-    LISTS_OTHER_EDITION: "lists of sections whose first page shows another edition's articles only",
+    LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

@@ -69,8 +69,10 @@ class CanonicalFingerprinter:
             return fingerprint(request)
         if redirects:
             # `/en` → `/en/` or a cookie wall's redirect to itself have one canonical address, and
-            # the page must be fetched all the same. REDIRECT_MAX_TIMES ends a loop.
-            url = f"{redirects} {request.url}"
+            # the page must be fetched all the same. REDIRECT_MAX_TIMES ends a loop. Two requests
+            # that are led to one page both have to hear of it.
+            first = purpose or request.meta.get("redirect_urls", [""])[0]
+            url = f"{redirects} {first} {request.url}"
         key = b"\x00".join((request.method.encode(), url.encode(), request.body))
         return hashlib.sha1(key, usedforsecurity=False).digest()
 

@@ -161,6 +161,12 @@ SPIDER_CONTRACTS = {
 
 # CRAWLER_CONTACT completes it (add-on): who runs this and where to complain.
 USER_AGENT = f"caliber-crawler/{__version__}"
+# Addresses choose the edition. By Scrapy's `Accept-Language: en` a site might lead to its English.
+DEFAULT_REQUEST_HEADERS = {
+    name: value
+    for name, value in default_settings.DEFAULT_REQUEST_HEADERS.items()
+    if name != "Accept-Language"
+}
 ROBOTSTXT_OBEY = True
 # CLUSTER_DOWNLOAD_DELAY rules: requests wait for their turn among those of all workers.
 DOWNLOAD_DELAY = 0

@@ -160,6 +160,24 @@ class Site:
         kinds = _KINDS if language == ROOT_LANGUAGE else (language,)
         return tuple(f"{origin}/{kind}/" for kind in kinds for origin in ("", self.base))
 
+    def elsewhere(self, asked: str, found: str) -> Address | None:
+        """Where a list's address led, when that is another page of the site than the list.
+
+        Its slug under another prefix, with a query, or in an address of another form still names
+        the section. A search may be written in many ways; only a home page is surely none.
+        """
+        wanted, got = self.address(asked), self.address(found)
+        if wanted is None or got is None or wanted.url == got.url:
+            return None
+        if wanted.kind != "section":
+            return got if got.kind == "home" else None
+        if got.kind in ("section", "other"):
+            path = unquote(urlsplit(got.url).path).casefold()
+            slug = unquote(wanted.slug or "").casefold()
+            if slug in path.split("/"):
+                return None
+        return got
+
     def home(self, language: str) -> str:
         """Address of an edition's home page, for editions whose prefix is the language's name."""
         return f"{self.base}/" if language == ROOT_LANGUAGE else f"{self.base}/{language}/"

@@ -366,6 +366,7 @@ EXPECTED = {
     "empty": "ERR_ABORTED",
     "elsewhere": "by itself",
     "elsewhere before it has ended": "by itself",
+    "redirect": "the address leads to http",
     "download": "a file, not a page",
     "error": "500",
 }
@@ -386,6 +387,7 @@ def test_a_page_that_the_browser_cannot_read_is_rejected_with_a_reason(
                 HTML | {"Content-Length": "100000"},
                 f"<html><body>{script}".encode(),
             ),
+            "redirect": (302, {"Location": "/en/"}, b""),
             "download": (200, zipped, b"PK\5\6" + bytes(18)),
             "error": (500, HTML, b"<h1>sorry</h1>"),
         }

@@ -248,14 +248,18 @@ def test_a_lease_of_a_browser_is_renewed_while_it_works(cluster: Cluster) -> Non
 def test_pages_in_a_browser_that_fail_once_or_are_redirected(cluster: Cluster) -> None:
     """Case R7: neither an open page nor anything else that lives gets into the frontier."""
     with serve(SiteConfig(articles=80, seed=5, cards=10)) as site:
-        busy, moved = "/en/category/world", "/en/category/culture"
-        site.knobs.redirect[moved] = "/en/category/sport"
+        busy = "/en/category/world"
+        site.knobs.redirect["/en/category/culture"] = "/en/category/sport"
+        site.knobs.redirect["/en/category/economy"] = f"{busy}?from=economy"
         site.knobs.status[busy] = (503, 2)
-        options = {"render": "browser", "section": "world,culture", "BACKOFF_FIRST_SECONDS": "0.2"}
+        sections = "world,culture,economy"
+        options = {"render": "browser", "section": sections, "BACKOFF_FIRST_SECONDS": "0.2"}
         run = cluster.scrapy.finish(cluster.start(site.url, **options))
     assert run.code == 0, run.err
     wanted = {t.slug for name in ("world", "sport") for t in site.world.in_section("en", name)}
     assert {d["slug"] for d in cluster.database.articles.find()} == wanted
+    assert set(cluster.database.articles.distinct("crawl.section")) == {"world", "sport"}
+    assert (run.counts["lists/moved"], run.counts["lists/read"]) == (2, 2)
     assert "still open" not in run.err
     assert "cannot be queued" not in run.err
 

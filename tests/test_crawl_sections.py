@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -13,6 +14,7 @@ from pymongo.database import Database
 from caliber_crawler.health import split
 from caliber_crawler.items import ARTICLE_FIELDS
 from demo_site import Edit, SiteConfig, serve
+from demo_site.messages import Answer, Request
 from tests.conftest import Scrapy
 from tests.expected import assert_is, first_lists
 
@@ -244,6 +246,60 @@ def test_sections_without_the_editions_prefix_are_followed(scrapy_without_store:
     assert {r["slug"] for r in run.records} == {t.slug for t in truths}
     assert all({"slug": "dunya", "name": "WORLD"} in r["sections"] for r in run.records)
     assert re.search(r"cards/other_edition +1  ", run.err)
+
+
+def test_sections_that_lead_to_the_home_page_are_unknown(scrapy_without_store: Scrapy) -> None:
+    with serve(SiteConfig(articles=20, seed=15)) as site:
+        for slug in ("nosuch", "typo"):
+            site.knobs.redirect[f"/en/category/{slug}"] = "/en/"
+        run = scrapy_without_store.crawl(
+            "sections", "render=http", "section=nosuch,typo", CALIBER_BASE_URL=site.url
+        )
+    assert run.code == 2, run.err
+    assert re.search("unknown section (nosuch, typo|typo, nosuch);", run.verdict)
+    assert not run.feed.exists()
+    assert run.counts["lists/read"] == 0
+
+
+def test_an_edition_whose_home_page_leads_to_another_ones_is_told(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=20, seed=16)) as site:
+        site.knobs.redirect["/"] = "/en/"
+        asked, answer = [], site.answer
+
+        def note(request: Request) -> Answer:
+            asked.append(request.headers)
+            return answer(request)
+
+        site.answer = note  # type: ignore[method-assign]
+        run = scrapy.crawl("sections", "render=http", "language=en,ru", CALIBER_BASE_URL=site.url)
+        wanted = first_lists(site, "en").keys()
+    assert run.code == 3, run.err
+    assert {r["id"] for r in run.records} == wanted
+    [reject] = database.rejects.find()
+    assert (reject["reason"], reject["crawl"]["requested_url"]) == ("no_sections", f"{site.url}/")
+    assert reject["detail"].endswith("no section of the edition ru")
+    # By which a site may choose the edition.
+    assert not [headers for headers in asked if "Accept-Language" in headers]
+
+
+def test_home_pages_may_be_there_without_a_slash_only(scrapy: Scrapy) -> None:
+    header = {"Content-Type": "text/html; charset=utf-8"}
+    with serve(SiteConfig(articles=20, seed=17)) as site:
+        for home in ("/en", "/arm"):
+            with urlopen(f"{site.url}{home}/") as page:
+                html = page.read().replace(b'/arm/"', b'/arm"').replace(b'/en/"', b'/en"')
+            site.knobs.raw[home] = (200, header, html)
+            site.knobs.raw[f"{home}/"] = (404, header, b"<h1>Not found</h1>")
+        site.log.clear()
+        run = scrapy.crawl("sections", "render=http", "language=en,arm", CALIBER_BASE_URL=site.url)
+        truths = first_lists(site, "en") | first_lists(site, "arm")
+        homes = Counter(hit.path for hit in site.log)
+    assert run.code == 0, run.err
+    assert {r["id"] for r in run.records} == truths.keys()
+    assert homes["/en"] == homes["/en/"] == 2  # for its own sake, and for the switch
+    assert (homes["/arm"], homes["/arm/"]) == (1, 0), "the switch has its address"
 
 
 @pytest.mark.parametrize("wanted", [["section=world"], []])

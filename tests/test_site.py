@@ -242,3 +242,40 @@ def test_path_parameters_are_settled(path: str) -> None:
     url = SITE.canonical(f"https://caliber.az{path}")
     assert url is not None
     assert SITE.canonical(url) == url
+
+
+WORLD = "https://caliber.az/en/category/world"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/en/category/world", "/en/category/world/", "/en/category/World?sort=new",
+        "/category/world", "/arm/category/world", "/en/world",
+        "/en/category/world/1", "/en/category/%77orld#top",
+    ],
+)  # fmt: skip
+def test_a_list_under_another_address_is_the_list(path: str) -> None:
+    assert SITE.elsewhere(WORLD, f"http://www.caliber.az{path}") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/en/", "home"), ("/", "home"), ("/en?from=world", "home"),
+        ("/en/category/sport", "section"), ("/category/mir", "section"),
+        ("/en/category/sport?from=world", "section"), ("/en/news", "other"),
+        ("/en/post/world", "article"), ("/en/search/world", "search"),
+    ],
+)  # fmt: skip
+def test_a_list_that_leads_to_another_page(path: str, kind: str) -> None:
+    found = SITE.elsewhere(WORLD, f"https://caliber.az{path}")
+    assert found is not None
+    assert found.kind == kind
+
+
+def test_a_search_that_leads_elsewhere() -> None:
+    search = SITE.search_url("en", "oil price")
+    assert SITE.elsewhere(search, "https://caliber.az/en/search?q=oil+price") is None
+    assert SITE.elsewhere(search, "https://caliber.az/en/") is not None
+    assert SITE.elsewhere(WORLD, "https://other.example/en/") is None

@@ -123,8 +123,8 @@ def test_a_home_page_in_another_language_is_told_and_read_again(
     """Its sections are another edition's, so that nothing is new for as long as they are known."""
     with serve(SiteConfig(articles=30, seed=53)) as site:
 
-        def update() -> Run:
-            return scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+        def update(*arguments: str) -> Run:
+            return scrapy.crawl("sections", "render=http", *arguments, CALIBER_BASE_URL=site.url)
 
         with urlopen(f"{site.url}/") as answer:
             russian = answer.read()
@@ -133,6 +133,14 @@ def test_a_home_page_in_another_language_is_told_and_read_again(
         assert run.code == 3, run.err
         assert "8 of 8 lists show another edition's articles only" in run.verdict
         assert run.counts["lists/other_edition"] == 8
+        # Whichever edition comes first has the lists, and the other one none.
+        database["navigation"].delete_many({})
+        site.knobs.delay_of["/en/"] = 1.0
+        run = update("language=en,ru")
+        assert run.code == 3, run.err
+        assert run.counts["lists/other_edition"] == 8
+        assert "the edition ru already, so en does not get it" in run.err
+        assert [page["_id"] for page in database["navigation"].find()] == ["/"]
         site.knobs.raw.clear()
         assert update().code == 0
     assert database.articles.count_documents({"language": "en"}) == 30
@@ -207,6 +215,21 @@ def test_a_section_that_is_gone_for_good_is_told(scrapy: Scrapy, database: Docum
     assert run.code == 2
     assert "unknown section world" in run.err
     assert database["navigation"].count_documents({}) == 1
+
+
+def test_a_section_that_leads_to_the_home_page_is_gone(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=30, seed=51)) as site:
+        assert scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url).code == 0
+        before = {d["_id"]: d["sections"] for d in database.articles.find()}
+        site.knobs.redirect[WORLD] = "/en/"
+        run = crawl_world(scrapy, site)
+    assert run.code == 2, run.err
+    assert "unknown section world" in run.verdict
+    assert run.counts["lists/gone"] == 1
+    assert {d["_id"]: d["sections"] for d in database.articles.find()} == before
+    rejects = [(r["url"], r["detail"]) for r in database.rejects.find()]
+    assert rejects[0][0] == f"{site.url}{WORLD}"
+    assert f"leads to {site.url}/en/; navigation names culture" in rejects[0][1]
 
 
 def test_sections_are_remembered_when_the_site_has_another_origin(

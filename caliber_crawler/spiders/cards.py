@@ -46,7 +46,8 @@ class ListTask:
     `first` are the articles of its first page, `empty` is the reject for the case that the list
     turns out to have no card at all. With `named_next` its pages name the next one themselves.
     `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
-    note anything.
+    note anything. `is_anothers`: it was counted already as one that shows, or is, another
+    edition's.
     """
 
     key: str
@@ -63,6 +64,7 @@ class ListTask:
     given_up: bool = False
     known_before: datetime | None = None
     is_closed: bool = False
+    is_anothers: bool = False
 
     @property
     def position(self) -> list[int]:

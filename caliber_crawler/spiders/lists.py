@@ -25,6 +25,7 @@ from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.site import Address
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
 from caliber_crawler.spiders.scrolling import ScrollingSpider
@@ -48,9 +49,16 @@ class ListWalkingSpider(ScrollingSpider):
     def list_request(
         self, url: str, section: SectionRef | None, language: str, **meta: Any
     ) -> Iterator[Request]:
-        """A request for a list that was not asked for yet."""
+        """A request for a list that was not asked for yet, be it for another edition."""
         key = self._key(url)
-        if key not in self.tasks:
+        if self._is_anothers(url, language):
+            known = self.tasks[key]
+            self.logger.warning(
+                "%s: it is walked for the edition %s already, so %s does not get it",
+                url, known.language, language,
+            )  # fmt: skip
+            self._count_anothers(known)
+        elif key not in self.tasks:
             self.tasks[key] = self._task(key, url, section, language)
             yield Request(
                 url,
@@ -69,8 +77,44 @@ class ListWalkingSpider(ScrollingSpider):
         if task is None:  # a page given by hand, for debugging
             key = self._key(response.url)
             task = self._task(key, response.url, None, page.language or "").to_document()
-        async for found in self._read_first(self._task_of(task), page, response):
-            yield found
+        asked = self._task_of(task)
+        walked: ListTask | None = asked
+        led = self.config.site.elsewhere(asked.url, response.url)
+        if led is not None and led.kind == "section":
+            walked = self._in_place_of(asked, led, page)
+        elif led is not None and (led.kind == "home" or page.cards):
+            walked = None
+            async for found in self.lacking(asked, response):
+                yield found
+        if walked is not None:
+            async for found in self._read_first(walked, page, response):
+                yield found
+
+    def _in_place_of(self, task: ListTask, led: Address, page: ListPage) -> ListTask | None:
+        """The list of the section to which another one's address led; None when it is walked."""
+        self.count(counters.LISTS_MOVED)
+        self.logger.warning("%s: leads to another section, %s", task.url, page.url)
+        url = led.url.partition("?")[0]
+        key = self._key(url)
+        if key in self.tasks:
+            if self._is_anothers(url, task.language):
+                self._count_anothers(task)
+            return None
+        slug = led.slug or ""
+        names = [x.ref["name"] for x in page.sections if self._key(x.url) == key]
+        ref: SectionRef = {"slug": slug, "name": names[0] if names else slug}
+        self.tasks[key] = self._task(key, url, ref, task.language)
+        return self.tasks[key]
+
+    def _is_anothers(self, url: str, language: str) -> bool:
+        """Whether a list is walked as one of another edition."""
+        known = self.tasks.get(self._key(url))
+        return known is not None and known.language != language
+
+    def _count_anothers(self, task: ListTask) -> None:
+        if not task.is_anothers:
+            task.is_anothers = True
+            self.count(counters.LISTS_OTHER_EDITION)
 
     async def _read_first(
         self, task: ListTask, page: ListPage, response: Response
@@ -87,7 +131,7 @@ class ListWalkingSpider(ScrollingSpider):
         if reading.cards:
             task.first = frozenset(card.url for card in reading.cards)
             if task.section is not None and self._is_another_editions(task, reading.cards):
-                self.count(counters.LISTS_OTHER_EDITION)
+                self._count_anothers(task)
                 await self.misled(task)
             taken = await self._take(task, reading.cards)
         else:  # a script may bring even the first ones
@@ -119,6 +163,11 @@ class ListWalkingSpider(ScrollingSpider):
     def _is_another_editions(self, task: ListTask, cards: Sequence[Card]) -> bool:
         addresses = [self.config.site.address(card.url) for card in cards]
         return all(address and address.language != task.language for address in addresses)
+
+    async def lacking(self, task: ListTask, response: Response) -> AsyncIterator[Any]:
+        """What becomes of a list that the site does not have, as where it leads to a home page."""
+        detail = f"it leads to {response.url}"
+        yield self._list_reject(task, "unknown_section", detail)
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list's first page."""

@@ -102,6 +102,10 @@ class ScrollingSpider(CardSpider):
         try:
             if "playwright_suggested_filename" in response.meta:
                 raise BrowserError("the address leads to a file, not a page")
+            if response.meta.get("redirect_urls"):  # where a script goes is seen by the scroller
+                led = self.config.site.elsewhere(browsed.url, response.url)
+                if led is not None and led.kind != "other":
+                    raise BrowserError(f"the address leads to {response.url}")
             scroller = Scroller(
                 page,
                 lambda: self._stopping,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import CloseSpider
@@ -16,7 +17,7 @@ from caliber_crawler.items import Article, Reject, Revisit, SectionRef
 from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
 from caliber_crawler.records import add_sections
 from caliber_crawler.requests import PURPOSE
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.responses import page_of, reject_of, requested_urls
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
@@ -67,7 +68,7 @@ class SectionsSpider(ListWalkingSpider):
             yield Request(
                 self.config.site.home("en"),
                 callback=self.parse_switch,
-                errback=self.failed,
+                errback=self.home_failed,
                 priority=LIST_PRIORITY,
                 meta={PURPOSE: "switch"},  # the English edition may be wanted as well
                 cb_kwargs={"languages": others},
@@ -79,7 +80,9 @@ class SectionsSpider(ListWalkingSpider):
         for language in languages:
             for edition in page.editions:
                 if language in (edition.label, edition.address.language):
-                    yield from self._edition_requests(edition.address.language or language)
+                    home = edition.href if edition.address.kind == "home" else None
+                    prefix = edition.address.language or language
+                    yield from self._edition_requests(prefix, home=home)
                     break
             else:
                 labels = ", ".join(edition.label for edition in page.editions) or "no other edition"
@@ -105,14 +108,15 @@ class SectionsSpider(ListWalkingSpider):
         named, cut = self.first_of("sections", response.url, _of_edition(page, language), most)
         for reject in cut:
             yield reject
-        await self._remember_named(language, named)
+        if not any(self._is_anothers(link.href, language) for link in named):
+            await self._remember_named(language, named)
         if not self.arguments.section:
             for link in named:
                 for request in self._again(link.href, link.ref, language, lost):
                     yield request
             if not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
-                detail = "the page names no section of its edition"
+                detail = f"the page names no section of the edition {language}"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
             return
         for request in self._wanted_requests(language, named, lost):
@@ -240,20 +244,25 @@ class SectionsSpider(ListWalkingSpider):
             for reject in self.failed(failure):
                 yield reject
             return
-        task = self._task_of(request.cb_kwargs["task"])
-        if request.meta.get(REMEMBERED):
-            CaliberAddon.of(self.crawler).outcomes.fine(request)  # it is dealt with here
+        async for found in self.lacking(self._task_of(request.cb_kwargs["task"]), error.response):
+            yield found
+
+    async def lacking(self, task: ListTask, response: Response) -> AsyncIterator[Any]:
+        """The site does not have a list: it says so, or leads to its home page."""
+        if response.meta.get(REMEMBERED):
             async for again in self._not_there(task):
                 yield again
             return
         self.count(counters.LISTS_UNKNOWN)
-        slug = (task.section and task.section["slug"]) or request.url
+        slug = (task.section and task.section["slug"]) or task.url
         self._unknown[task.language, slug] = None
         slugs = ", ".join({slug: None for _, slug in self._unknown})
-        names = ", ".join(request.meta.get("known_sections", ())) or "none"
+        names = ", ".join(response.meta.get("known_sections", ())) or "none"
         detail = f"navigation names {names}"
         CaliberAddon.of(self.crawler).failure = f"unknown section {slugs}; the site's {detail}"
-        yield reject_of(error.response, self.fetch(), "unknown_section", detail)
+        if self._key(response.url) != task.key:
+            detail = f"it leads to {response.url}; {detail}"
+        yield replace(reject_of(response, self.fetch(), "unknown_section", detail), url=task.url)
 
     def parse_article(
         self,
@@ -278,10 +287,29 @@ class SectionsSpider(ListWalkingSpider):
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
 
-    def _edition_requests(self, language: str, lost: str | None = None) -> Iterator[Request]:
+    def home_failed(self, failure: Failure) -> Iterator[Any]:
+        """Errback of a home page: some sites have it without the slash at its end only."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        error = failure.value
+        if isinstance(error, HttpError) and error.response.status in LACKING:
+            asked = requested_urls(error.response)[0]
+            bare = asked.rstrip("/")
+            if bare not in (asked, self.config.site.base):
+                yield Request(
+                    bare, callback=request.callback, errback=self.failed,
+                    priority=LIST_PRIORITY, cb_kwargs=request.cb_kwargs,
+                    meta={PURPOSE: f"{request.meta[PURPOSE]} without a slash"},
+                )  # fmt: skip
+                return
+        yield from self.failed(failure)
+
+    def _edition_requests(
+        self, language: str, lost: str | None = None, home: str | None = None
+    ) -> Iterator[Request]:
         """An edition's home page, or its search for the words asked for.
 
-        `lost` is the key of a list for whose sake the home page is read once more.
+        `lost` is the key of a list for whose sake the home page is read once more; `home` its
+        address as the switch has it.
         """
         site = self.config.site
         if self.arguments.query:
@@ -289,7 +317,7 @@ class SectionsSpider(ListWalkingSpider):
             yield from self.list_request(url, None, language)
         else:
             yield Request(
-                site.home(language), callback=self.parse_home, errback=self.failed,
+                home or site.home(language), callback=self.parse_home, errback=self.home_failed,
                 priority=LIST_PRIORITY, cb_kwargs={"language": language, "lost": lost},
                 meta={PURPOSE: f"home {language} {lost or ''}".strip()},
             )  # fmt: skip
@@ -301,8 +329,8 @@ class SectionsSpider(ListWalkingSpider):
 def _of_edition(page: ListPage, language: str) -> list[SectionLink]:
     """The sections that a page names for its edition.
 
-    Those with the edition's prefix; where no section has it, all: that the addresses of sections
-    carry a prefix is likely but not known.
+    Those with the edition's prefix; where no section has it, those without any: that the addresses
+    of sections carry a prefix is likely but not known. What has another edition's is not its own.
     """
     own = [link for link in page.sections if link.language == language]
-    return own or page.sections
+    return own or [link for link in page.sections if link.language == ROOT_LANGUAGE]
