@@ -337,3 +337,20 @@ def test_what_other_spiders_stored_is_not_where_a_list_ends(
         run = crawl_world(scrapy, site, "render=auto")
         assert run.code == 0, run.err
         assert world_of(site) <= stored(database)
+
+        # Nor later on: of forty new articles the feed names thirty, which the list shows first.
+        for number in range(100, 140):
+            post(site, number, "world")
+        assert scrapy.crawl("feed", CALIBER_BASE_URL=site.url).code == 0
+        names = [database[name].full_name for name in ("cards", "walks")]
+        database.command("profile", 1, filter={"op": "update", "ns": {"$in": names}})
+        run = crawl_world(scrapy, site)
+        database.command("profile", 0)
+        assert run.code == 0, run.err
+        written = [said["ns"] for said in database["system.profile"].find()]
+        assert written[:2] == names[::-1], "a kill in between must not leave it for walked"
+        missed = {f"posted-{number}" for number in range(100, 110)}
+        assert {record["slug"] for record in run.records} == missed
+        asked(site)
+        crawl_world(scrapy, site)
+        assert pages_of(site) == [WORLD], "and the next one stops at once"

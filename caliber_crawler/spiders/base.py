@@ -29,6 +29,7 @@ from caliber_crawler.responses import (
 )
 from caliber_crawler.secrecy import hide
 from caliber_crawler.spiders.arguments import Arguments
+from caliber_crawler.store.cards import Compared
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
-    from caliber_crawler.store.cards import KnownArticle, Source
+    from caliber_crawler.store.cards import Source
 
 T = TypeVar("T")
 
@@ -223,16 +224,21 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         """Add to a counter of `counters`."""
         CaliberAddon.of(self.crawler).count(name, detail, number)
 
-    async def known_cards(
-        self, cards: Sequence[Card], source: Source = "list"
-    ) -> dict[str, KnownArticle]:
-        """`store.cards.CardStore.known` for this moment; nothing is known without a store."""
+    async def compared_cards(self, cards: Sequence[Card], source: Source = "list") -> Compared:
+        """`store.cards.CardStore.compare` for this moment; nothing is known without a store."""
         addon = CaliberAddon.of(self.crawler)
         store = addon.store
         if store is None:
-            return {}
+            return Compared(addon.server_now(), source)
         # By the clock by which fetches are told, with which a card's last change is compared.
-        return await addon.patiently(lambda: store.cards.known(cards, addon.server_now(), source))
+        return await addon.patiently(lambda: store.cards.compare(cards, addon.server_now(), source))
+
+    async def note_cards(self, compared: Compared, taken: Sequence[tuple[str, str]] = ()) -> None:
+        """`store.cards.CardStore.note`, where there is a store."""
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is not None:
+            await addon.patiently(lambda: store.cards.note(compared, taken))
 
     def fetch(self) -> Fetch:
         """This crawl and this moment, for the records of the page being read."""

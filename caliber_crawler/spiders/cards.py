@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
-    from caliber_crawler.store.cards import KnownArticle
+    from caliber_crawler.store.cards import Compared
 
 # More articles than this are not kept waiting for the last list.
 _HELD_ARTICLES = 2_000
@@ -135,6 +135,7 @@ class CardSpider(CaliberSpider):
         self.articles = NamedArticles()
         self._rules: dict[str, ListRule] = {}
         self._unremembered: list[Card] = []
+        self._untold: list[tuple[str, str]] = []  # of these, what walks took, and of which list
 
     async def parse_batch(
         self, response: Response, task: dict[str, Any], state: dict[str, Any]
@@ -155,13 +156,22 @@ class CardSpider(CaliberSpider):
         cards, found = self.first_of("cards", task.url, cards, self.config.limits.cards)
         self.count(counters.CARDS_SEEN, number=len(cards))
         self._count_in_section(task, cards=len(cards))
-        known = await self._known(cards)
+        is_first = task.walk.batches == task.walk.rounds == 0
+        compared = await self.compared_cards(cards) if self.arguments.mode == "update" else None
+        known = compared.known if compared else {}
         before = task.known_before
-        told = {url for url, stored in known.items() if before and stored.first_seen_at < before}
+        told = {
+            url
+            for url, stored in known.items()
+            if before and (at := stored.taken_from(task.key)) and at < before
+        }
         beside = {card.url for card in cards if not self._of_edition(card, task.language)}
         chosen = task.walk.take(
             cards, told, lambda card: self._admits_card(card, task.language), beside
         )
+        if is_first and task.walk.ended is None:
+            await self._open(task)  # before what the walk took is noted
+        await self._note(task, cards, compared, chosen)
         for card in chosen:
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)
@@ -211,12 +221,20 @@ class CardSpider(CaliberSpider):
         address = self.config.site.address(card.url)
         return address is not None and address.language == language
 
-    async def _known(self, cards: Sequence[Card]) -> dict[str, KnownArticle]:
-        """Cards that say nothing new, for ``mode=update``. In any mode cards are remembered."""
-        if self.arguments.mode == "update":
-            return await self.known_cards(cards)
-        self._unremembered += cards  # nothing depends on them, so the walk need not wait
-        return {}
+    async def _note(
+        self,
+        task: ListTask,
+        cards: Sequence[Card],
+        compared: Compared | None,
+        chosen: Sequence[Card],
+    ) -> None:
+        """Remember a batch's cards, and what the walk took of them, at once if compared already."""
+        taken = [(card.url, task.key) for card in chosen]
+        if compared is not None:
+            await self.note_cards(compared, taken)
+        else:  # nothing depends on them, so the walk need not wait
+            self._unremembered += cards
+            self._untold += taken
 
     async def _remember(self, task: ListTask) -> None:
         """Remember the cards noted so far, many at a time, and all when a list has ended.
@@ -227,7 +245,8 @@ class CardSpider(CaliberSpider):
         if task.walk.ended is None and len(self._unremembered) < _REMEMBERED_AT_ONCE:
             return
         cards, self._unremembered = self._unremembered, []
-        await self.known_cards(cards)
+        taken, self._untold = self._untold, []
+        await self.note_cards(await self.compared_cards(cards), taken)
 
     def _asked_for(self, card: Card, section: SectionRef | None) -> Request:
         """The request for the article of one card."""
@@ -316,7 +335,7 @@ class CardSpider(CaliberSpider):
         """Note that a walk goes beyond the first page, before anything there is asked for."""
         addon = CaliberAddon.of(self.crawler)
         store = addon.store
-        if store is not None:
+        if store is not None and not self._debugging:
             await addon.patiently(lambda: store.walks.open(task.key, task.known_before))
             task.is_closed = False
 

@@ -57,12 +57,13 @@ class FeedSpider(CaliberSpider):
         cards, cut = self.first_of("cards", response.url, feed.cards, most)
         for reject in cut:
             yield reject
-        known = await self.known_cards(cards, "feed")
+        compared = await self.compared_cards(cards, "feed")
+        await self.note_cards(compared)
         for card in cards:
             self.count(counters.CARDS_SEEN)
             address = self.config.site.address(card.url)
             languages = self.arguments.language
-            if card.url in known:
+            if card.url in compared.known:
                 self.count(counters.CARDS_KNOWN)
             elif languages and (address is None or address.language not in languages):
                 self.count(counters.CARDS_OTHER_EDITION)

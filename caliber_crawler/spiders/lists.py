@@ -137,7 +137,6 @@ class ListWalkingSpider(ScrollingSpider):
         else:  # a script may bring even the first ones
             detail = "no card with an article in the list"
             task.empty = reject_of(response, self.fetch(), "list_without_cards", detail)
-        if task.walk.ended is None and not self._debugging:
             await self._open(task)
         for found in taken:
             yield found

@@ -1,19 +1,26 @@
 """The collection `cards`: what lists last showed of an article, to tell whether it changed since.
 
-    {_id: <canonical article address>, digest, changed_at}         of lists
-    {_id: "feed <canonical article address>", digest, changed_at}  of the feed
+    {_id: <canonical article address>, digest, changed_at, lists: {<list>: instant}}  of lists
+    {_id: "feed <canonical article address>", digest, changed_at}                     of the feed
 
 A card that says the same as before, of an article that was fetched since the card last changed, is
 no reason to fetch the article again. Cards are compared with cards and not with records, because a
 list may shorten headlines; and those of lists and of the feed are remembered apart, because the two
 may word them differently.
+
+`lists` tells when a walk along each list first took the article there; a list goes by a digest of
+its address. An update of a list may leave it only where it shows what a walk of that list took: an
+article may as well be stored because the feed or another list named it, and then nobody has asked
+for what lies behind it here. Nor has anybody where a walk passed it over, as one with ``until``
+does. Documents of older versions have no `lists`: they count for every list, as they did, from the
+time on at which their article was stored.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -31,10 +38,30 @@ Source = Literal["list", "feed"]
 
 @dataclass(frozen=True, slots=True)
 class KnownArticle:
-    """What a list needs of the record that its card leads to."""
+    """What a list needs of the record that its card leads to, and `lists` as noted of the card."""
 
     sections: list[SectionRef]
     first_seen_at: datetime
+    lists: Mapping[str, datetime] | None
+
+    def taken_from(self, key: str) -> datetime | None:
+        """When a walk along a list first took it there, None: none did. `key` is as in `walks`."""
+        return self.first_seen_at if self.lists is None else self.lists.get(_mark(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Cards that a source shows at an instant, compared with what was noted before.
+
+    `known` has what is stored of those that say nothing new, by address. The rest is for
+    `CardStore.note`: what is to be noted anew, and `lists` as noted for each address.
+    """
+
+    at: datetime
+    source: Source = "list"
+    known: dict[str, KnownArticle] = field(default_factory=dict)
+    news: dict[str, Document] = field(default_factory=dict)
+    lists: dict[str, Mapping[str, datetime] | None] = field(default_factory=dict)
 
 
 class CardStore:
@@ -44,18 +71,19 @@ class CardStore:
         self._cards = database["cards"]
         self._articles = database["articles"]
 
-    async def known(
+    async def compare(
         self, cards: Sequence[Card], at: datetime, source: Source = "list"
-    ) -> dict[str, KnownArticle]:
-        """Note cards that a source shows at an instant in UTC, and tell which say nothing new.
+    ) -> Compared:
+        """Compare cards that a source shows at an instant in UTC; writes nothing.
 
-        Returns canonical address → what is stored under it, for every card whose article is
+        Known is what is stored under the canonical address of every card whose article is
         stored and was fetched after its card last changed. A change that the other source showed
         before, and later than this one its former card, is not new. What was noted or fetched
         beyond `at` was so by a clock that was ahead, and counts for nothing (`clocks`).
         """
+        compared = Compared(at, source)
         if not cards:
-            return {}
+            return compared
         with driver_errors("comparing cards"):
             by_url = {card.url: card for card in cards}
             other: Source = "list" if source == "feed" else "feed"
@@ -63,9 +91,9 @@ class CardStore:
             noted = self._cards.find({"_id": {"$in": ids}})
             before = {d["_id"]: d async for d in noted if not is_ahead(d["changed_at"], at)}
             since: dict[str, datetime] = {}  # address → when that was shown first
-            changes = []
             for url, card in by_url.items():
                 own, others = before.get(_id(source, url)), before.get(_id(other, url))
+                compared.lists[url] = own.get("lists") if own else {}
                 if own and _says(own, card):
                     since[url] = own["changed_at"]
                     continue
@@ -73,16 +101,40 @@ class CardStore:
                 later = others and (own is None or own["changed_at"] < others["changed_at"])
                 if others and later and _says(others, card):
                     since[url] = others["changed_at"]
-                says = {"digest": _digest(card), "changed_at": since.get(url, at)}
-                changes.append(UpdateOne({"_id": _id(source, url)}, {"$set": says}, upsert=True))
-            if changes:
-                await self._cards.bulk_write(changes, ordered=False)
+                compared.news[url] = {"digest": _digest(card), "changed_at": since.get(url, at)}
             stored = await self._stored(list(since))
-        return {
-            url: KnownArticle(document["sections"], document["first_seen_at"])
-            for url, document in stored.items()
-            if since[url] <= document["last_seen_at"] <= at + MARGIN
-        }
+        for url, document in stored.items():
+            if since[url] <= document["last_seen_at"] <= at + MARGIN:
+                compared.known[url] = KnownArticle(
+                    document["sections"], document["first_seen_at"], compared.lists[url]
+                )
+        return compared
+
+    async def note(self, compared: Compared, taken: Iterable[tuple[str, str]] = ()) -> None:
+        """Note cards that were compared; nothing is written when there is nothing new in them.
+
+        `taken` are addresses of theirs, each with the key of the list where a walk takes it. The
+        list has to be noted as open by then if that walk goes on (`walks`): should it be cut short
+        here, what it took would tell a later one that all behind it is known.
+        """
+        changes: dict[str, Document] = {url: {"$set": said} for url, said in compared.news.items()}
+        for url, key in taken:
+            lists, mark = compared.lists[url], _mark(key)
+            if lists is None:
+                continue
+            if mark not in lists or is_ahead(lists[mark], compared.at):
+                change = changes.setdefault(url, {})
+                change.setdefault("$min", {})[f"lists.{mark}"] = compared.at
+        for change in changes.values():
+            if compared.source == "list" and "$min" not in change:
+                change["$setOnInsert"] = {"lists": {}}  # it is none of an older version
+        updates = [
+            UpdateOne({"_id": _id(compared.source, url)}, change, upsert=True)
+            for url, change in changes.items()
+        ]
+        if updates:
+            with driver_errors("noting cards"):
+                await self._cards.bulk_write(updates, ordered=False)
 
     async def _stored(self, urls: Sequence[str]) -> dict[str, Document]:
         """Address → the little that is needed of the record that has it, as address or alias."""
@@ -105,6 +157,11 @@ class CardStore:
 
 def _id(source: Source, url: str) -> str:
     return url if source == "list" else f"{source} {url}"
+
+
+def _mark(key: str) -> str:
+    """A list's name in `lists`: addresses may have dots, which names of fields cannot."""
+    return hashlib.sha1(key.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
 
 
 def _says(noted: Document, card: Card) -> bool:

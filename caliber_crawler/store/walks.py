@@ -6,8 +6,9 @@
 An update leaves a list where the known begins. After a walk that was cut short, that is the wrong
 place: the newest articles are stored, those behind them were never asked for. So a walk that goes
 beyond a list's first page opens the list, and only its end closes it: that of the walk, and of the
-crawl with all articles that were still to be asked for. Until then what was stored since counts for
-nothing where a walk looks for the known.
+crawl with all articles that were still to be asked for. Until then what walks took since counts for
+nothing where one looks for the known. What was stored in another way never counts there: `cards`
+tells what walks of each list took.
 
 `reach` is how far walks that came to their ends went: None when none did yet, the bounds of the
 walk when these ended it, else without bounds. A walk that may go further has to go all the way.
@@ -58,8 +59,8 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Before:
-    """What earlier walks of a list allow: articles stored before `known_before` may tell where the
-    known begins, None: none may. `closed`: no walk of it was cut short."""
+    """What earlier walks of a list allow: articles that they took there before `known_before` may
+    tell where the known begins, None: none may. `closed`: no walk of it was cut short."""
 
     known_before: datetime | None
     closed: bool
@@ -76,7 +77,7 @@ class WalkStore:
     async def begin(self, key: str, bounds: Bounds, at: datetime) -> Before:
         """How a walk has to go that begins at an instant. Writes nothing.
 
-        What this crawl itself stored, before it was resumed perhaps, is never where the known
+        What this crawl itself took, before it was resumed perhaps, is never where the known
         begins.
         """
         with driver_errors("reading how far a list was walked"):
