@@ -32,6 +32,10 @@ _CLEAR_SECONDS = 3.0
 _LATE_SHARE = 0.05
 _LATE_SECONDS = 0.005
 _LATE_TRIES = 5
+# Of a page in the browser so many scripts and stylesheets may have to wait for their turn, one
+# after the other, but not for ever where the site asks for very long delays.
+_OF_A_PAGE = 30
+_LONGEST_PAGE_SECONDS = 600.0
 # What may lie between a worker's clock and the wire.
 _GUARD_SECONDS = 0.01
 # A browser that is allowed a request sends it within this time, as good as always.
@@ -95,6 +99,11 @@ class Turns:
         self._clear_until = 0.0
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def of_a_page(self) -> float:
+        """For how many seconds what a page in the browser asks for may have to wait for turns."""
+        return min(_OF_A_PAGE * self._addon.delay, _LONGEST_PAGE_SECONDS)
 
     async def take_in_browser(self) -> None:
         """As `take`, for a request that the browser sends when it comes to it."""
