@@ -25,6 +25,7 @@ from caliber_crawler.settings import variables_with
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
+    from playwright.async_api import Response as BrowserResponse
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -116,6 +117,7 @@ class Browser:
 
         async def opened(page: BrowserPage, request: Request) -> None:
             await guard.watch(page)
+            page.on("response", self._answered)
             if request.meta.get("record_exchanges"):
                 from caliber_crawler.browser.recorder import Recorder
 
@@ -129,6 +131,14 @@ class Browser:
         request.meta["playwright_context_kwargs"] = {**options, **CONTEXT_OPTIONS}
         goto = request.meta.get("playwright_page_goto_kwargs") or {}
         request.meta["playwright_page_goto_kwargs"] = {"timeout": navigation * 1000, **goto}
+
+    async def _answered(self, response: BrowserResponse) -> None:
+        """Hear of an answer to what a page asks for; that to the page itself the handler tells."""
+        with suppress(Exception):  # the page is gone, or the database: others hear of that
+            if response.request.is_navigation_request() and response.frame.parent_frame is None:
+                return
+            asked = response.headers.get("retry-after")
+            await self._addon.turns.answered(response.status, asked)
 
     async def _ways(self) -> list[str]:
         """Chromium's options by which it reaches the site. Raises `Refused`."""

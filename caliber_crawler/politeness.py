@@ -99,6 +99,7 @@ class Turns:
         self._clear_until = 0.0
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self._noting = asyncio.Lock()
 
     @property
     def of_a_page(self) -> float:
@@ -115,6 +116,8 @@ class Turns:
         With `first` it goes before those that wait without: a page that is open shall not wait for
         all that is to follow it. Raises `IgnoreRequest` once a signal ends the crawl.
         """
+        async with self._noting:  # a pause that is being noted holds already
+            pass
         if self._addon.delay == 0 and self._now() < self._clear_until:
             self._look_ahead()
             return
@@ -164,8 +167,9 @@ class Turns:
                 await self._relax()
             return
         asked = seconds_of(retry_after, datetime.now(UTC)) if retry_after else None
-        slot = await self._pause(asked)
-        self._level, self._clear_until = slot.level, 0.0
+        async with self._noting:
+            slot = await self._pause(asked)
+            self._level, self._clear_until = slot.level, 0.0
         self._addon.count(counters.POLITENESS_PAUSES)
         logger.warning("The site answered with %s; no worker asks for %.1f s", status, slot.wait)
 

@@ -560,6 +560,31 @@ def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str
     assert times[-1] - times[0] > 0.3 * (len(times) - 2)
 
 
+def test_a_pause_that_a_list_s_answer_asks_for_is_kept_and_the_list_walked_on(
+    crawler: Scrapy, database: Documents
+) -> None:
+    """It lasts longer than a request may take."""
+    with serve(BUSY) as site:
+        refused = "/ajax/list?lang=en&category=world&page=3"
+        site.knobs.raw = _Once({refused: (429, {"Retry-After": "6"}, b"")})
+        run = crawl(crawler, site)
+        times = [hit.at for hit in site.log]
+        [place] = [number for number, hit in enumerate(site.log) if hit.status == 429]
+        whole = section(site, "world")
+    assert times[place + 1] - times[place] > 5.8
+    assert counter(run, "politeness/pauses") == 1
+    assert run.code == 0, run.err
+    assert taken(run) == whole
+    assert counter(run, "browser/retries") == 0
+
+
+class _Once(dict[str, Any]):
+    """Each answer is given once."""
+
+    def __getitem__(self, path: str) -> Any:
+        return self.pop(path)
+
+
 # --- what makes a list go on, and what its end is
 
 _LIST = """<div id=list></div>BELOW<script>
