@@ -57,8 +57,9 @@ class CaliberAddon:
     done, `verdict` what `scrapy crawl` exits with, `alert` what is to be told of the crawl as a
     whole, if it is for this process to tell, `last_words` writes the summary, which stands right
     above the verdict on a terminal. `stopped` is set by a signal; `reach` says where requests may
-    go, `turns` keeps all requests to the site apart, `blocker` says which of them a browser may
-    make, `outcomes` are notes on the requests on lease.
+    go, `turns` keeps all requests to the site apart, `robots` tells whether robots.txt forbids an
+    address (None where it is not obeyed), `blocker` says which requests a browser may make,
+    `outcomes` are notes on the requests on lease.
     """
 
     def __init__(self, crawler: Crawler, config: Config) -> None:
@@ -84,7 +85,8 @@ class CaliberAddon:
         self.stopped = asyncio.Event()
         self.turns = Turns(self, config.site.base)
         self.reach = config.reach()
-        self.blocker = Blocker(self.reach, self.turns.take_in_browser, self.blocked)
+        self.robots: Callable[[str], Awaitable[bool]] | None = None
+        self.blocker = Blocker(self.reach, self._forbids, self.turns.take_in_browser, self.blocked)
         self.outcomes = Outcomes()
         self._sections: set[str] = set()
         self._opening = asyncio.Lock()
@@ -129,6 +131,9 @@ class CaliberAddon:
     def blocked(self, kind: str) -> None:
         """Count what a browser was not allowed to do."""
         self.count(counters.BROWSER_BLOCKED, kind)
+
+    async def _forbids(self, url: str) -> bool:
+        return self.robots is not None and await self.robots(url)
 
     @property
     def stopping(self) -> bool:

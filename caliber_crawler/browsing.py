@@ -25,6 +25,7 @@ from caliber_crawler.settings import variables_with
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
+    from playwright.async_api import Response as BrowserResponse
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -71,8 +72,7 @@ class Browser:
         self._crawler = crawler
         self._addon = CaliberAddon.of(crawler)
         self._patience = self._addon.config.browser_patience
-        navigation = crawler.settings.getfloat("PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT") / 1000
-        self._longest = navigation + self._patience
+        self._navigation = crawler.settings.getfloat("PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT") / 1000
         self._handler: ScrapyPlaywrightDownloadHandler | None = None
         self._changing = asyncio.Lock()
         self._processes: set[processes.Process] = set()
@@ -86,10 +86,12 @@ class Browser:
         """Open a page. Raises `BrowserUnavailable`, and what Playwright raises."""
         handler = await self._ready()
         guard = PageGuard(self._addon.reach.refusal, self._addon.blocked)
-        self._prepare(request, guard)
+        # What the page asks for waits for its turns meanwhile.
+        navigation = self._navigation + self._addon.turns.of_a_page
+        self._prepare(request, guard, navigation)
         try:
             response: Response = await within(
-                self._longest, self._stopping, handler.download_request(request)
+                navigation + self._patience, self._stopping, handler.download_request(request)
             )
         except TimeoutError as error:
             async with self._changing:
@@ -105,18 +107,21 @@ class Browser:
             raise Refused(OFF_SITE, f"redirects to {guard.left[:300]}: {why}") from error
         return response
 
-    @staticmethod
-    def _prepare(request: Request, guard: PageGuard) -> None:
-        """Have the page guarded, and listened to if wanted, from before its first request."""
+    def _prepare(self, request: Request, guard: PageGuard, navigation: float) -> None:
+        """Have the page guarded, and listened to if wanted, from before its first request.
+
+        It may take `navigation` seconds to open.
+        """
         given = request.meta.get("playwright_page_init_callback")
         given = None if getattr(given, "guards", False) else given
 
         async def opened(page: BrowserPage, request: Request) -> None:
             await guard.watch(page)
+            page.on("response", self._answered)
             if request.meta.get("record_exchanges"):
                 from caliber_crawler.browser.recorder import Recorder
 
-                Recorder.of(page)
+                Recorder.of(page).blocker = self._addon.blocker
             if given is not None:
                 await load_object(given)(page, request)
 
@@ -124,6 +129,16 @@ class Browser:
         request.meta["playwright_page_init_callback"] = opened
         options = request.meta.get("playwright_context_kwargs") or {}
         request.meta["playwright_context_kwargs"] = {**options, **CONTEXT_OPTIONS}
+        goto = request.meta.get("playwright_page_goto_kwargs") or {}
+        request.meta["playwright_page_goto_kwargs"] = {"timeout": navigation * 1000, **goto}
+
+    async def _answered(self, response: BrowserResponse) -> None:
+        """Hear of an answer to what a page asks for; that to the page itself the handler tells."""
+        with suppress(Exception):  # the page is gone, or the database: others hear of that
+            if response.request.is_navigation_request() and response.frame.parent_frame is None:
+                return
+            asked = response.headers.get("retry-after")
+            await self._addon.turns.answered(response.status, asked)
 
     async def _ways(self) -> list[str]:
         """Chromium's options by which it reaches the site. Raises `Refused`."""

@@ -32,6 +32,10 @@ _CLEAR_SECONDS = 3.0
 _LATE_SHARE = 0.05
 _LATE_SECONDS = 0.005
 _LATE_TRIES = 5
+# Of a page in the browser so many scripts and stylesheets may have to wait for their turn, one
+# after the other, but not for ever where the site asks for very long delays.
+_OF_A_PAGE = 30
+_LONGEST_PAGE_SECONDS = 600.0
 # What may lie between a worker's clock and the wire.
 _GUARD_SECONDS = 0.01
 # A browser that is allowed a request sends it within this time, as good as always.
@@ -95,6 +99,12 @@ class Turns:
         self._clear_until = 0.0
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self._noting = asyncio.Lock()
+
+    @property
+    def of_a_page(self) -> float:
+        """For how many seconds what a page in the browser asks for may have to wait for turns."""
+        return min(_OF_A_PAGE * self._addon.delay, _LONGEST_PAGE_SECONDS)
 
     async def take_in_browser(self) -> None:
         """As `take`, for a request that the browser sends when it comes to it."""
@@ -106,6 +116,8 @@ class Turns:
         With `first` it goes before those that wait without: a page that is open shall not wait for
         all that is to follow it. Raises `IgnoreRequest` once a signal ends the crawl.
         """
+        async with self._noting:  # a pause that is being noted holds already
+            pass
         if self._addon.delay == 0 and self._now() < self._clear_until:
             self._look_ahead()
             return
@@ -155,8 +167,9 @@ class Turns:
                 await self._relax()
             return
         asked = seconds_of(retry_after, datetime.now(UTC)) if retry_after else None
-        slot = await self._pause(asked)
-        self._level, self._clear_until = slot.level, 0.0
+        async with self._noting:
+            slot = await self._pause(asked)
+            self._level, self._clear_until = slot.level, 0.0
         self._addon.count(counters.POLITENESS_PAUSES)
         logger.warning("The site answered with %s; no worker asks for %.1f s", status, slot.wait)
 

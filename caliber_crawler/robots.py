@@ -27,7 +27,7 @@ from scrapy.utils.misc import build_from_crawler
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
-from caliber_crawler.outcomes import Refused
+from caliber_crawler.outcomes import Refused, is_forbidden
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.verdict import ROBOTS_UNREACHABLE
 
@@ -73,6 +73,20 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         # When debugging, somebody sits and waits.
         self._patience = 0.0 if self._debugging else config.robots_patience
         self._lasting = config.robots_lasting.total_seconds()
+        self._addon.robots = self.forbids
+
+    async def forbids(self, url: str) -> bool:
+        """Whether a page in the browser must not ask for an address, as a request must not.
+
+        Raises `IgnoreRequest` when there are no rules to be had.
+        """
+        try:
+            await self.process_request(Request(url))
+        except IgnoreRequest as error:
+            if not is_forbidden(error):
+                raise
+            return True
+        return False
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
         """The rules for a request. Raises `IgnoreRequest` when there are none to be had."""

@@ -5,6 +5,7 @@ Real crawls with a real Chromium. Whatever happened, no process may be left, nor
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +27,10 @@ import pytest
 from playwright.async_api import Route, async_playwright
 from pymongo.database import Database
 
+from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
-from caliber_crawler.browser.scroll import BrowserError, Scroller
+from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
+from caliber_crawler.reach import Reach
 from demo_site import ServedSite, SiteConfig, Truth, serve
 from tests.conftest import Run, Scrapy, wait_until
 from tests.pages import card_html
@@ -424,6 +427,25 @@ def test_a_list_whose_requests_fail_is_not_taken_for_one_that_ended(
     assert counter(run, "browser/retries") == 0
 
 
+def test_a_list_whose_requests_robots_txt_forbids_is_not_asked_for_them(
+    crawler: Scrapy, database: Documents
+) -> None:
+    with serve(BUSY) as site:
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/\n"
+        run = crawl(crawler, site)
+        assert batches(site) == 0
+        first = {truth.slug for truth in site.first_list("en", "world")}
+    assert run.code == 4, run.err
+    assert taken(run) == first
+    [reject] = database.rejects.find()
+    assert reject["reason"] == "forbidden_by_robots"
+    assert f"{site.url}/ajax/list?" in reject["detail"]
+    assert "1 forbidden_by_robots" in run.verdict
+    assert counter(run, "browser/blocked/forbidden") > 0
+    assert counter(run, "browser/retries") == 0
+    assert counter(run, "lists/ended/unfinished") == 1
+
+
 # --- letters (P7)
 
 
@@ -511,20 +533,58 @@ def test_a_crawl_that_is_killed_takes_its_browser_along(crawler: Scrapy) -> None
 # --- how the site is asked
 
 
+_ALSO_ASKED = b"""<link rel="prefetch" href="/prefetched">
+<link rel="stylesheet" href="/templates/a.css">
+<script src="/templates/a.js"></script><script async src="/templates/b.js"></script>
+<script>navigator.sendBeacon('/report', 'x')</script>"""
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("render", ["browser", "auto"])
 def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str) -> None:
     with serve(BUSY) as site:
+        with urlopen(site.url + WORLD, timeout=10) as page:
+            html = page.read()
+        site.log.clear()
+        site.knobs.raw[WORLD] = (200, HTML, html.replace(b"</head>", _ALSO_ASKED + b"</head>", 1))
         run = crawl(
             crawler, site, "-a", "section=world,sport", "-a", "limit=18",
             render=render, CLUSTER_DOWNLOAD_DELAY="0.3",
         )  # fmt: skip
         times = sorted(hit.at for hit in site.log)
+        paths = {hit.path for hit in site.log}
     assert run.code == 0, run.err
     assert len(times) > 30
+    assert {f"/templates/{name}" for name in ("a.js", "b.js", "a.css")} <= paths
+    assert not paths & {"/report", "/prefetched"}
     # What was let go in its turn may reach the site a little late, so the next one seems early.
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.1
     assert times[-1] - times[0] > 0.3 * (len(times) - 2)
+
+
+def test_a_pause_that_a_list_s_answer_asks_for_is_kept_and_the_list_walked_on(
+    crawler: Scrapy, database: Documents
+) -> None:
+    """It lasts longer than a request may take."""
+    with serve(BUSY) as site:
+        refused = "/ajax/list?lang=en&category=world&page=3"
+        site.knobs.raw = _Once({refused: (429, {"Retry-After": "6"}, b"")})
+        run = crawl(crawler, site)
+        times = [hit.at for hit in site.log]
+        [place] = [number for number, hit in enumerate(site.log) if hit.status == 429]
+        whole = section(site, "world")
+    assert times[place + 1] - times[place] > 5.8
+    assert counter(run, "politeness/pauses") == 1
+    assert run.code == 0, run.err
+    assert taken(run) == whole
+    assert counter(run, "browser/retries") == 0
+
+
+class _Once(dict[str, Any]):
+    """Each answer is given once."""
+
+    def __getitem__(self, path: str) -> Any:
+        return self.pop(path)
 
 
 # --- what makes a list go on, and what its end is
@@ -549,7 +609,15 @@ LISTEN
 
 
 async def _scrolled(
-    below: str, listen: str, answer: Callable[[str], tuple[int, str]], *, quiet: float = 0.5
+    below: str,
+    listen: str,
+    answer: Callable[[str], tuple[int, str]],
+    *,
+    blocker: Blocker | None = None,
+    quiet: float = 0.5,
+    lag: float = 0,
+    patience: float = 10,
+    row: float = 0,
 ) -> tuple[int, str | None]:
     """How many cards a list brings until it ends, and what its end is taken for."""
     html = _LIST.replace("BELOW", below).replace("LISTEN", listen)
@@ -559,23 +627,28 @@ async def _scrolled(
         page = await browser.new_page()
 
         async def serve_page(route: Route) -> None:
+            if blocker and await blocker(route.request):
+                await route.abort()
+                return
             asked = route.request.url.removeprefix(origin)
             status, body = 404, ""  # as for the cards' pictures
             if asked == "/":
                 status, body = 200, html
             elif route.request.resource_type == "fetch":
                 status, body = answer(asked)
+                await asyncio.sleep(lag)
             await route.fulfill(status=status, body=body, content_type=HTML["Content-Type"])
 
         await page.route("**/*", serve_page)
-        scroller = Scroller(page, lambda: False, quiet=quiet, patience=10)
+        scroller = Scroller(page, lambda: False, quiet=quiet, patience=patience, row=row)
+        scroller.recorder.blocker = blocker
         await page.goto(f"{origin}/")
         try:
             seen = len(await scroller.present())
             while found := await scroller.more():
                 seen += len(found)
         except BrowserError as error:
-            return seen, str(error)
+            return seen, f"{type(error).__name__}: {error}"
         finally:
             await browser.close()
     return seen, None
@@ -615,8 +688,8 @@ async def test_a_list_that_waits_until_nobody_scrolls_is_scrolled_to_its_end() -
     assert seen == (10, None)
 
 
-_ON_SCROLL = """grow();
-addEventListener('scroll', () => near() && grow());
+_AT_THE_END = "grow(); addEventListener('scroll', () => near() && grow());"
+_ON_SCROLL = f"""{_AT_THE_END}
 setInterval(() => fetch('/ping'), 150);"""
 
 
@@ -657,6 +730,55 @@ async def test_copies_of_cards_are_cards_of_their_own() -> None:
       list.innerHTML += '';
     });""".replace("CARD", card_html("/en/post/story"))
     assert await _scrolled("<p style='height:2000px'>", listen, lambda _: (404, "")) == (120, None)
+
+
+def _blocker(
+    *forbidden: str, turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+) -> Blocker:
+    async def forbids(url: str) -> bool:
+        return url.endswith(forbidden)
+
+    return Blocker(Reach("http://site.invalid"), forbids, turn, lambda kind: None)
+
+
+@pytest.mark.parametrize("forbidden", ["/more?p=1", "/list.js"])
+async def test_a_list_that_robots_txt_keeps_from_growing_has_not_ended(forbidden: str) -> None:
+    below = "<script src='/list.js'></script>"
+    listen = _AT_THE_END if "p=1" in forbidden else f"put({_batch('=0')!r});"
+    seen, why = await _scrolled(
+        below, listen, lambda asked: (200, _batch(asked)), blocker=_blocker(forbidden)
+    )
+    assert seen == 5
+    assert why
+    assert why.startswith(Forbidden.__name__)
+    assert forbidden in why
+
+
+async def test_a_counter_that_robots_txt_forbids_does_not_matter() -> None:
+    blocker = _blocker("/ping", "/list.js")
+    below = "<script src='/list.js'></script>"
+    seen = await _scrolled(below, _ON_SCROLL, lambda asked: (200, _batch(asked)), blocker=blocker)
+    assert seen == (10, None)
+    assert blocker.forbidden
+
+
+@pytest.mark.parametrize(("row", "wait", "whole"), [(20, 4, True), (0, 60, False)])
+async def test_a_list_whose_request_waits_for_its_turn_has_not_ended(
+    row: int, wait: int, whole: bool
+) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        await asyncio.sleep(wait if turns == 3 else 0)  # of page, first batch, second batch
+
+    seen, why = await _scrolled(
+        "", _AT_THE_END, lambda asked: (200, _batch(asked)), blocker=_blocker(turn=turn),
+        lag=1.9, patience=3, row=row,
+    )  # fmt: skip
+    assert seen == (10 if whole else 5)
+    assert why is None if whole else "never had its turn" in (why or "")
 
 
 # --- scrolling keeps pages small

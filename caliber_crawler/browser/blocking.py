@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary, WeakSet
 
 if TYPE_CHECKING:
     from playwright.async_api import Request
@@ -14,52 +15,82 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NAMED_HOSTS = 50
-# What no list needs. Blocked everywhere, so that a picture that never ends cannot hold a page.
-_HEAVY = frozenset({"image", "media", "font", "texttrack", "eventsource", "websocket", "manifest"})
-# What asks the site for a page or for cards, and so counts for politeness.
-_COUNTED = frozenset({"document", "xhr", "fetch"})
-
+# So many hosts and addresses are told of in the log.
+_NAMED = 50
+# What a list may need; "other" is what a page has loaded ahead for its script. All else is blocked
+# everywhere: pictures, which may never end and so hold a page, and what is not shown (beacons).
+_NEEDED = frozenset({"document", "stylesheet", "script", "xhr", "fetch", "other"})
 # What a page makes itself; nothing is asked of anyone.
 _OF_THE_PAGE = frozenset({"data", "blob", "about"})
+
+FORBIDDEN = "forbidden"
+"""The kind by which `Blocker` has requests counted that robots.txt forbids."""
 
 
 class Blocker:
     """Decides on each request of a page: True means that it is blocked.
 
-    Only what is within `reach` is asked, so adverts and trackers are not. Requests that count for
-    politeness wait for `turn()`; `blocked` is called with the kind of each request that is
-    turned away.
+    Only what is within `reach` is asked, so adverts and trackers are not, and of that nothing that
+    robots.txt `forbids`. Each request waits for `turn()`; `blocked` is called with the kind of each
+    that is turned away.
+
+    A list may need what was turned away or waits: `waiting` are the requests that wait to be made,
+    `forbidden` those that robots.txt forbids, `lost` says why others were not made.
     """
 
     def __init__(
-        self, reach: Reach, turn: Callable[[], Awaitable[None]], blocked: Callable[[str], object]
+        self,
+        reach: Reach,
+        forbids: Callable[[str], Awaitable[bool]],
+        turn: Callable[[], Awaitable[None]],
+        blocked: Callable[[str], object],
     ) -> None:
         self._reach = reach
         self._named: set[str] = set()
+        self._forbids = forbids
         self._turn = turn
         self._blocked = blocked
+        self.waiting: set[Request] = set()
+        self.forbidden: WeakSet[Request] = WeakSet()
+        self.lost: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
 
     async def __call__(self, request: Request) -> bool:
-        ours = self._is_ours(request.url)
-        if not ours:
-            self._name(urlsplit(request.url).hostname or "")
-        if request.resource_type in _HEAVY or not ours:
-            self._blocked(request.resource_type)
-            return True
-        if request.resource_type in _COUNTED:
-            try:
-                await self._turn()
-            except Exception:  # the crawl ends; nobody is there to hear of it
-                self._blocked(request.resource_type)
-                return True
-        return False
+        why = await self._objection(request)
+        if why is not None:
+            self._blocked(why)
+        return why is not None
 
-    def _name(self, host: str) -> None:
-        """Tell of a host once: a list may need what is there."""
-        if host not in self._named and len(self._named) < _NAMED_HOSTS:
-            self._named.add(host)
-            logger.info("Pages ask for %s, which is none of the site's hosts (SITE_HOSTS)", host)
+    async def _objection(self, request: Request) -> str | None:
+        """The kind as which a request is turned away; None once it may be made."""
+        parts, kind = urlsplit(request.url), request.resource_type
+        if parts.scheme in _OF_THE_PAGE:
+            return None
+        if self._reach.refusal(request.url) is not None:
+            why = "Pages ask for %s, which is none of the site's hosts (SITE_HOSTS)"
+            self._name(parts.hostname or "", why)
+            return kind
+        if kind not in _NEEDED:
+            return kind
+        if "prefetch" in request.headers.get("sec-purpose", ""):  # for pages that nobody opens
+            return "prefetch"
+        self.waiting.add(request)
+        try:
+            if await self._forbids(request.url):
+                self._name(
+                    parts._replace(query="").geturl(), "robots.txt forbids what pages ask for: %s"
+                )
+                self.forbidden.add(request)
+                return FORBIDDEN
+            await self._turn()
+        except Exception as error:  # the crawl ends, or a further host does not tell its rules
+            self.lost[request] = str(error)
+            return kind
+        finally:
+            self.waiting.discard(request)
+        return None
 
-    def _is_ours(self, url: str) -> bool:
-        return urlsplit(url).scheme in _OF_THE_PAGE or self._reach.refusal(url) is None
+    def _name(self, what: str, text: str) -> None:
+        """Tell of a host or an address once: a list may need what is there."""
+        if what not in self._named and len(self._named) < _NAMED:
+            self._named.add(what)
+            logger.info(text, what[:300])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from playwright.async_api import Page, Response
     from playwright.async_api import Request as BrowserRequest
 
+    from caliber_crawler.browser.blocking import Blocker
+
 # Kinds of requests that can bring cards; "script" is for answers that call a function.
 _BRINGING = frozenset({"xhr", "fetch", "script", "document"})
 _ASKING = frozenset({"xhr", "fetch"})
+# Without what a list may not grow: its script, the script's requests, and what is loaded ahead.
+_GROWING = _ASKING | {"script", "other"}
+# What the page is not whole without: a script may wait for a stylesheet.
+_LOADING = _BRINGING | _GROWING | {"stylesheet"}
 # How the requests fail that the browser was not allowed to make, or that the page gave up.
 _BLOCKED = ("net::ERR_FAILED", "net::ERR_ABORTED")
 _LONGEST_ANSWER = 500_000
@@ -39,15 +45,18 @@ _VARYING = re.compile(r"^(.*[0-9].*|.{21,})$", re.DOTALL)
 class Recorder:
     """Listens to a page from before its first request: exchanges, and what is still on its way.
 
-    `document` is the page as the server sent it, `left` the address for which it was left since.
+    `document` is the page as the server sent it, `left` the address for which it was left since;
+    `blocker` decided on the page's requests, None when nobody did.
     """
 
     pending: set[BrowserRequest] = field(default_factory=set)
     document: Answer | None = None
     left: str | None = None
-    # By place (`_place`): what became of a last request that failed, the latest good answers. Of
-    # which places an answer held cards that appeared.
+    blocker: Blocker | None = None
+    # By place (`_place`): what became of a last request that failed, which robots.txt forbade, the
+    # latest good answers. Of which places an answer held cards that appeared.
     _refused: dict[str, str] = field(default_factory=dict)
+    _forbidden: dict[str, str] = field(default_factory=dict)
     _recent: list[tuple[str, Answer]] = field(default_factory=list)
     _bringing: set[str] = field(default_factory=set)
     _number: int = 0
@@ -113,16 +122,37 @@ class Recorder:
 
     @property
     def refused(self) -> str | None:
-        """What became of the list's last request when the server failed to answer it.
+        """What became of the list's last request when the server failed to answer it."""
+        return self._of_the_list(self._refused)
+
+    @property
+    def forbidden(self) -> str | None:
+        """What robots.txt forbids of that which the list may need."""
+        return self._of_the_list(self._forbidden)
+
+    @property
+    def unanswered(self) -> str | None:
+        """What the list may need and what is on its way, or waits for its turn."""
+        return self._of_the_list({_place(request): request.url for request in self.pending})
+
+    @property
+    def waiting(self) -> str | None:
+        """Of that what was not let go yet, since its turn has not come."""
+        waiting = self.pending & self.blocker.waiting if self.blocker else set()
+        return self._of_the_list({_place(request): request.url for request in waiting})
+
+    def _of_the_list(self, by_place: Mapping[str, str]) -> str | None:
+        """The first that may concern the list.
 
         Where it is known what brings the list's cards, other requests (a counter's) do not matter.
         """
-        said = [w for place, w in self._refused.items() if place in self._bringing]
-        return next(iter(said if self._bringing else self._refused.values()), None)
+        said = [what for place, what in by_place.items() if place in self._bringing]
+        return next(iter(said if self._bringing else by_place.values()), None)
 
     def _asked(self, request: BrowserRequest) -> None:
-        if request.resource_type in _BRINGING:
+        if request.resource_type in _LOADING:
             self.pending.add(request)
+        if request.resource_type in _BRINGING:
             self._number += 1
             self._numbers[request] = self._number
         # Told from the asking: a script that goes elsewhere at once may be quicker than the answer.
@@ -139,11 +169,14 @@ class Recorder:
         request = response.request
         if request.resource_type in _ASKING:
             self._refused.pop(_place(request), None)
+            self._forbidden.pop(_place(request), None)
             if response.status >= 500 or response.status in _NOT_LET_IN:
                 self._refused[_place(request)] = f"{request.url}: status {response.status}"
 
     def _answered(self, request: BrowserRequest) -> None:
-        if request in self.pending:
+        if request.resource_type not in _BRINGING:
+            self.pending.discard(request)
+        elif request in self.pending:
             moved = request.redirected_to is not None
             if request != self._opened and not moved and self._is_of_the_page(request):
                 self.left = request.url
@@ -153,8 +186,12 @@ class Recorder:
 
     def _failed(self, request: BrowserRequest) -> None:
         why = request.failure or ""
+        if self.blocker is not None:
+            why = self.blocker.lost.get(request, why)
         if request.resource_type in _ASKING and not why.endswith(_BLOCKED):
             self._refused[_place(request)] = f"{request.url}: {why}"
+        if request.resource_type in _GROWING and self._is_forbidden(request):
+            self._forbidden[_place(request)] = request.url
         self._numbers.pop(request, None)
         self.pending.discard(request)
 
@@ -177,6 +214,9 @@ class Recorder:
                     self._exchanges = [*self._exchanges, seen][-_KEPT_EXCHANGES:]
         self._numbers.pop(request, None)
         self.pending.discard(request)
+
+    def _is_forbidden(self, request: BrowserRequest) -> bool:
+        return self.blocker is not None and request in self.blocker.forbidden
 
     def _is_of_the_page(self, request: BrowserRequest) -> bool:
         """Whether a request is for a document in the page itself rather than in a frame of it."""

@@ -15,7 +15,7 @@ from caliber_crawler.browser.waiting import within
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-__all__ = ["BrowserError", "Scroller"]
+__all__ = ["BrowserError", "Forbidden", "Scroller"]
 
 T = TypeVar("T")
 
@@ -24,12 +24,17 @@ _PRESSES = 2
 _NUDGES_S = (0.3, 0.3, 0.5, 0.6)
 
 
+class Forbidden(BrowserError):
+    """robots.txt forbids what the list asks for."""
+
+
 class Scroller:
     """Scrolls one page's list. Raises `BrowserError` when the page or the browser is gone.
 
     `quiet` is how many seconds without new cards and without a request on its way mean the end;
-    `patience` how many seconds a request, or the browser itself, may take. `stopping` tells that
-    the crawl is to end now.
+    `patience` how many seconds a request, or the browser itself, may take, and `row` how many
+    seconds requests may wait for their turn before that. `stopping` tells that the crawl is to end
+    now.
     """
 
     def __init__(
@@ -39,11 +44,13 @@ class Scroller:
         *,
         quiet: float = 5.0,
         patience: float = 30.0,
+        row: float = 0.0,
     ) -> None:
         self._page = page
         self._stopping = stopping
         self._quiet = quiet
         self._patience = patience
+        self._row = row
         self._in_vain = 0  # presses since cards appeared
         self.recorder = Recorder.of(page)
 
@@ -59,10 +66,12 @@ class Scroller:
         """Scroll until new cards appear and return them; empty when the list has ended.
 
         Raises the built-in TimeoutError when the browser does not answer any more, or when the
-        crawl is to end while it is waited for.
+        crawl is to end while it is waited for; `Forbidden`, and `BrowserError`, when the list may
+        have stopped growing for another reason than its end.
         """
         loop = asyncio.get_running_loop()
         began = quiet_since = loop.time()
+        latest = began + self._row
         while not self._stopping():
             for nudge, seconds in enumerate(_NUDGES_S):
                 await self._wait(self._page.evaluate(SWEEP, nudge > 0))
@@ -71,7 +80,9 @@ class Scroller:
                 if self._stopping():
                     break
             now = loop.time()
-            if self.recorder.pending and now - began < self._patience:
+            if self.recorder.waiting and now < latest:
+                began = quiet_since = now  # what it may take counts from when it is let go
+            elif self.recorder.pending and now - began < self._patience:
                 quiet_since = now
             elif await self._pressed():
                 quiet_since = loop.time()
@@ -79,10 +90,21 @@ class Scroller:
                 # Some scripts ask when nobody scrolled for a while.
                 if await self._appeared(min(self._quiet, self._patience) / 2):
                     return await self._grown()
-                break
-        if self.recorder.refused and not self._stopping():
-            raise BrowserError(f"the list ends with a failed request: {self.recorder.refused}")
+                limit = latest if self.recorder.waiting else began + self._patience
+                if not self.recorder.unanswered or loop.time() >= limit:
+                    break
+        if not self._stopping():
+            self._believe_the_end()
         return []
+
+    def _believe_the_end(self) -> None:
+        recorder = self.recorder
+        if recorder.forbidden:
+            raise Forbidden(f"robots.txt forbids what the list may need: {recorder.forbidden}")
+        if recorder.refused:
+            raise BrowserError(f"the list ends with a failed request: {recorder.refused}")
+        if recorder.waiting:
+            raise BrowserError(f"the list's request never had its turn: {recorder.waiting}")
 
     async def _grown(self) -> Sequence[str]:
         self._in_vain = 0

@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 ARTICLE_PRIORITY = 0
 LIST_PRIORITY = 100
+FORBIDDEN_BY_ROBOTS = "forbidden_by_robots"
 LACKING = (404, 410)
 """Statuses by which the site says that there is no such page."""
 
@@ -256,7 +257,7 @@ def _reason(error: BaseException | None) -> str:
     if isinstance(error, Refused):
         return error.reason
     if is_forbidden(error):
-        return "forbidden_by_robots"
+        return FORBIDDEN_BY_ROBOTS
     if isinstance(error, IgnoreRequest) and "max redirections" in str(error):
         return "too_many_redirects"
     return "no_response"

@@ -22,7 +22,7 @@ from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
-from caliber_crawler.spiders.base import LIST_PRIORITY
+from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
 from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ScrollingSpider(CardSpider):
 
     async def parse_scrolled(self, response: Response, task: dict[str, Any]) -> AsyncIterator[Any]:
         """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
-        from caliber_crawler.browser.scroll import BrowserError, Scroller
+        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
 
         browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
@@ -110,10 +110,14 @@ class ScrollingSpider(CardSpider):
                 page,
                 lambda: self._stopping,
                 quiet=self.config.scroll_quiet,
-                # The list's own requests may have to wait for their turn.
-                patience=self.config.browser_patience + 2 * CaliberAddon.of(self.crawler).delay,
+                patience=self.config.browser_patience,
+                # All workers may be told to pause meanwhile.
+                row=self.config.backoff_most + CaliberAddon.of(self.crawler).turns.of_a_page,
             )
             async for found in self._scroll(browsed, scroller):
+                yield found
+        except Forbidden as error:
+            for found in self._browser_trouble(browsed, str(error), 1, FORBIDDEN_BY_ROBOTS):
                 yield found
         except (BrowserError, TimeoutError) as error:
             for found in self._browser_trouble(browsed, str(error)):
