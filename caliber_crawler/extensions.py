@@ -7,7 +7,7 @@ import logging
 import platform
 from datetime import timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy import signals
 from scrapy.exceptions import CloseSpider
@@ -40,7 +40,7 @@ from caliber_crawler.verdict import (
 from caliber_crawler.workers import is_dead, take_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Self
 
     from scrapy import Spider
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from caliber_crawler.store.locks import Holder
 
 logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 _PROGRESS_SECONDS = 5.0
 _LEAVING_POLL_SECONDS = 0.5
@@ -241,12 +243,14 @@ class CrawlRecord:
         if store is None or not self._entered:
             return verdict
         try:
-            failures = await store.frontier.failures() if reason == "finished" else []
+            failures = await self._waiting(store.frontier.failures) if reason == "finished" else []
             for url, error in failures:
                 logger.error("Failed: %s (%s)", url, error)
             verdict = _naming(failures, verdict)
-            await store.crawls.leave(
-                self._addon.worker, self._counts(), reason=reason, at=self._addon.server_now()
+            await self._waiting(
+                lambda: store.crawls.leave(
+                    self._addon.worker, self._counts(), reason=reason, at=self._addon.server_now()
+                )
             )
             workers = await self._workers_if_last(store, wait=reason == "finished")
             if workers is None:
@@ -256,23 +260,25 @@ class CrawlRecord:
             whole = _naming(failures, self._of_the_crawl(reason, total, findings, verdict))
             counts, sections = split(total)
             at = self._addon.server_now()
-            closed = await store.crawls.close(
-                counts,
-                _coverage(counts),
-                status=whole.status,
-                reason=reason,
-                exit_code=whole.code,
-                verdict=whole.line,
-                sections=sections,
-                findings=[finding.document() for finding in findings],
-                silent_since=at - self._silence,
-                dead=_dead(workers),
-                at=at,
+            closed = await self._waiting(
+                lambda: store.crawls.close(
+                    counts,
+                    _coverage(counts),
+                    status=whole.status,
+                    reason=reason,
+                    exit_code=whole.code,
+                    verdict=whole.line,
+                    sections=sections,
+                    findings=[finding.document() for finding in findings],
+                    silent_since=at - self._silence,
+                    dead=_dead(workers),
+                    at=at,
+                )
             )
             if not closed:
                 return verdict
             self._whole = workers
-            await store.locks.give_back(spider.name)
+            await self._waiting(lambda: store.locks.give_back(spider.name))
             if whole.status == reason == "finished":
                 await self._clear(store)
             self._tell(spider, whole, await unhealthy_before(self._addon, spider))
@@ -282,6 +288,13 @@ class CrawlRecord:
             logger.error("%s", error)
             return verdict if verdict.code else Verdict(DATABASE_LOST, f"database lost: {error}")
         return verdict
+
+    async def _waiting(self, call: Callable[[], Awaitable[R]]) -> R:
+        """What a call of the store gives; a database that is away for a moment is waited for, but
+        not by whoever sent a signal."""
+        if self._addon.signal is not None:
+            return await call()
+        return await self._addon.patiently(call)
 
     async def _clear(self, store: Store) -> None:
         """Forget the requests of a crawl that is closed already; what stays does no harm."""
@@ -304,7 +317,7 @@ class CrawlRecord:
         """
         latest = self._addon.server_now() + 2 * self._silence
         while True:
-            crawl = await store.crawls.find()
+            crawl = await self._waiting(store.crawls.find)
             if crawl is None or crawl["status"] != "running":
                 return None
             workers: list[dict[str, Any]] = crawl["workers"]

@@ -308,6 +308,48 @@ def test_what_mongodb_never_takes_is_a_failure_and_not_asked_for_again(
     assert {r["slug"] for r in run.records} == {truth.slug for truth in others}
 
 
+CLOSING = """
+import time
+from pathlib import Path
+from caliber_crawler.spiders.articles import ArticlesSpider
+
+class Slow(ArticlesSpider):
+    name = "slow"
+
+    def closed(self, reason):
+        Path("closing").touch()
+        while not Path("cut").exists():
+            time.sleep(0.02)
+"""
+
+
+def test_a_database_that_is_away_at_the_end_is_waited_for(
+    scrapy: Scrapy, database: Documents, mongo_uri: str
+) -> None:
+    port = urlsplit(mongo_uri).port
+    assert port
+    scrapy.folder.joinpath("closing_module.py").write_text(CLOSING)
+    with proxy(port) as link, serve(SiteConfig(articles=10, seed=1)) as site:
+        process = scrapy.start(
+            "crawl", "slow", "-a", f"url={site.url}{site.world.article('en', 0).path}",
+            "-s", "SPIDER_MODULES=closing_module", "-s", "LOG_FILE=log.txt",
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, link),
+            PYTHONPATH=path_with(str(scrapy.folder)),
+        )  # fmt: skip
+        wait_until(lambda: (scrapy.folder / "closing").exists(), what="the end")
+        link.cut()
+        (scrapy.folder / "cut").touch()
+        log = scrapy.folder / "log.txt"
+        wait_until(lambda: "trying again" in log.read_text("utf-8"), what="a second attempt")
+        link.mend()
+        run = scrapy.finish(process)
+    assert run.code == 0, run.err
+    crawl = database.crawls.find_one()
+    assert crawl is not None
+    assert (crawl["status"], crawl["exit_code"]) == ("finished", 0)
+    assert database.locks.count_documents({}) == 0
+
+
 CLEARING_FAILS = """
 from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.spiders.articles import ArticlesSpider

@@ -154,7 +154,8 @@ class CrawlStore:
         """Close a running crawl that all workers have left.
 
         Those that were not seen since `silent_since`, and the `dead` ones, are lost. False when
-        another worker closed it, or joined it meanwhile and is to close it.
+        another worker closed it, or joined it meanwhile and is to close it. It may be tried again
+        when the answer to an earlier attempt was lost.
         """
         alive = {"ended_at": None, "seen_at": {"$gte": silent_since}, "id": {"$nin": list(dead)}}
         which = {"_id": self._id, "status": "running", "workers": {"$not": {"$elemMatch": alive}}}
@@ -179,7 +180,10 @@ class CrawlStore:
                 },
                 array_filters=[{"silent.ended_at": None}],
             )
-        return bool(result.matched_count)
+            if result.matched_count:
+                return True
+            same = {"_id": self._id, "finished_at": at, "status": status, "verdict": verdict}
+            return await self._crawls.find_one(same, {"_id": 1}) is not None
 
     async def past(
         self, spider: str, arguments: Mapping[str, str], *, since: datetime | None, limit: int
