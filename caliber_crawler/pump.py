@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from caliber_crawler import counters
 from caliber_crawler.errors import StoreError, StoreUnavailable, Unserialisable
 from caliber_crawler.items import Sighting
-from caliber_crawler.store.leases import new_lease
+from caliber_crawler.store.leases import Late, new_lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from caliber_crawler.addon import CaliberAddon
     from caliber_crawler.ready import ReadyQueue
     from caliber_crawler.store import Store
-    from caliber_crawler.store.leases import Entry, Late, Leased
+    from caliber_crawler.store.leases import Entry, Leased
 
 logger = logging.getLogger(__name__)
 
@@ -309,6 +309,10 @@ class Pump:
         self._is_rich = len(found) == room
         self._addon.count(counters.FRONTIER_LEASED, number=len(found))
         stored = await self._stored(found)
+        # Whoever stored them may not have lived to say what lists told of them meanwhile.
+        await self._sight(
+            [Late(one.request["url"], one.merged) for one in found if one.key in stored]
+        )
         for leased in found:
             if leased.key in stored:
                 self._done[leased.key] = leased.lease

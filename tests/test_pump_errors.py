@@ -114,3 +114,27 @@ async def test_a_refusal_of_the_frontier_itself_is_told_apart(store: Store) -> N
     await works.close()
     [line] = addon.closed
     assert line.startswith("lost: MongoDB refuses the frontier's traffic: ")
+
+
+async def test_what_lists_said_of_what_a_killed_worker_had_stored_is_not_lost(
+    store: Store, mongo_uri: str, database_name: str
+) -> None:
+    """Another worker takes the request up, and finds that there is nothing to be fetched."""
+    at = datetime.now(UTC)
+    await store.frontier.add([named("world")], at)
+    await store.frontier.lease(1, at, browsers=1)
+    await store.articles.save([story("a", crawl_id="c")])
+    await store.frontier.add([named("latest")], at)
+    await store.frontier.reclaim(at, ["w"])
+
+    addon = _Addon()
+    works = pump(store, addon)
+    works.start()
+    async with AsyncMongoClient[dict[str, Any]](mongo_uri) as client, asyncio.timeout(20):
+        frontier = client[database_name].frontier
+        while await frontier.count_documents({"state": "done"}) == 0:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.05)
+        record = await client[database_name].articles.find_one()
+    await works.close()
+    assert record is not None
+    assert {section["slug"] for section in record["sections"]} == {"world", "latest"}
