@@ -339,6 +339,23 @@ def test_text_behind_an_unclosed_or_nested_link_is_text() -> None:
     assert [link["text"] for link in found.links] == ["one", "two"]
 
 
+@pytest.mark.parametrize("shown", ["block", "flex", "grid", "table", "inline"])
+def test_a_link_ends_however_it_is_shown(shown: str) -> None:
+    link = f'<a href="/en/post/other" style="display:{shown}">Another story</a>'
+    found = record(
+        f"<p>Snow fell.</p>{link}<p>Who paid for it?</p><p>It thawed.</p><p>By Leyla Quliyeva</p>"
+    )
+    assert found.body == "Snow fell.\n\nWho paid for it?\n\nIt thawed."
+    assert found.authors == ["Leyla Quliyeva"]
+    assert found.links == []
+
+
+def test_a_link_shown_as_a_block_is_a_paragraph() -> None:
+    found = record('<p>Snow<a href="https://x.org/" style="display:block">fell</a>on it.</p>')
+    assert found.body == "Snow\n\nfell\n\non it."
+    assert found.links == [{"url": "https://x.org/", "text": "fell"}]
+
+
 @pytest.mark.parametrize(
     ("html", "embeds", "text"),
     [

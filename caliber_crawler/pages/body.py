@@ -260,7 +260,7 @@ class _Reader:
             self._flush()
         elif tag in _CELLS:
             self._pieces.append(Piece(" ", None))
-        elif self._link is not None and element is self._link.element:
+        if self._link is not None and element is self._link.element:
             self._link = None
         # Elements that were not entered are left as well.
         if self._marked and element is self._marked[-1]:
@@ -331,6 +331,8 @@ class _Reader:
 
     def _open_link(self, element: Element) -> None:
         """Note a link's beginning. One within the page (``#top``) or without address is none."""
+        if _ends_paragraph(element):
+            self._flush()
         href = href_of(element)
         if not href:
             self._link = None
