@@ -83,8 +83,9 @@ class Gallery:
         found = [self.image(image, caption) for image in element.iter(*media.IMAGES)]
         return any(found)
 
-    def frame(self, element: Element, *, trusted_only: bool = False) -> None:
-        """Take what an ``iframe``, ``video``, widget script or the like stands for."""
+    def frame(self, element: Element, *, trusted_only: bool = False) -> bool:
+        """Take what an ``iframe``, ``video``, widget script or the like stands for, if anything."""
+        taken = False
         sources = [element, *element.iter("source")] if element.tag == "video" else [element]
         for source in sources:
             embed = media.frame_embed(source, self._resolve)
@@ -95,6 +96,8 @@ class Gallery:
             )
             if not (trusted_only and unknown):
                 self._add(embed)
+                taken = True
+        return taken
 
     def post(self, element: Element) -> str | None:
         """Take the post of a network for which an element is the placeholder; its type, if any."""

@@ -21,8 +21,8 @@ Element = etree._Element
 
 BLOCKS = frozenset(
     "address article aside blockquote caption center dd details dialog div dl dt fieldset "
-    "figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary "
-    "table tbody tfoot thead tr ul".split()
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section "
+    "summary table tbody tfoot thead tr ul".split()
 )
 """Elements that browsers show on lines of their own: words on their two sides never touch."""
 
