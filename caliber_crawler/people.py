@@ -132,7 +132,7 @@ def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
     """Take the byline off the end of a body: its last paragraph, or the last line of that.
 
     What an editor puts under a text may stand behind it and stays: a credit ("Photos by ..."),
-    hashtags, when it was changed, whose opinion it is. The house in a line of its own goes with the names.
+    hashtags, when it was changed, whose opinion it is. The house in the line below the names goes.
     Returns the paragraphs without the byline and the persons named, which may be none when only the
     house signs; None instead of a list when the body does not end with a byline.
     """

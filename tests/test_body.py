@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caliber_crawler.items import Article
+from caliber_crawler.pages.article import parse_article
 from caliber_crawler.pages.body import read_body
+from caliber_crawler.pages.gallery import Gallery
+from caliber_crawler.pages.html import Element
 from caliber_crawler.text import paragraphs
-from tests.pages import ARTICLE_URL, SITE, article, page
+from tests.pages import ARTICLE_URL, SITE, article, article_html, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
 
@@ -164,6 +168,26 @@ LIKED = "What our readers liked this week:"
             ),
             [LIKED, "Another story of the day", "Second", "It snowed."],
             2,
+        ),
+        (
+            f"<p>{LIKED}</p><ul><li>It snowed in Ganja.</li><li>{OTHER}</li><li>{SECOND}</li></ul>",
+            [LIKED, "It snowed in Ganja.", "Another story of the day", "Second"],
+            2,
+        ),
+        (
+            f"<p>{LIKED}</p><ul><li><p>One.</p><p>Two.</p></li><li>{OTHER}</li></ul><p>Three.</p>",
+            [LIKED, "One.", "Two.", "Another story of the day", "Three."],
+            1,
+        ),
+        (
+            f"<p>It snowed.</p><ul><li>{LIKED}</li><li>{OTHER}</li></ul>",
+            ["It snowed.", LIKED, "Another story of the day"],
+            1,
+        ),
+        (
+            f"<p>It snowed.</p><ul><li>In Ganja.</li><li>{OTHER}</li></ul>",
+            ["It snowed.", "In Ganja."],
+            0,
         ),
         (f"<p>It snowed: on Monday.</p><ul><li>{OTHER}</li></ul>", ["It snowed: on Monday."], 0),
         (f"<p>Of the day:</p><ul><li>{OTHER}</li></ul>", ["Of the day:"], 0),
@@ -714,6 +738,38 @@ def test_large_bodies_take_linear_time() -> None:
         + " " * 500_000
     )
     assert len(found.links) == len(found.images) == len(found.embeds) == 300
+
+
+@pytest.mark.parametrize(
+    ("before", "piece"),
+    [
+        ("<p>Snow ", "<a href='/en/post/x'>!!!!</a>."),
+        ("<table><tr><td>", "<p>x</p>"),
+    ],
+)
+def test_what_recurs_takes_linear_time(before: str, piece: str) -> None:
+    def seconds(number: int) -> float:
+        shown = page(article_html(before + piece * number))
+        assert len(shown.root)
+        began = time.process_time()
+        parse_article(shown, SITE)
+        return time.process_time() - began
+
+    # A square would be a hundred times as long.
+    assert seconds(20_000) < 30 * max(seconds(2_000), 0.02)
+
+
+def test_pictures_of_nested_figures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Element] = []
+    image = Gallery.image
+
+    def noted(self: Gallery, element: Element, caption: str | None = None) -> bool:
+        seen.append(element)
+        return image(self, element, caption)
+
+    monkeypatch.setattr(Gallery, "image", noted)
+    assert len(record("<figure>" * 50 + "<img src='/a.jpg'>" * 100).images) == 1
+    assert len(seen) < 2 * 100 + 50
 
 
 # --- whatever editors paste

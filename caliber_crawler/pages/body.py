@@ -216,7 +216,7 @@ class _Reader:
             self._open_block(element)
         if tag == "figure":
             known = len(self._gallery.images)
-            has_picture = self._gallery.figure(element)
+            has_picture = self._gallery.figure(element, within=bool(self._figures))
             self._show_link(known, shown=has_picture)
             self._figures.append((element, has_picture))
         self._preformatted += tag == "pre"
@@ -228,6 +228,8 @@ class _Reader:
             self._silent = element
         if element.tag in _MARKED:
             self._marked.append(element)
+        if element.tag == "li":
+            self._prose.open_item(element)
 
     def _pictures_only(self, element: Element) -> bool:
         for image in element.iter(*IMAGES):
@@ -410,6 +412,8 @@ def _ends_paragraph(element: Element) -> bool:
     if element.tag not in _STANDS_ALONE:
         return bool(element.attrib) and bool(_SHOWN_AS_BLOCK.search(attribute(element, "style")))
     parent = element.getparent()
-    if parent is None or parent.tag not in _CELLS or len(parent) > 1:
+    if parent is None or parent.tag not in _CELLS:
+        return True
+    if element.getprevious() is not None or element.getnext() is not None:
         return True
     return bool((parent.text or "").strip() or (element.tail or "").strip())
