@@ -89,7 +89,7 @@ _NO_PERSON = frozenset(
             "редакция президент вице-президент министр премьер-министр председатель директор "
             "редактор аналитик эксперт корреспондент журналист обозреватель политолог посол "
             "профессор секретарь депутат админ администратор agentliyi xəbərlər institutu "
-            "universiteti mərkəzi nazirliyi redaksiya prezident prezidenti nazir naziri "
+            "universiteti mərkəzi nazirliyi redaksiya prezident prezidenti naziri "
             "direktor redaktor analitik ekspert müxbir jurnalist səfir deputat գործակալություն "
             "լրագրող թղթակից խմբագիր խմբագրություն նախագահ նախարար վերլուծաբան "
         ).split(),
@@ -111,6 +111,7 @@ _NO_PERSONS = frozenset(
             "Mexico City", "Cape Town", "Kuala Lumpur", "Capitol Hill", "White House",
             "Middle East", "South Caucasus", "Central Asia", "Европейский Союз", "Южная Корея",
             "Северная Корея", "Нижний Новгород", "Абу Даби", "Южный Кавказ",
+            "Baş Nazir",  # a minister; alone, the word is a surname as well
         ),
     )
 )  # fmt: skip
@@ -124,22 +125,26 @@ _LONGEST_BYLINE = 160
 _LONGEST_CREDIT = 320  # as of a sentence about whose opinion it is
 _LONGEST_VALUE = 2_000
 _MOST_VALUES = 200
+_LAST_LINES = 3  # of a paragraph: a label, the names, the house or a credit
 
 
 def split_byline(paragraphs: list[str]) -> tuple[list[str], list[str] | None]:
     """Take the byline off the end of a body: its last paragraph, or the last line of that.
 
     What an editor puts under a text may stand behind it and stays: a credit ("Photos by ..."),
-    hashtags, when it was changed, whose opinion it is. Returns the paragraphs without the
-    byline and the persons named, which may be none when only the house signs; None instead of a
-    list when the body does not end with a byline.
+    hashtags, when it was changed, whose opinion it is. The house in the line below the names goes.
+    Returns the paragraphs without the byline and the persons named, which may be none when only the
+    house signs; None instead of a list when the body does not end with a byline.
     """
-    lines = paragraphs[-1].rsplit("\n", 2) if paragraphs else []
+    lines = paragraphs[-1].rsplit("\n", _LAST_LINES) if paragraphs else []
     last = len(paragraphs) - 1
     if len(lines) == 1 and last and _is_credit(lines[0]):
         last -= 1
-        lines = paragraphs[last].rsplit("\n", 1)
+        lines = paragraphs[last].rsplit("\n", _LAST_LINES)
     names, at = _byline_in(lines)
+    if names is None and len(lines) > 1 and is_house(lines[-1]):
+        lines.pop()
+        names, at = _byline_in(lines)
     if names is None:
         return paragraphs, None
     del lines[at]

@@ -59,6 +59,10 @@ _SUSPECT = re.compile(
     "[\u00c0-\u00ff][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
     "|вЂ|[В-Я][\u0080-\u00bf\u0402-\u040f\u0452-\u045f\u2013-\u203a\u20ac\u2116]|[\u00c0-\u00ff]{4}|\ufffd"
 )
+# Azerbaijani puts its endings right behind a closing quotation mark: "“Türk gücü”nün". Between two
+# letters such a mark looks like a part of one that was read in a wrong encoding.
+_TURKIC = "a-zA-ZçÇəƏğĞıİöÖşŞüÜ"
+_BEFORE_ENDING = re.compile(f"(?<=[{_TURKIC}])[”“»](?=[{_TURKIC}])")
 
 
 def visible(text: str) -> str:
@@ -206,7 +210,7 @@ def ungarbled(text: str) -> str:
 
     Only what cannot be text of any language is touched, and only when it can be turned back.
     """
-    if not _SUSPECT.search(text) or not is_bad(text):
+    if not _looks_wrong(text):
         return text
     fixed: str = fix_encoding(text)
     return text if is_garbled(fixed) else fixed
@@ -214,9 +218,12 @@ def ungarbled(text: str) -> str:
 
 def is_garbled(text: str) -> bool:
     """Whether letters are lost: the replacement character, or letters of a wrong encoding."""
-    if "\ufffd" in text:
-        return True
-    return _SUSPECT.search(text) is not None and is_bad(text)
+    return "\ufffd" in text or _looks_wrong(text)
+
+
+def _looks_wrong(text: str) -> bool:
+    """Whether there are letters of a wrong encoding."""
+    return _SUSPECT.search(text) is not None and bool(is_bad(_BEFORE_ENDING.sub("'", text)))
 
 
 def word_count(*texts: str | None) -> int:

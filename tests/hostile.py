@@ -255,6 +255,12 @@ def attacks() -> list[Attack]:
         Attack("many-links", _html(lambda: "<a href=x>x</a>" * (MB // 4)), "too_many_tags"),
         Attack("figures", _article(("<figure>" * 100 + "<figcaption>cap" * 100
                                     + "</figure>" * 100) * 80 + _GOOD)),
+        Attack("figures-of-pictures", _article(("<figure>" * 100 + '<img src="/a.jpg">' * 20_000
+                                                + "</figure>" * 100) + _GOOD)),
+        Attack("links-without-words", _article(
+            f'{_GOOD}<p>Snow {"<a href=/en/post/a>!!!!!!!!</a>." * 15_000}'),
+               cut=("links",)),
+        Attack("cell-of-blocks", _article(f"{_GOOD}<table><tr><td>{'<p>x</p>' * 20_000}")),
         Attack("tweets", _article((('<blockquote class="twitter-tweet"><a href="/x">a</a>' * 150)
                                    + "</blockquote>" * 150) * 80 + _GOOD), cut=("links",)),
         Attack("headings", _html(lambda: ("<h1>A headline of words " * 100 + "</h1>" * 100) * 200

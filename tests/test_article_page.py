@@ -107,6 +107,10 @@ def test_a_russian_page() -> None:
             "\"North\" & road 'a'",
         ),
         ("Road<script>x()</script><style>y</style> open", "Road open"),
+        (
+            "<svg><title>video</title></svg>Road <svg><g><title>x</title></g></svg> opens",
+            "Road opens",
+        ),
         ('Road<b style="display: none">x</b><i hidden>y</i> open<b style="">s</b>', "Road opens"),
         # Nothing to be seen: then the head's title stands in, without the publisher's name.
         ("", "Earlier"),
@@ -148,10 +152,17 @@ def test_page_titles_that_say_what_the_headline_says(title: str) -> None:
         "North road reopens - drivers say that it is late",
         "North road reopens again | Caliber.Az",
         "Caliber.Az: North road reopens",
+        "North road reopens" + " -" * 100 + " |",  # in ever so many ways no label
     ],
 )
 def test_page_titles_that_say_something_else(title: str) -> None:
     assert title_conflicts(title) == ["title"]
+
+
+def test_the_titles_of_icons_are_not_the_pages() -> None:
+    icons = "<a href='#'><svg><title>telegram</title></svg></a><svg><g><title>x</title></g></svg>"
+    head = "<title>North road reopens</title>"
+    assert article(head=head, header=icons).notes.conflicts == []
 
 
 @pytest.mark.parametrize(
@@ -182,6 +193,7 @@ def test_a_headline_may_begin_or_end_like_the_house(headline: str) -> None:
         "02 Апреля 2025 13:24 | Обновлено 03 Апреля 2025 10:00",
         "<div><b>02 April 2025</b> 13:24</div><div>Updated: 03 April 2025 10:00</div>",
         '<br><a href="/e">edit</a> 02 April 2025 13:24<style>x</style><br>Ganja',
+        "<svg><title>2 May 2024</title></svg>02 April 2025 13:24<br>Ganja",
         '<time datetime="2025-04-02T13:24:00+04:00">two hours ago</time>',
         '<time datetime="2020-01-01T00:00:00+04:00">02 April 2025 13:24</time>',
     ],

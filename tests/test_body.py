@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caliber_crawler.items import Article
+from caliber_crawler.pages.article import parse_article
 from caliber_crawler.pages.body import read_body
+from caliber_crawler.pages.gallery import Gallery
+from caliber_crawler.pages.html import Element
 from caliber_crawler.text import paragraphs
-from tests.pages import ARTICLE_URL, SITE, article, page
+from tests.pages import ARTICLE_URL, SITE, article, article_html, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
 
@@ -112,6 +116,12 @@ def test_teasers(teaser: str) -> None:
         ('<p><a href="#note">One whole line</a></p>', "One whole line"),
         ('<p><a name="note">One whole line</a></p>', "One whole line"),
         ('<p><a href="">One whole line</a></p>', "One whole line"),
+        ('<p><a href="www.azertag.az">One whole line</a></p>', "One whole line"),
+        ('<p><a href="undefined">One whole line</a></p>', "One whole line"),
+        (
+            '<p>Source: <a href="azertag.az?id=1">The whole report</a></p>',
+            "Source: The whole report",
+        ),
         ('<p><a href="/en/post/north-road-reopens">This very page</a></p>', "This very page"),
         ("<p>Related</p>", None),
     ],
@@ -158,6 +168,26 @@ LIKED = "What our readers liked this week:"
             ),
             [LIKED, "Another story of the day", "Second", "It snowed."],
             2,
+        ),
+        (
+            f"<p>{LIKED}</p><ul><li>It snowed in Ganja.</li><li>{OTHER}</li><li>{SECOND}</li></ul>",
+            [LIKED, "It snowed in Ganja.", "Another story of the day", "Second"],
+            2,
+        ),
+        (
+            f"<p>{LIKED}</p><ul><li><p>One.</p><p>Two.</p></li><li>{OTHER}</li></ul><p>Three.</p>",
+            [LIKED, "One.", "Two.", "Another story of the day", "Three."],
+            1,
+        ),
+        (
+            f"<p>It snowed.</p><ul><li>{LIKED}</li><li>{OTHER}</li></ul>",
+            ["It snowed.", LIKED, "Another story of the day"],
+            1,
+        ),
+        (
+            f"<p>It snowed.</p><ul><li>In Ganja.</li><li>{OTHER}</li></ul>",
+            ["It snowed.", "In Ganja."],
+            0,
         ),
         (f"<p>It snowed: on Monday.</p><ul><li>{OTHER}</li></ul>", ["It snowed: on Monday."], 0),
         (f"<p>Of the day:</p><ul><li>{OTHER}</li></ul>", ["Of the day:"], 0),
@@ -218,6 +248,7 @@ def test_digests_with_text(html: str, text: list[str], links: int) -> None:
         ),
         ("<table><tr><td><p>Long</p><p>cell</p></td></tr></table>", ["Long", "cell"]),
         ("<table><tr><td>a<p>b</p></td></tr></table>", ["a", "b"]),
+        ("<table><tr><td style='display:table-cell'>a<td>b</table>", ["a b"]),
         ("<h2>Head</h2>text<hr>more", ["Head", "text", "more"]),
         ("<p>H<sub>2</sub>O and 5<sup>th</sup> <q>yes</q></p>", ["H2O and 5th yes"]),
         ("<p>2 &lt; 3 &amp; 4</p>", ["2 < 3 & 4"]),
@@ -237,6 +268,37 @@ def test_digests_with_text(html: str, text: list[str], links: int) -> None:
             "<p class='shareholders'>Firms</p><p class='adsorption'>Physics</p>",
             ["Firms", "Physics"],
         ),
+        # Words do not touch across what is no text.
+        (
+            "Opened on Monday.<img src='/a.jpg'>Drivers had waited.",
+            ["Opened on Monday. Drivers had waited."],
+        ),
+        ("Baku<img src='/a.jpg'>, Ganja<img src='/b.jpg'><b>. Sheki</b>", ["Baku, Ganja. Sheki"]),
+        ("Opened<noscript><img src='/a.jpg'></noscript><b>on</b> Monday", ["Opened on Monday"]),
+        ("<a href='https://x.org/'>One<img src='/a.jpg'></a>two", ["One two"]),
+        (
+            "re<img src='data:,'>open<img src='/p' width=1>ed to<script>x</script>day",
+            ["reopened today"],
+        ),
+        (
+            "One.<iframe src='https://t.me/x/1'></iframe>Two.<video src='/v.mp4'>no</video>three",
+            ["One.", "Two.", "three"],
+        ),
+        (
+            "One.<lite-youtube videoid='a'>no</lite-youtube>Two.<audio src='/a'>no</audio>three",
+            ["One.", "Two.", "three"],
+        ),
+        ("One.<script data-telegram-post='x/1'></script>Two.", ["One.", "Two."]),
+        ("One.<embed src='https://youtu.be/a'>Two.", ["One.", "Two."]),
+        ("One.<object data='https://youtu.be/a'>no</object>Two.", ["One.", "Two."]),
+        ("One.<form><p>Subscribe</p></form>Two.<button>Go</button>Three", ["One.", "Two. Three"]),
+        ("One.<ins class='adsbygoogle' style='display:inline-block'></ins>Two.", ["One. Two."]),
+        ("One.<ins class='adsbygoogle' style='display:block'></ins>Two.", ["One.", "Two."]),
+        (
+            "<table><tr><td>Road<td><iframe src='https://t.me/x/1'></iframe><td>open</table>",
+            ["Road open"],
+        ),
+        ("<pre>one\n<b>two</b>\r\n\r\n<i>three\n</i></pre>four", ["one\ntwo", "three", "four"]),
         ("<svg><text>s</text></svg><template><p>t</p></template><title>u</title>v", ["v"]),
         ("", []),
         (" &nbsp;<p>\u200b</p><br>", []),
@@ -337,6 +399,23 @@ def test_text_behind_an_unclosed_or_nested_link_is_text() -> None:
     found = record('<p>a <a href="/x">one <a href="/y">two</a> three</p><p>b</p>')
     assert found.body == "a one two three\n\nb"
     assert [link["text"] for link in found.links] == ["one", "two"]
+
+
+@pytest.mark.parametrize("shown", ["block", "flex", "grid", "table", "inline"])
+def test_a_link_ends_however_it_is_shown(shown: str) -> None:
+    link = f'<a href="/en/post/other" style="display:{shown}">Another story</a>'
+    found = record(
+        f"<p>Snow fell.</p>{link}<p>Who paid for it?</p><p>It thawed.</p><p>By Leyla Quliyeva</p>"
+    )
+    assert found.body == "Snow fell.\n\nWho paid for it?\n\nIt thawed."
+    assert found.authors == ["Leyla Quliyeva"]
+    assert found.links == []
+
+
+def test_a_link_shown_as_a_block_is_a_paragraph() -> None:
+    found = record('<p>Snow<a href="https://x.org/" style="display:block">fell</a>on it.</p>')
+    assert found.body == "Snow\n\nfell\n\non it."
+    assert found.links == [{"url": "https://x.org/", "text": "fell"}]
 
 
 @pytest.mark.parametrize(
@@ -659,6 +738,38 @@ def test_large_bodies_take_linear_time() -> None:
         + " " * 500_000
     )
     assert len(found.links) == len(found.images) == len(found.embeds) == 300
+
+
+@pytest.mark.parametrize(
+    ("before", "piece"),
+    [
+        ("<p>Snow ", "<a href='/en/post/x'>!!!!</a>."),
+        ("<table><tr><td>", "<p>x</p>"),
+    ],
+)
+def test_what_recurs_takes_linear_time(before: str, piece: str) -> None:
+    def seconds(number: int) -> float:
+        shown = page(article_html(before + piece * number))
+        assert len(shown.root)
+        began = time.process_time()
+        parse_article(shown, SITE)
+        return time.process_time() - began
+
+    # A square would be a hundred times as long.
+    assert seconds(20_000) < 30 * max(seconds(2_000), 0.02)
+
+
+def test_pictures_of_nested_figures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Element] = []
+    image = Gallery.image
+
+    def noted(self: Gallery, element: Element, caption: str | None = None) -> bool:
+        seen.append(element)
+        return image(self, element, caption)
+
+    monkeypatch.setattr(Gallery, "image", noted)
+    assert len(record("<figure>" * 50 + "<img src='/a.jpg'>" * 100).images) == 1
+    assert len(seen) < 2 * 100 + 50
 
 
 # --- whatever editors paste

@@ -228,6 +228,13 @@ def _f1(one: str, other: str) -> float:
             "consent",
         ),
         ("<h1>Just a moment...</h1><p>Checking your browser.</p>", "challenge"),
+        (
+            (
+                "<h1>Welcome</h1><p>To nothing.</p><svg><title>Page not found</title></svg>"
+                "<svg><g><title>captcha</title></g></svg>"
+            ),
+            "unknown",
+        ),
         ("<h1>Welcome</h1><p>This is a page about nothing much, and it says so.</p>", "unknown"),
         ("<p>words without a headline, which say nothing</p>", "unknown"),
         (
@@ -240,6 +247,15 @@ def test_pages_that_are_no_article(main: str, kind: str) -> None:
     with pytest.raises(NotAnArticle) as caught:
         read(main, after="")
     assert caught.value.kind == kind
+
+
+def test_the_name_of_an_icon_is_no_headline() -> None:
+    icon = "<h1><a href='#'><svg><title>Bridge opens</title></svg></a></h1>"
+    found = read(
+        f"{icon}<h1>Bridge opens today</h1><p>02 April 2025 13:24</p><div>{PROSE}</div>",
+        head="<title>Bridge opens</title>",
+    ).article
+    assert found.title == "Bridge opens today"
 
 
 def test_an_article_about_lost_pages_is_one() -> None:

@@ -80,6 +80,7 @@ def test_a_page_cut_within_a_letter(cut: int) -> None:
         ("a <b>b</b> c", "a b c"),
         ("<span>N</span>ews<br>two<p>three</p>four", "News two three four"),
         ("a<script>x</script>b<style>y</style>c<template>z</template>d", "abcd"),
+        ("a<svg><title>x</title><text>y</text></svg>b", "ab"),
         ("a<!-- x -->b", "ab"),
         ("&#150;&#X96;&#0151;&#x9d;", "––—"),
         ("", None),

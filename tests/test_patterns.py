@@ -20,15 +20,15 @@ import caliber_crawler
 
 LENGTH = 1_500
 SIGNS = (*string.punctuation, *" \t\naA1_", "и", "\u0301", "։", "՝", "—")
-ENDS = ("", "!", "\x00", "x", "\n")
+ENDS = ("", "!", "\x00", "x", "\n", " |")
 # Pieces of our own patterns: what gets far into one and then fails.
 WORDS = (
     "share_", "ad-", "advert_", "related-", "caliber . az ", "and ", "by: ", "A.-", "Anna-",
     "O'Anna", "1,111", "1 111 ", "12:30 ", "3 May ", "display : ", "url( ", "url('", "background:",
     'a="b"', "views 1 ", "the page ", "the requested ", "not found ", "404 ", "utm_", "/a", "../",
     "a.", "a:", "http://a/", "data:", "https://x.com/a/status/", "<html", "</body ", "[err] ", ": ",
-    " - ", " | ", ". . ", '""', '\\"', "{[", "\\u003c", "и ", "և ", "-cı il ", "th ", "%40",
-    "password=", "?w=", "exclusively for ", ", for ",
+    " - ", " -", " - a", " | ", ". . ", '""', '\\"', "{[", "\\u003c", "и ", "և ", "-cı il ", "th ",
+    "%40", "password=", "?w=", "exclusively for ", ", for ",
 )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ from caliber_crawler.text import visible
         ("By Leyla Quliyeva and Reuters", ["Leyla Quliyeva"]),
         ("By Leyla Quliyeva / Sky News", ["Leyla Quliyeva"]),
         ("By Leyla Quliyeva, Vice President", ["Leyla Quliyeva"]),
+        ("By Ahsan Nazir", ["Ahsan Nazir"]),
+        ("Müəllif: Rauf Əliyev, Baş Nazir", ["Rauf Əliyev"]),
         ("Автор: Иван Петров, главный редактор", None),
         ("Автор: Иван Петров, Главный Редактор", ["Иван Петров"]),
         ("Автор Иван Петров, Баку", ["Иван Петров"]),
@@ -210,6 +212,18 @@ def test_a_label_may_stand_on_a_line_of_its_own() -> None:
         ["It snowed.\nAuthor:\nno name"],
         None,
     )
+
+
+def test_the_house_may_stand_in_the_line_below() -> None:
+    by, names = "By Leyla Quliyeva", ["Leyla Quliyeva"]
+    assert split_byline([f"It snowed.\n{by}\nCaliber.Az"]) == (["It snowed."], names)
+    assert split_byline([f"{by}\nCaliber.Az"]) == ([], names)
+    assert split_byline(["It snowed.", f"{by}\nCALIBER.AZ"]) == (["It snowed."], names)
+    assert split_byline(["It snowed.\nAuthor:\nLeyla Quliyeva\nCaliber.Az"])[1] == names
+    assert split_byline([f"{by}\nCaliber.Az", "#snow"]) == (["#snow"], names)
+    assert split_byline(["It snowed.\nAuthor:\nCaliber.Az"]) == (["It snowed."], [])
+    body = ["It snowed.\nCaliber.Az"]
+    assert split_byline(body) == (body, None)
 
 
 def test_bylines_elsewhere_are_text() -> None:

@@ -123,6 +123,9 @@ def test_a_headline_with_markup() -> None:
         ('<a href="/hy/"><img src="/flags/arm.png?v=2"></a>', [("arm", "hy")]),
         ('<a href="/hy/" title="arm"><i></i></a>', [("arm", "hy")]),
         ('<a href="/hy/" hreflang="hy"></a>', [("hy", "hy")]),
+        ('<a href="/hy/"><svg><title>arm</title></svg></a>', [("arm", "hy")]),
+        ('<a href="/hy/"><svg aria-label="arm"></svg></a>', [("arm", "hy")]),
+        ('<a href="/hy/"><svg><title>flag</title></svg>arm</a>', [("arm", "hy")]),
         ('<a href="/hy/" aria-label="Հայերեն"></a>', [("հայերեն", "hy")]),
         ('<a href="/am/"><b>a</b><b>rm</b></a>', [("arm", "am")]),
         ('<a href="//www.caliber.az/am">arm</a>', [("arm", "am")]),
@@ -149,6 +152,8 @@ def test_edition_switches(switch: str, editions: list[tuple[str, str]]) -> None:
         ('<a href="/en/category/w" title="Ww"><img></a>', [("en", "w", "Ww")]),
         ('<a href="/en/category/w"><img alt="Ww"></a>', [("en", "w", "Ww")]),
         ('<a href="/en/category/w"></a>', [("en", "w", "w")]),
+        ('<a href="/en/category/w"><svg><title>x</title></svg>W</a>', [("en", "w", "W")]),
+        ('<a href="/en/category/w"><svg><title>Ww</title></svg></a>', [("en", "w", "Ww")]),
         ('<a href="/en/category/w/2">2</a><a href="/en/category/">all</a>', []),
         ('<a href="https://example.org/category/w">W</a>', []),
         (

@@ -168,6 +168,8 @@ SOUND = [
     "Институт солёного озера: «Так», — сказал он… 5 % бюджета, СССР» и ещё",
     "Երևանում քննարկել են նոր օրենքը․ «Սա կարևոր է», - ասել է նա։",
     "Bakıda yeni qanun müzakirə olundu. “Bu vacibdir”, – dedi o. Şəki, Gəncə",
+    "Bakıda “Qafqaz gücü”nün təlimi, «Türk sözü»nə baxış – “Qarabağ”ın, “Kür”ün sahilində",
+    "“ASAN XİDMƏTİ”NİN GÜNÜ: „Dəniz küləyi“nə, “Xəzər üçüncü”dür",
     "He said “it’s fine” – the café’s 5° … naïve façade, 10 µm, £5, Curaçao, Škoda",
 ]
 
@@ -186,6 +188,12 @@ def test_utf8_read_in_another_encoding_is_put_right_or_marked(sound: str, encodi
     assert text.ungarbled(garbled) == sound or text.is_garbled(text.ungarbled(garbled))
     if "\ufffd" not in garbled:
         assert text.ungarbled(garbled) == sound
+
+
+def test_endings_behind_quotation_marks_hide_no_lost_letters() -> None:
+    assert text.is_garbled("“Türk gücü”nün tÉ™limi")
+    assert text.is_garbled("sÃ»r Ð”Ð¾Ñ€Ð¾Ð³Ð°")
+    assert text.is_garbled("gücü”€n")
 
 
 def test_lost_letters_are_marked() -> None:

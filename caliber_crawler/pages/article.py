@@ -53,7 +53,10 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 # What page titles have behind the headline: a mark and up to three words, perhaps several times.
-_LABEL_BEHIND = re.compile(r"(?: (?:[|–—·»-]|::) [^\s|]+(?: [^\s|]+){0,2})+")
+# A mark is no word, or a row of them could be read in countless ways.
+_MARK = r"(?:[|–—·»-]|::)"
+_LABEL_WORD = rf" (?!{_MARK}(?: |$))[^\s|]+"
+_LABEL_BEHIND = re.compile(rf"(?: {_MARK}(?:{_LABEL_WORD}){{1,3}})+")
 
 
 @dataclass

@@ -5,6 +5,8 @@ Rules, each with its reason:
 * Block elements and table rows are paragraphs; a single ``<br>`` is a line end within a paragraph,
   two are a paragraph's end. Text directly in ``div`` counts like any other. The only block in a
   table cell does not end its row. In ``<pre>`` line ends are as in the source.
+* Frames, players and forms end a paragraph; words never touch across a picture, a button or a box
+  that is left out.
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
   teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
@@ -48,8 +50,14 @@ _FRAMES = frozenset({"iframe", "video", "script", "oembed", "embed", "object"}) 
 # A box that calls itself a caption, as "photo-caption", "wp-caption-text", "slider__caption".
 _CAPTION = re.compile(r"(?:^|[\s_-])(?:fig)?caption(?=[\s_-]|$)", re.IGNORECASE)
 _CLOSED = frozenset({"iframe", "video"}) | COMPONENTS  # what is inside them is no text
-_SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
+_STANDS_ALONE = BLOCKS | (_FRAMES - {"script"}) | {"audio"}
+_CONTROLS = frozenset({"button", "select", "textarea", "canvas"})
+_SHOWN_AS_BLOCK = re.compile(
+    r"display\s*:\s*(?:block|flex|grid|table(?:-row)?|list-item)(?![\w-])", re.IGNORECASE
+)
 _SPACE = re.compile(r"\s+")
+_SOURCE_LINE_END = re.compile(r"\r\n?|\n")
+_CLOSING = frozenset(",.;:!?…)]}»”’։՝՞՜")  # marks that stand right behind what they follow
 _WORD = re.compile(r"\w+")
 _PROSE = 25  # words: so many without a link are no label of a share bar or of an advert
 _BOX_TEXT = 2_000  # letters of one box that are looked at for them
@@ -122,6 +130,7 @@ class _Reader:
         self._pieces: list[Piece] = []  # of the paragraph being read
         self._links: list[OpenLink] = []
         self._link: OpenLink | None = None
+        self._apart = False  # something that is no text stands before the next one
         self._preformatted = 0  # open <pre>
         self._figures: list[tuple[Element, bool]] = []  # open, with "holds a picture"
         self._silent: Element | None = None  # placeholder whose text is no text
@@ -188,8 +197,8 @@ class _Reader:
             return False
         if self._foreign is not None and self._kept is None:
             return self._look_into(element)
-        if tag in _FRAMES:
-            self._gallery.frame(element)
+        if tag in _FRAMES and self._gallery.frame(element) and tag == "script":
+            self._flush()  # the post takes its place; the others end a paragraph as they are left
         if tag == "noscript":  # its text is for readers without script, its pictures are for all
             return self._pictures_only(element)
         if tag in DROPPED or self._is_caption(element):
@@ -207,7 +216,7 @@ class _Reader:
             self._open_block(element)
         if tag == "figure":
             known = len(self._gallery.images)
-            has_picture = self._gallery.figure(element)
+            has_picture = self._gallery.figure(element, within=bool(self._figures))
             self._show_link(known, shown=has_picture)
             self._figures.append((element, has_picture))
         self._preformatted += tag == "pre"
@@ -219,6 +228,8 @@ class _Reader:
             self._silent = element
         if element.tag in _MARKED:
             self._marked.append(element)
+        if element.tag == "li":
+            self._prose.open_item(element)
 
     def _pictures_only(self, element: Element) -> bool:
         for image in element.iter(*IMAGES):
@@ -260,7 +271,8 @@ class _Reader:
             self._flush()
         elif tag in _CELLS:
             self._pieces.append(Piece(" ", None))
-        elif self._link is not None and element is self._link.element:
+        self._apart |= tag in _CONTROLS
+        if self._link is not None and element is self._link.element:
             self._link = None
         # Elements that were not entered are left as well.
         if self._marked and element is self._marked[-1]:
@@ -275,7 +287,7 @@ class _Reader:
             self._flush()
             self._kept = None
         if element is self._foreign:
-            self._foreign = None
+            self._foreign, self._apart = None, True
 
     # --- text
 
@@ -286,8 +298,12 @@ class _Reader:
             if len(self._said) < _BOX_TEXT:
                 self._said += f" {raw[:_BOX_TEXT]}"
             return
+        if self._apart:
+            self._apart = False
+            if raw[0] not in _CLOSING:
+                raw = f" {raw}"
         # In HTML a line end in the source is white space like any other.
-        lines = raw.splitlines() if self._preformatted else [raw]
+        lines = _SOURCE_LINE_END.split(raw) if self._preformatted else [raw]
         for number, piece in enumerate(lines):
             if number:
                 self._end_line()
@@ -331,13 +347,17 @@ class _Reader:
 
     def _open_link(self, element: Element) -> None:
         """Note a link's beginning. One within the page (``#top``) or without address is none."""
+        if _ends_paragraph(element):
+            self._flush()
         href = href_of(element)
         if not href:
             self._link = None
             return
         url = self._resolve(href)
         address = self._site.address(href, self._page_url)
-        to_article = bool(address and address.kind == "article" and address.url != self._own_url)
+        # A word without a slash ("www.x.org", "undefined") would be read as an article's name.
+        is_other = address and address.kind == "article" and address.url != self._own_url
+        to_article = bool(is_other) and "/" in href
         # The link in a network's placeholder is the embed's own address.
         is_embed = url in self._gallery.urls
         self._link = OpenLink(None if is_embed else url, element, to_article)
@@ -351,7 +371,9 @@ class _Reader:
             self._text(said)
             return
         known = len(self._gallery.images)
-        self._show_link(known, shown=self._gallery.image(element))
+        shown = self._gallery.image(element)
+        self._show_link(known, shown=shown)
+        self._apart |= shown
 
     def _show_link(self, known: int, *, shown: bool) -> None:
         """Note that the open link has a picture to show; `known` is how many there were before."""
@@ -387,9 +409,11 @@ class _Reader:
 
 def _ends_paragraph(element: Element) -> bool:
     """Whether an element is shown as a block; the only block in a table cell stays in its row."""
-    if element.tag not in BLOCKS:
+    if element.tag not in _STANDS_ALONE:
         return bool(element.attrib) and bool(_SHOWN_AS_BLOCK.search(attribute(element, "style")))
     parent = element.getparent()
-    if parent is None or parent.tag not in _CELLS or len(parent) > 1:
+    if parent is None or parent.tag not in _CELLS:
+        return True
+    if element.getprevious() is not None or element.getnext() is not None:
         return True
     return bool((parent.text or "").strip() or (element.tail or "").strip())

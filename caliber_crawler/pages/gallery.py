@@ -76,15 +76,19 @@ class Gallery:
         dropped = set(map(id, images))
         self.images = [image for image in self.images if id(image) not in dropped]
 
-    def figure(self, element: Element) -> bool:
-        """Take a figure's pictures with their caption; False when it holds no picture."""
+    def figure(self, element: Element, *, within: bool = False) -> bool:
+        """Take a figure's pictures with their caption; False when it holds no picture.
+
+        `within` another, whose pictures are known, it is only looked through to the first.
+        """
         captions = [self._caption(part) for part in islice(element.iter("figcaption"), _CAPTIONS)]
         caption = " ".join(filter(None, captions)) or None
-        found = [self.image(image, caption) for image in element.iter(*media.IMAGES)]
-        return any(found)
+        found = (self.image(image, caption) for image in element.iter(*media.IMAGES))
+        return any(found if within else list(found))
 
-    def frame(self, element: Element, *, trusted_only: bool = False) -> None:
-        """Take what an ``iframe``, ``video``, widget script or the like stands for."""
+    def frame(self, element: Element, *, trusted_only: bool = False) -> bool:
+        """Take what an ``iframe``, ``video``, widget script or the like stands for, if anything."""
+        taken = False
         sources = [element, *element.iter("source")] if element.tag == "video" else [element]
         for source in sources:
             embed = media.frame_embed(source, self._resolve)
@@ -95,6 +99,8 @@ class Gallery:
             )
             if not (trusted_only and unknown):
                 self._add(embed)
+                taken = True
+        return taken
 
     def post(self, element: Element) -> str | None:
         """Take the post of a network for which an element is the placeholder; its type, if any."""

@@ -21,8 +21,8 @@ Element = etree._Element
 
 BLOCKS = frozenset(
     "address article aside blockquote caption center dd details dialog div dl dt fieldset "
-    "figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary "
-    "table tbody tfoot thead tr ul".split()
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section "
+    "summary table tbody tfoot thead tr ul".split()
 )
 """Elements that browsers show on lines of their own: words on their two sides never touch."""
 
@@ -32,7 +32,7 @@ _OFF_SCREEN = frozenset(
     "sr-only visually-hidden screen-reader screen-reader-text print-only only-print visible-print "
     "visible-print-block visible-print-inline visible-print-inline-block".split()
 )
-_NOT_SHOWN = frozenset({"script", "style", "template", "noscript"})
+_NOT_SHOWN = frozenset({"script", "style", "template", "noscript", "svg"})
 _BOM_ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -168,6 +168,11 @@ def is_hidden(element: Element) -> bool:
         return True
     names = element.get("class")
     return names is not None and not _OFF_SCREEN.isdisjoint(names.split())
+
+
+def is_drawn(element: Element) -> bool:
+    """Whether an element is part of an SVG drawing, whose ``title`` is not the page's."""
+    return next(element.iterancestors("svg"), None) is not None
 
 
 def href_of(link: Element) -> str:

@@ -71,8 +71,14 @@ class Prose:
         self.paragraphs: list[str] = []
         self.teasers = 0
         self._keep_teasers = keep_teasers
-        self._announced: Element | None = None  # list of links with a sentence before it
+        self._lists: dict[Element | None, bool] = {}  # with "a sentence announces it"
         self._headings: list[_Heading] = []  # left out so far
+
+    def open_item(self, item: Element) -> None:
+        """Note what stands before a list where its first item begins, be that linked or not."""
+        around = item.getparent()
+        if around not in self._lists:
+            self._lists[around] = self._announces()
 
     def take(self, lines: list[list[Piece]], within: Element | None) -> None:
         """Keep a paragraph, or those of its lines that do not only point to other articles.
@@ -108,11 +114,15 @@ class Prose:
         return text.paragraphs("\n".join("".join(piece.text for piece in p) for p in lines))
 
     def _is_announced(self, item: Element) -> bool:
-        """Whether a list item stands in a list that the text announces."""
-        around, said = item.getparent(), self.paragraphs
-        if around is not self._announced and said and announces(said[-1]):
-            self._announced = around
-        return around is self._announced
+        """Whether a list item stands in a list that the text announces, before it or within."""
+        around = item.getparent()
+        if not self._lists.get(around):
+            self._lists[around] = self._announces()
+        return self._lists[around]
+
+    def _announces(self) -> bool:
+        """Whether the last paragraph so far says what is behind it."""
+        return bool(self.paragraphs) and announces(self.paragraphs[-1])
 
     def restore_headings(self) -> None:
         """Put linked headings back that were left out, if several have text of their own.

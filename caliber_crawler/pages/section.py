@@ -172,11 +172,14 @@ def _edition_label(link: Element) -> str | None:
 
 
 def _picture_names(link: Element) -> list[str]:
-    """What a link without words is called: by itself, or by the picture in it."""
+    """What a link without words is called: by itself, or by the picture or drawing in it."""
     named = (
-        line(attribute(element, name))
-        for element in islice(link.iter("a", "img"), CARD_ELEMENTS)
-        for name in ("title", "aria-label", "alt")
+        line(said)
+        for element in islice(link.iter("a", "img", "svg", "title"), CARD_ELEMENTS)
+        for said in (
+            *(attribute(element, name) for name in ("title", "aria-label", "alt")),
+            (element.text or "")[:LONGEST_LINE] if element.tag == "title" else "",
+        )
     )
     return list(filter(None, named))
 

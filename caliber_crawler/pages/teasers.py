@@ -33,6 +33,7 @@ _LEAD_INS = frozenset(
     )
 )  # fmt: skip
 _SHORT = 5  # words
+_END = 300  # letters of a paragraph that are looked at before a list
 _MARKS = " \t\n:：՝.,-–—»>→•*"
 _WORDS = re.compile(r"\w+")
 _COLON = re.compile(r"[:：՝]\s*$")
@@ -57,16 +58,18 @@ def kind_of(runs: Iterable[Run]) -> Kind:
     ``lead-in`` is a known one alone; all else is ``text``.
     """
     before = linked = after = ""
+    told = False  # the links so far have words
     for run in runs:
         if run.pointing:
             linked += run.text
-        elif _WORDS.search(linked):
+            told = told or _WORDS.search(run.text) is not None
+        elif told:
             after += run.text
         else:
             before += run.text
     linked, before = line(linked), line(before)
     known = len(before) <= LONGEST_LEAD_IN and fold(before).strip(_MARKS) in _LEAD_INS
-    if not _WORDS.search(linked):
+    if not told:
         return "lead-in" if known and not _WORDS.search(after) else "text"
     words_before, words_after = len(_WORDS.findall(before)), len(_WORDS.findall(after))
     if known:
@@ -114,7 +117,8 @@ def is_label(shown: str) -> bool:
 
 def announces(paragraph: str) -> bool:
     """Whether a paragraph of text says what the list behind it is; a label would be shorter."""
-    return _COLON.search(paragraph) is not None and len(_WORDS.findall(paragraph)) > _SHORT
+    end = paragraph[-_END:]
+    return _COLON.search(end) is not None and len(_WORDS.findall(end)) > _SHORT
 
 
 def _has_words(runs: Iterable[Run]) -> bool:

@@ -15,7 +15,7 @@ from caliber_crawler.pages.html import BLOCKS, Element, attribute, words
 from caliber_crawler.text import line
 
 _LINKS = frozenset({"a"})
-_NOT_IN_LINE = frozenset({"a", "script", "style", "template", "noscript"})
+_NOT_IN_LINE = frozenset({"a", "script", "style", "template", "noscript", "svg"})
 _MOST_STEPS = 1_000  # of one box
 _BETWEEN = re.compile(r"(?:(?<!\s)\s++)?[|•·▪]\s*+|(?<!\s)\s++[–—/-]\s++")
 # What the time of the last change is called. Before it there may be that of publication.
