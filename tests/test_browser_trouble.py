@@ -540,6 +540,7 @@ _ALSO_ASKED = b"""<link rel="prefetch" href="/prefetched">
 @pytest.mark.alone
 @pytest.mark.parametrize("render", ["browser", "auto"])
 def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str) -> None:
+    """Also those of a page that is being opened, which has the longer for it."""
     with serve(BUSY) as site:
         with urlopen(site.url + WORLD, timeout=10) as page:
             html = page.read()
@@ -547,6 +548,7 @@ def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str
         site.knobs.raw[WORLD] = (200, HTML, html.replace(b"</head>", _ALSO_ASKED + b"</head>", 1))
         run = crawl(
             crawler, site, "-a", "section=world,sport", "-a", "limit=18",
+            "-s", "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT=1000",
             render=render, CLUSTER_DOWNLOAD_DELAY="0.3",
         )  # fmt: skip
         times = sorted(hit.at for hit in site.log)
