@@ -29,6 +29,7 @@ from pymongo.database import Database
 
 from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
+from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
 from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
 from caliber_crawler.reach import Reach
 from demo_site import ServedSite, SiteConfig, Truth, serve
@@ -542,6 +543,7 @@ _ALSO_ASKED = b"""<link rel="prefetch" href="/prefetched">
 @pytest.mark.alone
 @pytest.mark.parametrize("render", ["browser", "auto"])
 def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str) -> None:
+    """Also those of a page that is being opened, which has the longer for it."""
     with serve(BUSY) as site:
         with urlopen(site.url + WORLD, timeout=10) as page:
             html = page.read()
@@ -549,6 +551,7 @@ def test_requests_of_both_kinds_keep_their_distance(crawler: Scrapy, render: str
         site.knobs.raw[WORLD] = (200, HTML, html.replace(b"</head>", _ALSO_ASKED + b"</head>", 1))
         run = crawl(
             crawler, site, "-a", "section=world,sport", "-a", "limit=18",
+            "-s", "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT=1000",
             render=render, CLUSTER_DOWNLOAD_DELAY="0.3",
         )  # fmt: skip
         times = sorted(hit.at for hit in site.log)
@@ -585,6 +588,42 @@ class _Once(dict[str, Any]):
 
     def __getitem__(self, path: str) -> Any:
         return self.pop(path)
+
+
+async def test_what_waits_for_its_turn_is_not_asked_for_when_its_page_is_closed() -> None:
+    """Chromium would make all those requests at once."""
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        await asyncio.sleep(60 if turns > 1 else 0)  # the page itself comes first
+
+    with serve(BUSY) as site:
+        blocker = _blocker(turn=turn, site=site.url)
+
+        async def decide(route: Route) -> None:
+            await (route.abort() if await blocker(route.request) else route.continue_())
+
+        site.knobs.raw["/page"] = (200, HTML, b"<script async src='/held'></script>")
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(**launch_options("", 30))
+            context = await browser.new_context(**CONTEXT_OPTIONS)
+            page = await context.new_page()
+            await page.route("**", decide)
+            await PageGuard(lambda url: None, lambda kind: None).watch(page)
+            await page.goto(f"{site.url}/page", wait_until="domcontentloaded")
+            for _ in range(200):
+                if blocker.waiting:
+                    break
+                await asyncio.sleep(0.05)
+            assert blocker.waiting
+            await blocker.leave(page)
+            await page.close()
+            assert not blocker.waiting
+            await asyncio.sleep(0.3)
+            await browser.close()
+        assert [hit.path for hit in site.log] == ["/page"]
 
 
 # --- what makes a list go on, and what its end is
@@ -733,12 +772,14 @@ async def test_copies_of_cards_are_cards_of_their_own() -> None:
 
 
 def _blocker(
-    *forbidden: str, turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+    *forbidden: str,
+    turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
+    site: str = "http://site.invalid",
 ) -> Blocker:
     async def forbids(url: str) -> bool:
         return url.endswith(forbidden)
 
-    return Blocker(Reach("http://site.invalid"), forbids, turn, lambda kind: None)
+    return Blocker(Reach(site), forbids, turn, lambda kind: None)
 
 
 @pytest.mark.parametrize("forbidden", ["/more?p=1", "/list.js"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
 if TYPE_CHECKING:
-    from playwright.async_api import Request
+    from playwright.async_api import Page, Request
 
     from caliber_crawler.reach import Reach
 
@@ -35,7 +37,8 @@ class Blocker:
     that is turned away.
 
     A list may need what was turned away or waits: `waiting` are the requests that wait to be made,
-    `forbidden` those that robots.txt forbids, `lost` says why others were not made.
+    each with what it waits for, `forbidden` those that robots.txt forbids, `lost` says why others
+    were not made.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Blocker:
         self._forbids = forbids
         self._turn = turn
         self._blocked = blocked
-        self.waiting: set[Request] = set()
+        self.waiting: dict[Request, asyncio.Task[bool]] = {}
         self.forbidden: WeakSet[Request] = WeakSet()
         self.lost: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
 
@@ -73,21 +76,41 @@ class Blocker:
             return kind
         if "prefetch" in request.headers.get("sec-purpose", ""):  # for pages that nobody opens
             return "prefetch"
-        self.waiting.add(request)
+        self.waiting[request] = task = asyncio.ensure_future(self._may_be_made(request.url))
         try:
-            if await self._forbids(request.url):
-                self._name(
-                    parts._replace(query="").geturl(), "robots.txt forbids what pages ask for: %s"
-                )
-                self.forbidden.add(request)
-                return FORBIDDEN
-            await self._turn()
-        except Exception as error:  # the crawl ends, or a further host does not tell its rules
+            await asyncio.wait({task})
+        finally:
+            del self.waiting[request]
+            task.cancel()
+        if task.cancelled():  # its page is left
+            return kind
+        if error := task.exception():  # the crawl ends, or a further host does not tell its rules
             self.lost[request] = str(error)
             return kind
-        finally:
-            self.waiting.discard(request)
+        if not task.result():
+            why = "robots.txt forbids what pages ask for: %s"
+            self._name(parts._replace(query="").geturl(), why)
+            self.forbidden.add(request)
+            return FORBIDDEN
         return None
+
+    async def _may_be_made(self, url: str) -> bool:
+        """Whether robots.txt allows a request; if so, once its turn has come."""
+        if await self._forbids(url):
+            return False
+        await self._turn()
+        return True
+
+    async def leave(self, page: Page) -> None:
+        """Turn away what a page waits for and will ask for, before it is closed.
+
+        Chromium makes the requests that are held when their page is closed, all at once.
+        """
+        for request, task in self.waiting.items():
+            with suppress(Exception):  # it is for a frame that is not there yet
+                if request.frame.page == page:
+                    task.cancel()
+        await page.unroute_all(behavior="wait")  # from now on it is as one that nobody opened
 
     def _name(self, what: str, text: str) -> None:
         """Tell of a host or an address once: a list may need what is there."""

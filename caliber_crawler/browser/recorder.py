@@ -138,7 +138,7 @@ class Recorder:
     @property
     def waiting(self) -> str | None:
         """Of that what was not let go yet, since its turn has not come."""
-        waiting = self.pending & self.blocker.waiting if self.blocker else set()
+        waiting = self.pending & self.blocker.waiting.keys() if self.blocker else set()
         return self._of_the_list({_place(request): request.url for request in waiting})
 
     def _of_the_list(self, by_place: Mapping[str, str]) -> str | None:

@@ -38,6 +38,7 @@ _BROWSER_ATTEMPTS = 2
 # an article may have been posted in between.
 _SAME = 0.8
 _SETTLING_SECONDS = 3.0
+_LEAVING_SECONDS = 2.0
 _CLOSING_SECONDS = 5.0
 
 
@@ -125,7 +126,7 @@ class ScrollingSpider(CardSpider):
         finally:
             if self._stopping and response.request is not None:
                 CaliberAddon.of(self.crawler).outcomes.unfinished(response.request)
-            await _close(page)
+            await self._close(page)
             self._browser_closed()
 
     async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
@@ -237,7 +238,7 @@ class ScrollingSpider(CardSpider):
         request: Request = failure.request  # type: ignore[attr-defined]
         page = request.meta.get("playwright_page")
         if page is not None:
-            await _close(page)
+            await self._close(page)
         task = self._task_of(request.cb_kwargs["task"])
         error, attempts = failure.value, _BROWSER_ATTEMPTS
         why = str(error) or type(error).__name__
@@ -281,14 +282,16 @@ class ScrollingSpider(CardSpider):
             )
             yield self._list_reject(task, reason, why)
 
+    async def _close(self, page: BrowserPage) -> None:
+        """Close a browser's page on every path; one that cannot be closed is gone already."""
+        from caliber_crawler.browser.scroll import BrowserError
+
+        blocker = CaliberAddon.of(self.crawler).blocker
+        with suppress(BrowserError, TimeoutError):
+            await asyncio.wait_for(blocker.leave(page), _LEAVING_SECONDS)
+        with suppress(BrowserError, TimeoutError):
+            await asyncio.wait_for(page.close(), _CLOSING_SECONDS)
+
     @property
     def _most_pages(self) -> int:
         return max(1, self.settings.getint("PLAYWRIGHT_MAX_PAGES_PER_CONTEXT"))
-
-
-async def _close(page: BrowserPage) -> None:
-    """Close a browser's page on every path; one that cannot be closed is gone already."""
-    from caliber_crawler.browser.scroll import BrowserError
-
-    with suppress(BrowserError, TimeoutError):
-        await asyncio.wait_for(page.close(), _CLOSING_SECONDS)
