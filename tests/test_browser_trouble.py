@@ -655,6 +655,7 @@ async def _scrolled(
     blocker: Blocker | None = None,
     quiet: float = 0.5,
     lag: float = 0,
+    hanging: str = "nothing",
     patience: float = 10,
     row: float = 0,
 ) -> tuple[int, str | None]:
@@ -675,7 +676,7 @@ async def _scrolled(
                 status, body = 200, html
             elif route.request.resource_type == "fetch":
                 status, body = answer(asked)
-                await asyncio.sleep(lag)
+                await asyncio.sleep(60 if asked.endswith(hanging) else lag)
             await route.fulfill(status=status, body=body, content_type=HTML["Content-Type"])
 
         await page.route("**/*", serve_page)
@@ -708,6 +709,14 @@ def _batch(address: str) -> str:
 )
 async def test_what_loads_more_is_pressed(below: str) -> None:
     assert await _scrolled(below, "grow();", lambda asked: (200, _batch(asked))) == (10, None)
+
+
+async def test_a_list_whose_request_is_never_answered_has_not_ended() -> None:
+    seen, why = await _scrolled(
+        "", _AT_THE_END, lambda asked: (200, _batch(asked)), hanging="p=1", patience=2
+    )
+    assert seen == 5
+    assert "never answered: http://site.invalid/more?p=1" in (why or "")
 
 
 async def test_a_link_that_leads_elsewhere_is_not_followed() -> None:

@@ -539,6 +539,7 @@ def test_a_crawl_does_not_go_on_with_other_arguments(cluster: Cluster, finished:
             wait_until(lambda: len(site.log) > 4, what="the first crawl")
             first.kill()
             cluster.scrapy.finish(first)
+            time.sleep(1)  # what it had sent is still being answered
         asked = len(site.log)
         given = {"language": "ru", "section": "sport", "mode": "update"}
         run = cluster.scrapy.finish(cluster.start(site.url, **given))

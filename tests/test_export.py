@@ -213,7 +213,6 @@ class TestSelection:
         database.articles.insert_many(document(i, published_at=START) for i in numbers)
         assert ids(scrapy("export", "-o", "-")) == [f"ru/council-{i}" for i in sorted(numbers)]
 
-    @pytest.mark.parametrize("options", [(), ("--section", "world", "--language", "en")])
     async def test_a_record_that_is_dated_meanwhile_comes_once(
         self, async_database: AsyncDatabase[dict[str, Any]]
     ) -> None:
@@ -229,6 +228,7 @@ class TestSelection:
             found += (record["id"] for record in batch)
         assert len(found) == len(set(found)) == 1_203
 
+    @pytest.mark.parametrize("options", [(), ("--section", "world", "--language", "en")])
     def test_nothing_is_sorted_in_memory(
         self, scrapy: Scrapy, database: Documents, options: tuple[str, ...]
     ) -> None:

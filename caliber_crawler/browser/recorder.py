@@ -136,6 +136,14 @@ class Recorder:
         return self._of_the_list({_place(request): request.url for request in self.pending})
 
     @property
+    def hanging(self) -> str | None:
+        """The list's own request that is on its way, once it is known which that is.
+
+        Before, it may be a request that is to be answered late, if ever: a script's that listens.
+        """
+        return self.unanswered if self._bringing else None
+
+    @property
     def waiting(self) -> str | None:
         """Of that what was not let go yet, since its turn has not come."""
         waiting = self.pending & self.blocker.waiting.keys() if self.blocker else set()

@@ -105,6 +105,8 @@ class Scroller:
             raise BrowserError(f"the list ends with a failed request: {recorder.refused}")
         if recorder.waiting:
             raise BrowserError(f"the list's request never had its turn: {recorder.waiting}")
+        if recorder.hanging:
+            raise BrowserError(f"the list's request was never answered: {recorder.hanging}")
 
     async def _grown(self) -> Sequence[str]:
         self._in_vain = 0
