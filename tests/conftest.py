@@ -33,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests of tests/soak")
 
 
+def pytest_configure() -> None:
+    """Processes inherit which signals are ignored, as by `nohup` or by `make test &` in a script."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The long tests are `make soak`'s; each has a short form in the suite proper."""
     soak = collection_path.name == "soak" and collection_path.is_dir()
