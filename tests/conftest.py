@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Processes inherit which signals are ignored, as by `nohup` or by `make test &` in a script."""
+    """Processes inherit which signals are ignored, as by `nohup` or `make test &` in a script."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -176,7 +176,7 @@ def crawl_to_the_end(scrapy: Scrapy, database: Documents, without: str = "") -> 
     assert below("limits", counts) == {r: n for r, n in wanted.items() if r in LIMITS}
     assert below("requests/refused", counts) == {
         OFF_SITE: wanted[OFF_SITE],
-        PRIVATE: wanted[PRIVATE] + 2,  # robots.txt of two hosts
+        PRIVATE: wanted[PRIVATE] + 4,  # robots.txt of two hosts, and of those that pages ask for
     }
     for kind in ("popup", "download", "redirect", "websocket", "fetch", "image", "document"):
         assert counts[f"browser/blocked/{kind}"] > 0, kind
