@@ -28,8 +28,11 @@ _NUMBERS = ("DOWNLOAD_DELAY", "DOWNLOAD_TIMEOUT", "DNS_TIMEOUT", "CLOSESPIDER_TI
 def check_scrapys(settings: BaseSettings) -> None:
     """Refuse values of another kind than Scrapy's defaults. `ConfigError` names the setting."""
     for name, default in vars(default_settings).items():
+        # Only these are read: the look at a deprecated one is a warning.
+        if not name.isupper() or not isinstance(default, int | float):
+            continue
         value = settings.get(name)
-        if not name.isupper() or value is None or not isinstance(default, int | float):
+        if value is None:
             continue
         read: Callable[[str], float] = settings.getfloat
         allowed = "a number"

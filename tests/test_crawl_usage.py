@@ -100,6 +100,7 @@ def test_settings_may_come_from_the_environment_or_from_options(
             CALIBER_BASE_URL="http://127.0.0.1:1",
         )  # fmt: skip
     assert run.code == 0, run.err
+    assert "DeprecationWarning" not in run.err
     assert [r["crawl"]["id"] for r in run.records] == ["mine"]
 
 
