@@ -56,7 +56,9 @@ SITE_NETWORKS = _from_environment("SITE_NETWORKS", "")
 TLS_CA_FILE = _from_environment("TLS_CA_FILE", "")
 MONGODB_URI = _from_environment("MONGODB_URI", "")
 MONGODB_DATABASE = _from_environment("MONGODB_DATABASE", "caliber")
-MONGODB_DATA_DIR = _from_environment("MONGODB_DATA_DIR", "") or ".caliber/mongodb"
+MONGODB_DATA_DIR = (
+    _from_environment("MONGODB_DATA_DIR", ".caliber/mongodb") or defaults["MONGODB_DATA_DIR"]
+)
 MONGODB_RETRY_SECONDS = _from_environment("MONGODB_RETRY_SECONDS", "60")
 CRAWL_ID = _from_environment("CRAWL_ID", "")
 CLUSTER_DOWNLOAD_DELAY = _from_environment("CLUSTER_DOWNLOAD_DELAY", "1.0")

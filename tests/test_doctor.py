@@ -190,6 +190,7 @@ def test_all_bad_settings_are_named_at_once_and_the_others_used() -> None:
             SITE_TIMEZONE="Mars/Olympus",
             REFRESH_LEAST_HOURS="50000",
             MONGODB_DATABASE="kept",
+            MONGODB_DATA_DIR="~no-such-user/data",
             SPIDERMON_TELEGRAM_SENDER_TOKEN=PASSWORD,
         )
     )
@@ -201,11 +202,14 @@ def test_all_bad_settings_are_named_at_once_and_the_others_used() -> None:
     assert PASSWORD not in said
     assert usable.unusable == {
         "HEALTH_SINCE", "MONGODB_RETRY_SECONDS", "SITE_TIMEZONE", "REFRESH_MOST_DAYS",
-        "REFRESH_LEAST_HOURS",
+        "REFRESH_LEAST_HOURS", "MONGODB_DATA_DIR",
     }  # fmt: skip
+    assert usable.config.mongodb_data_dir == Path(".caliber/mongodb")
     assert usable.config.mongodb_retry_seconds == 60
     assert usable.config.mongodb_database == "kept"
-    assert usable.spoilt("MONGODB_", "SITE_T") == "MONGODB_RETRY_SECONDS, SITE_TIMEZONE"
+    assert usable.spoilt("MONGODB_", "SITE_T") == (
+        "MONGODB_DATA_DIR, MONGODB_RETRY_SECONDS, SITE_TIMEZONE"
+    )
 
 
 def test_settings_that_differ_are_shown_and_secrets_only_named() -> None:
@@ -225,6 +229,7 @@ def test_settings_that_differ_are_shown_and_secrets_only_named() -> None:
     assert "CONCURRENT_REQUESTS=7" in names
     assert "SITE_LANGUAGES=en" in names
     assert "LIST_MAX_BATCHES" not in finding.found
+    assert "MONGODB_DATA_DIR" not in finding.found
     assert PASSWORD not in finding.found
 
 
