@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from scrapy.commands import ScrapyCommand
 from caliber_crawler.config import OFF, Config
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.saying import told
+from caliber_crawler.scrapy_settings import check_level
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -45,10 +45,10 @@ class WithoutStore(ScrapyCommand):
 def check_log(settings: BaseSettings) -> None:
     """Refuse a LOG_LEVEL that there is not, and a LOG_FILE that cannot be written, before Scrapy
     takes them with a traceback."""
-    level = settings["LOG_LEVEL"]
-    if level not in logging.getLevelNamesMapping() and not isinstance(level, int):
-        names = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
-        raise usage_error(ConfigError(f"LOG_LEVEL={level!r}: give {names}"))
+    try:
+        check_level(settings)
+    except ConfigError as error:
+        raise usage_error(error) from None
     path = settings["LOG_FILE"]
     if not path or not settings.getbool("LOG_ENABLED"):
         return

@@ -6,6 +6,7 @@ name the setting, and no room for a single request has it wait for ever.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from scrapy.settings import default_settings
@@ -25,8 +26,17 @@ _AT_LEAST_ONE = (
 _NUMBERS = ("DOWNLOAD_DELAY", "DOWNLOAD_TIMEOUT", "DNS_TIMEOUT", "CLOSESPIDER_TIMEOUT_NO_ITEM")
 
 
+def check_level(settings: BaseSettings) -> None:
+    """Refuse a LOG_LEVEL that there is not, which Scrapy takes with a traceback."""
+    level = settings["LOG_LEVEL"]
+    if level not in logging.getLevelNamesMapping() and not isinstance(level, int):
+        names = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        raise ConfigError(f"LOG_LEVEL={level!r}: give {names}")
+
+
 def check_scrapys(settings: BaseSettings) -> None:
     """Refuse values of another kind than Scrapy's defaults. `ConfigError` names the setting."""
+    check_level(settings)
     for name, default in vars(default_settings).items():
         # Only these are read: the look at a deprecated one is a warning.
         if not name.isupper() or not isinstance(default, int | float):

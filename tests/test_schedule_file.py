@@ -119,7 +119,11 @@ def test_cron_expressions_that_are_none(text: str, why: str) -> None:
         (f'{HEAD}limit = "0s"', ['s.toml:5: limit = "0s" is no time']),
         (
             f'{HEAD}settings = {{ LOG_LEVEL = "loud" }}',
-            ["s.toml:5: LOG_LEVEL='loud': there is no such level"],
+            ["s.toml:5: LOG_LEVEL='loud': give DEBUG, INFO,"],
+        ),
+        (
+            f"{HEAD}settings = {{ CONCURRENT_REQUESTS = 0 }}",
+            ["s.toml:5: CONCURRENT_REQUESTS='0': give a whole number of 1 or more"],
         ),
         (f"{HEAD}grace = 5", ["s.toml:5: grace = 5: give a time as"]),
         (f'{HEAD}resume = "no"', ["s.toml:5: resume = 'no': give true or false"]),

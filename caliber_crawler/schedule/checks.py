@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from scrapy.spiderloader import get_spider_loader
 
 from caliber_crawler.config import Config
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.scrapy_settings import check_scrapys
 from caliber_crawler.spiders.base import CaliberSpider
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ class Checker:
         except ConfigError as error:
             name = str(error).partition("=")[0]
             yield ("settings", name) if name in settings else ("settings",), str(error)
-        level = settings.get("LOG_LEVEL", "DEBUG")
-        if level not in logging.getLevelNamesMapping():
-            yield ("settings", "LOG_LEVEL"), f"LOG_LEVEL={level!r}: there is no such level"
         if spider not in self._loader.list():
             names = ", ".join(sorted(self._loader.list()))
             yield ("spider",), f"no spider {spider!r}; there are {names}"
@@ -62,6 +59,7 @@ class Checker:
         together = self._settings.copy()
         together.frozen = False
         together.update(dict(settings), priority="cmdline")
+        check_scrapys(together)
         return Config.from_settings(together)
 
     def _arguments(
