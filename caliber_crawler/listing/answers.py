@@ -12,10 +12,10 @@ from typing import Any
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card
-from caliber_crawler.limits import MOST_HEADINGS, USUAL
+from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
-from caliber_crawler.pages.html import Page, words
+from caliber_crawler.pages.html import Page, headings
 from caliber_crawler.pages.kinds import stands_before, what_it_is
 from caliber_crawler.pages.section import parse_cards, section_links
 from caliber_crawler.site import Site
@@ -156,8 +156,7 @@ def _is_the_sites_own(page: Page, site: Site) -> bool:
 
     Its title may still say that the question stands before all else.
     """
-    titles = filter(None, map(words, islice(page.root.iter("title", "h1"), MOST_HEADINGS)))
-    return bool(section_links(page, site)) and not stands_before(list(titles))
+    return bool(section_links(page, site)) and not stands_before(headings(page, "title", "h1"))
 
 
 def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> Format | None:

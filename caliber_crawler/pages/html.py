@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
@@ -170,11 +171,6 @@ def is_hidden(element: Element) -> bool:
     return names is not None and not _OFF_SCREEN.isdisjoint(names.split())
 
 
-def is_drawn(element: Element) -> bool:
-    """Whether an element is part of an SVG drawing, whose ``title`` is not the page's."""
-    return next(element.iterancestors("svg"), None) is not None
-
-
 def href_of(link: Element) -> str:
     """The address of a link; "" when it has none or only leads to a place on its own page."""
     href = attribute(link, "href")
@@ -207,6 +203,12 @@ def words(element: Element | None, *, without: frozenset[str] = frozenset()) -> 
         if len(pieces) > _MOST_PIECES:
             break
     return line("".join(pieces)[:LONGEST_LINE]) or None
+
+
+def headings(page: Page, *tags: str) -> list[str]:
+    """What the first of a page's headings or titles say; those within SVG drawings are none."""
+    found = (e for e in page.root.iter(*tags) if next(e.iterancestors("svg"), None) is None)
+    return [said for said in map(words, islice(found, MOST_HEADINGS)) if said]
 
 
 def _with_whole_headlines(source: str) -> str:

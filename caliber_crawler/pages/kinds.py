@@ -7,11 +7,9 @@ describes one), so that an article about lost pages or about cookies stays an ar
 from __future__ import annotations
 
 import re
-from itertools import filterfalse, islice
 
 from caliber_crawler.errors import NotAnArticle
-from caliber_crawler.limits import MOST_HEADINGS
-from caliber_crawler.pages.html import Page, is_drawn, words
+from caliber_crawler.pages.html import Page, headings, words
 from caliber_crawler.pages.section import CARD
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold
@@ -58,8 +56,7 @@ def what_it_is(
 
     `has_frame` says that an article's frame is there, `title` is the headline if one was found.
     """
-    headings = filterfalse(is_drawn, page.root.iter("h1", "h2", "title"))
-    shown = [text for text in map(words, islice(headings, MOST_HEADINGS)) if text]
+    shown = headings(page, "h1", "h2", "title")
     shown = list(dict.fromkeys([title, *shown] if title else shown))
     excerpt = " ".join(shown[:3])[:200]
     address = site.address(page.url)

@@ -10,11 +10,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import filterfalse, islice
 from typing import Any
 
-from caliber_crawler.limits import MOST_HEADINGS
-from caliber_crawler.pages.html import Element, Page, attribute, is_drawn, raw_text, words
+from caliber_crawler.pages.html import Element, Page, attribute, headings, raw_text
 from caliber_crawler.people import clean_authors, is_house
 from caliber_crawler.site import Site
 from caliber_crawler.text import line
@@ -49,8 +47,7 @@ class Head:
         """Read it; what is not there is empty."""
         meta, article = meta_values(page), json_ld_article(page)
         stated = [_text(article, "headline"), meta.get("og:title"), meta.get("twitter:title")]
-        elements = filterfalse(is_drawn, page.root.iter("title"))
-        shown = map(words, islice(elements, MOST_HEADINGS))
+        shown = headings(page, "title")
         named = (line(title[:_LONGEST_TITLE]) for title in (*stated, *shown) if title)
         titles = (title for title in map(without_house, named) if title and not is_house(title))
         return cls(meta, article, list(dict.fromkeys(titles)))
