@@ -15,30 +15,38 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from pymongo.database import Database
 
 from demo_site import SiteConfig, serve
 from tests.cluster import path_with
 from tests.conftest import Scrapy, wait_until
 from tests.mongods import files_of_another_version
-from tests.proxy import proxy, through
+from tests.proxy import Proxy, proxy, through
 
 Documents = Database[dict[str, Any]]
 
 
-def test_downloads_go_on_while_writes_wait(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
-) -> None:
+@pytest.fixture
+def link(mongo_uri: str) -> Iterator[Proxy]:
+    """The way to the database, to be slowed down or cut; see `through`."""
     port = urlsplit(mongo_uri).port
     assert port
-    with proxy(port) as slow, serve(SiteConfig(articles=40, seed=1)) as site:
-        slow.delay = 1.0
+    with proxy(port) as made:
+        yield made
+
+
+def test_downloads_go_on_while_writes_wait(
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
+) -> None:
+    with serve(SiteConfig(articles=40, seed=1)) as site:
+        link.delay = 1.0
         urls = ",".join(site.url + site.world.article("en", i).path for i in range(20))
         run = scrapy.crawl(
             "articles",
             f"url={urls}",
             CALIBER_BASE_URL=site.url,
-            MONGODB_URI=through(mongo_uri, slow),
+            MONGODB_URI=through(mongo_uri, link),
         )
         pages = [hit.at for hit in site.log if "/post/" in hit.path]
     assert run.code == 0, run.err
@@ -107,19 +115,17 @@ class Watching(ArticlesSpider):
 
 
 def test_what_is_in_the_journal_holds_up_no_request(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:
     """Four requests may be made and not stored; the articles that are still linked do not count."""
-    port = urlsplit(mongo_uri).port
-    assert port
     scrapy.folder.joinpath("watching.py").write_text(WATCHING)
-    with proxy(port) as slow, serve(SiteConfig(articles=80, seed=1)) as site:
-        slow.delay = 0.03  # each round trip
+    with serve(SiteConfig(articles=80, seed=1)) as site:
+        link.delay = 0.03  # each round trip
         urls = ",".join(site.url + site.world.article("en", i).path for i in range(80))
         run = scrapy(
             "crawl", "watching", "-a", f"url={urls}",
             "-s", "SPIDER_MODULES=watching", "-s", "CONCURRENT_REQUESTS=4",
-            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, slow),
+            CALIBER_BASE_URL=site.url, MONGODB_URI=through(mongo_uri, link),
             PYTHONPATH=path_with(str(scrapy.folder)),
         )  # fmt: skip
     assert run.code == 0, run.err
@@ -135,11 +141,9 @@ def test_what_is_in_the_journal_holds_up_no_request(
 
 
 def test_a_database_that_comes_back_gets_everything(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:
-    port = urlsplit(mongo_uri).port
-    assert port
-    with proxy(port) as link, serve(SiteConfig(articles=40, seed=1)) as site:
+    with serve(SiteConfig(articles=40, seed=1)) as site:
         site.knobs.delay = 0.1
         urls = ",".join(site.url + site.world.article("en", i).path for i in range(30))
         process = scrapy.start(
@@ -162,11 +166,9 @@ def test_a_database_that_comes_back_gets_everything(
 
 
 def test_a_list_is_walked_on_after_the_database_came_back(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:
-    port = urlsplit(mongo_uri).port
-    assert port
-    with proxy(port) as link, serve(SiteConfig(articles=300, seed=2)) as site:
+    with serve(SiteConfig(articles=300, seed=2)) as site:
         whole = {truth.slug for truth in site.world.in_section("en", "world")}
         scrapy.crawl("sections", "section=world", CALIBER_BASE_URL=site.url)
         assert database.list_rules.count_documents({}) == 1
@@ -190,11 +192,9 @@ def test_a_list_is_walked_on_after_the_database_came_back(
 
 
 def test_a_database_that_stays_away_ends_the_crawl(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:
-    port = urlsplit(mongo_uri).port
-    assert port
-    with proxy(port) as link, serve(SiteConfig(articles=300, seed=1)) as site:
+    with serve(SiteConfig(articles=300, seed=1)) as site:
         site.knobs.delay = 0.2
         urls = ",".join(site.url + site.world.article("en", i).path for i in range(300))
         process = scrapy.start(
@@ -324,12 +324,10 @@ class Slow(ArticlesSpider):
 
 
 def test_a_database_that_is_away_at_the_end_is_waited_for(
-    scrapy: Scrapy, database: Documents, mongo_uri: str
+    scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:
-    port = urlsplit(mongo_uri).port
-    assert port
     scrapy.folder.joinpath("closing_module.py").write_text(CLOSING)
-    with proxy(port) as link, serve(SiteConfig(articles=10, seed=1)) as site:
+    with serve(SiteConfig(articles=10, seed=1)) as site:
         process = scrapy.start(
             "crawl", "slow", "-a", f"url={site.url}{site.world.article('en', 0).path}",
             "-s", "SPIDER_MODULES=closing_module", "-s", "LOG_FILE=log.txt",
