@@ -15,7 +15,7 @@ import pytest
 from pymongo.uri_parser import parse_uri
 
 from caliber_crawler.store.server import find_mongod
-from caliber_crawler.store.watchdog import SMALL_JOURNAL
+from caliber_crawler.store.watchdog import ENGINE
 
 
 def free_port() -> int:
@@ -41,7 +41,7 @@ def start_mongod(folder: Path, port: int, *options: str) -> subprocess.Popen[byt
         "--bind_ip=127.0.0.1",
         "--nounixsocket",
         "--wiredTigerCacheSizeGB=0.25",
-        SMALL_JOURNAL,
+        ENGINE,
         *options,
     ]
     with (folder / "mongod.log").open("ab") as log:
