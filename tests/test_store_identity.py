@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +30,7 @@ from caliber_crawler.store.plans import (
     SAME_TEXT,
     UNDECIDED,
 )
+from caliber_crawler.store.spans import kept
 from tests.stories import DAY, HOUR, START, prose, story, url, words
 
 Documents = Database[dict[str, Any]]
@@ -165,6 +167,39 @@ class TestEditedHeadline:
         assert revision["moved_to"] == START + 5 * HOUR
         assert revision["body"] == note
         assert set(revision["changes"]) == {"title", "body", "published_at", "url"}
+
+    async def test_near_in_time_on_either_side_of_a_border(self, store: ArticleStore) -> None:
+        """Traces are kept by spans of time (`spans`); one of them begins between the two dates."""
+        border = START + 64 * HOUR
+        old = story("pier", title=OLD_TITLE, published_at=border - HOUR)
+        assert kept([1], border) != kept([1], border - timedelta.resolution)
+        await save(store, old)
+        new = story(
+            "pier-2", title=NEW_TITLE, body=prose(100, "pier"), published_at=border + HOUR,
+            crawl_id="c2", hours=70,
+        )  # fmt: skip
+        assert (await save(store, new)).asks == url("pier")
+
+    @pytest.mark.parametrize("ahead", [False, True])
+    async def test_a_record_whose_date_was_told_later(
+        self, store: ArticleStore, database: Documents, ahead: bool
+    ) -> None:
+        """It had no date, or that of a clock that was ahead, and is looked for near its own one."""
+        await save(store, story("pier", title=OLD_TITLE, published_at=None, hours=40 * 24))
+        now = START + (1 if ahead else 41 * 24) * HOUR
+        dated = story(
+            "pier", title=OLD_TITLE, published_at=None if ahead else START, crawl_id="c2",
+            hours=(now - START) / HOUR,
+        )  # fmt: skip
+        [saved] = await store.save([dated], at=now)
+        assert saved.is_stored
+        [record] = database.articles.find()
+        assert record["internal"]["dated_at"] == (now if ahead else START)
+        new = story(
+            "pier-2", title=NEW_TITLE, body=prose(100, "pier"), published_at=START + HOUR,
+            crawl_id="c3", hours=(now - START) / HOUR + 1,
+        )  # fmt: skip
+        assert (await save(store, new)).asks == url("pier")
 
     async def test_a_text_that_was_cut_down(self, store: ArticleStore) -> None:
         await save(store, story("pier", title=OLD_TITLE, body=prose(200, "pier")))

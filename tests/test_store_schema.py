@@ -167,7 +167,7 @@ class TestOtherVersions:
         with pytest.raises(WriteError, match="validation"):
             database.articles.update_one({}, {"$set": {"extra": 1}})
 
-    @pytest.mark.parametrize("version", [2, 3])
+    @pytest.mark.parametrize("version", [2, 3, 4])
     async def test_older_fingerprints_are_made_anew(
         self, store: ArticleStore, async_database: Any, database: Documents, version: int
     ) -> None:

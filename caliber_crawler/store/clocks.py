@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from caliber_crawler.store.documents import Stored
+from caliber_crawler.store.documents import Stored, redated
 
 MARGIN = timedelta(hours=1)
 """The clocks of a worker and of the servers of a replica set differ by less."""
@@ -38,7 +38,7 @@ def put_right(stored: Stored, at: datetime) -> Stored:
             setattr(put, name, at)
     internal = stored.internal
     if is_ahead(internal["dated_at"], at) and record.published_at is None:
-        internal = {**internal, "dated_at": at}
+        internal = redated(internal, at)
     if missing is not None and is_ahead(missing["at"], at):
         internal = {**internal, "missing": {**missing, "at": at}}
     return replace(stored, article=put, internal=internal)

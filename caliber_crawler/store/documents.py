@@ -4,7 +4,7 @@ Beside the record a document has `_id` (equal to `id`) and `internal`, which is 
 in no export:
 
     version       of the form of the document
-    bands, traces by which similar texts are found (`similarity.Fingerprint`)
+    bands, traces by which similar texts are found (`similarity.Fingerprint`, `spans`)
     dated_at      when it was published, else first seen: what "near in time" is told by
     printed_at    the date as the page prints it now; `published_at` stays what it first was
     moves         [{url, from_url, reason, score, kept, title, at, crawl_id}]: why another address
@@ -32,11 +32,12 @@ from caliber_crawler.identity import dated_at
 from caliber_crawler.items import Article, CrawlInfo, PageInfo, SectionRef
 from caliber_crawler.revisit import Pace, age_of
 from caliber_crawler.similarity import Words, fingerprint
+from caliber_crawler.store import spans
 
 Document = dict[str, Any]
 
-VERSION = 4
-"""Of the form of documents in `articles`. 1 had no `internal`, 2 and 3 other bands and traces."""
+VERSION = 5
+"""Of the form of documents in `articles`. 1 had no `internal`, 2 to 4 other bands or traces."""
 
 # MongoDB takes 16 MiB a document; the rest is room for what an update puts round it.
 MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
@@ -194,11 +195,12 @@ def new_internal(record: Article, at: datetime, pace: Pace, said: Words | None =
     """
     marks = fingerprint(said or Words.of(record), record.language)
     wait = pace.first(age_of(record.published_at, at))
+    dated = dated_at(record) or at
     return {
         "version": VERSION,
         "bands": marks.bands,
-        "traces": marks.traces,
-        "dated_at": dated_at(record) or at,
+        "traces": spans.kept(marks.traces, dated),
+        "dated_at": dated,
         "printed_at": record.published_at,
         "moves": [],
         "repeats": None,
@@ -219,17 +221,24 @@ def next_internal(
         changed=changed,
     )
     internal: Internal = {
-        **old,
+        **redated(old, record.published_at or old["dated_at"]),
         "missing": None,
-        "dated_at": record.published_at or old["dated_at"],
         "printed_at": printed_at(stored, record, seen),
         "visit": visit(at, wait, seen.page),
     }
     if record.content_hash != stored.article.content_hash:
         marks = fingerprint(Words.of(record), record.language)
-        internal["bands"], internal["traces"] = marks.bands, marks.traces
+        internal["bands"] = marks.bands
+        internal["traces"] = spans.kept(marks.traces, internal["dated_at"])
         internal["repeats"] = None
     return internal
+
+
+def redated(internal: Internal, at: datetime) -> Internal:
+    """With another date, by which it is found as near in time."""
+    if at == internal["dated_at"]:
+        return internal
+    return {**internal, "dated_at": at, "traces": spans.moved(internal["traces"], at)}
 
 
 def printed_at(stored: Stored, record: Article, seen: Article) -> datetime | None:

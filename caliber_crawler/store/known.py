@@ -13,6 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from caliber_crawler.identity import NEAR_IN_TIME, Fate, Suspicion, dated_at, suspect
 from caliber_crawler.items import Article
 from caliber_crawler.similarity import Words, traces
+from caliber_crawler.store import spans
 from caliber_crawler.store.documents import Document, Stored, crawl_of
 
 # What this crawl itself saw of an address so short a time ago need not be asked for again.
@@ -100,33 +101,32 @@ async def _alike(
     present: Document,
 ) -> list[tuple[int, str]]:
     """Pairs of an article and the id of a record that has enough traces in common with it."""
-    by_trace: dict[int, list[int]] = defaultdict(list)
-    for i, own in left.items():
-        for trace in own:
-            by_trace[trace].append(i)
-    near = [
-        {
-            "internal.traces": {"$in": sorted({trace for i in some for trace in left[i]})},
-            "internal.dated_at": {"$gte": first - NEAR_IN_TIME, "$lte": last + NEAR_IN_TIME},
-        }
-        for some in _together(dates)
-        for first, last in [(dates[some[0]], dates[some[-1]])]
-        if any(left[i] for i in some)
-    ]
+    wanted: dict[int, list[int]] = defaultdict(list)  # number of a trace → articles
+    near: list[Document] = []
+    for some in _together(dates):
+        numbers: set[int] = set()
+        for i in some:
+            own = spans.wanted(left[i], dates[i] - NEAR_IN_TIME, dates[i] + NEAR_IN_TIME)
+            for number in own:
+                wanted[number].append(i)
+            numbers.update(own)
+        first, last = dates[some[0]] - NEAR_IN_TIME, dates[some[-1]] + NEAR_IN_TIME
+        if numbers:
+            dated = {"$gte": first, "$lte": last}
+            near.append({"internal.traces": {"$in": sorted(numbers)}, "internal.dated_at": dated})
     if not near:
         return []
     query = {"$or": near, "$nor": [present]}
-    wanted = frozenset(by_trace)
-    fewest = min(map(len, left.values()))
+    fewest = min(len(left[i]) for i in dates)
     pairs: list[tuple[int, str]] = []
     # The planner would try its ways anew for each batch, which takes longer than to go one.
     found = articles.find(query, {"internal.traces": 1}, hint="traces", batch_size=_MANY)
     async for document in found:
         its = document["internal"]["traces"]
-        shared = wanted.intersection(its)
+        shared = wanted.keys() & its
         if len(shared) < _COMMON * min(len(its), fewest):
             continue
-        common = Counter(i for trace in shared for i in by_trace[trace])
+        common = Counter(i for number in shared for i in wanted[number])
         for i, number in common.items():
             if number >= _COMMON * min(len(its), len(left[i])):
                 pairs.append((i, document["_id"]))

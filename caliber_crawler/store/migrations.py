@@ -19,6 +19,7 @@ from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.revisit import Pace
 from caliber_crawler.similarity import Words, fingerprint
+from caliber_crawler.store import spans
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.documents import VERSION, new_internal
@@ -30,8 +31,12 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 500
 _FINGERPRINTED = dict.fromkeys(
-    ("language", "title", "body", "images.url", "embeds.url", "content_hash", "internal.version"), 1
-)
+    (
+        "language", "title", "body", "images.url", "embeds.url", "content_hash",
+        "internal.version", "internal.dated_at",
+    ),
+    1,
+)  # fmt: skip
 
 
 async def prepare(
@@ -66,7 +71,7 @@ async def prepare(
         if version < VERSION:
             refusals = refusals or Refusals()
             await _to_2(database, pace or Pace(), refusals)
-            await _to_4(database, refusals)
+            await _to_5(database, refusals)
     await ensure_indexes(database)
     with driver_errors("setting what documents must look like"):
         refused = await ensure_validators(database)
@@ -94,10 +99,10 @@ async def _to_2(database: AsyncDatabase[dict[str, Any]], pace: Pace, refusals: R
         await database["revisions"].update_many({name: {"$exists": False}}, {"$set": {name: value}})
 
 
-async def _to_4(database: AsyncDatabase[dict[str, Any]], refusals: Refusals) -> None:
+async def _to_5(database: AsyncDatabase[dict[str, Any]], refusals: Refusals) -> None:
     """Give records the bands and traces that similar ones are found by now."""
     articles = database["articles"]
-    older = articles.find({"internal.version": {"$lt": 4}}, _FINGERPRINTED)
+    older = articles.find({"internal.version": {"$lt": VERSION}}, _FINGERPRINTED)
     await _each(articles, older, _with_marks, refusals)
 
 
@@ -134,7 +139,8 @@ def _with_marks(document: Mapping[str, Any]) -> UpdateOne:
         "content_hash": document["content_hash"],
         "internal.version": document["internal"]["version"],
     }
-    now = {"bands": marks.bands, "traces": marks.traces, "version": 4}
+    numbers = spans.kept(marks.traces, document["internal"]["dated_at"])
+    now = {"bands": marks.bands, "traces": numbers, "version": VERSION}
     return UpdateOne(guard, {"$set": {f"internal.{name}": value for name, value in now.items()}})
 
 
