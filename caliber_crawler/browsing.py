@@ -7,12 +7,14 @@ import logging
 import re
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from scrapy.utils.misc import load_object
 
+from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.browser import authorities, processes, ways
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
@@ -204,7 +206,7 @@ class Browser:
         return True
 
     async def _start(self) -> None:
-        from caliber_crawler.opening import PageHandler
+        from caliber_crawler.opening import PageHandler, Provider
 
         if self._failed_starts >= _STARTS:
             raise BrowserUnavailable(
@@ -214,6 +216,7 @@ class Browser:
         # Its own restarts of a dead browser are neither counted nor bounded in time.
         handler.config.target_closed_max_retries = 0
         handler.config.launch_options = await self._launch_options(handler.config.launch_options)
+        handler.browser_provider_cls = partial(Provider, complain=self._without_sandbox)
         others = processes.drivers()
 
         async def start() -> None:
@@ -238,6 +241,10 @@ class Browser:
         self._failed_starts = 0
         self._processes |= self._started(others)
         self._folders = {folder for p in self._processes if (folder := processes.profile(p))}
+
+    def _without_sandbox(self, why: str) -> None:
+        self._addon.count(counters.BROWSER_NO_SANDBOX)
+        logger.warning("Chromium runs without its sandbox: %s; see SECURITY.md", why)
 
     async def _launch_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Playwright's, completed by what is known only now. Raises `BrowserUnavailable`."""

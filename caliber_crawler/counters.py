@@ -57,6 +57,7 @@ RULES_UNKNOWN = "rules/unknown"
 RULES_NONE = "rules/none"
 BROWSER_RETRIES = "browser/retries"
 BROWSER_FAILED = "browser/failed"
+BROWSER_NO_SANDBOX = "browser/no_sandbox"
 BROWSER_BLOCKED = "browser/blocked"  # one counter for each kind of request below it
 FEED_DEAD = "feed/dead"
 FEED_ODD_LINKS = "feed/odd_links"
@@ -122,7 +123,7 @@ SCHEDULE_MENDED = "schedule/mended"
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
     ARTICLES_NEW: "records stored for the first time",
-    ARTICLES_CHANGED: "records whose headline or body changed since they were stored",
+    ARTICLES_CHANGED: "records in which readers see a change since they were stored",
     ARTICLES_UNCHANGED: "records that say what was stored already",
     ARTICLES_EXPORTED: "records handed to the feeds (-o, -O)",
     TAKEN: "records taken, by edition, section of the page, and outcome",
@@ -168,6 +169,7 @@ MEANING: dict[str, str] = {
     RULES_NONE: "lists that follow no rule and were scrolled to their end",
     BROWSER_RETRIES: "lists opened again because the browser failed",
     BROWSER_FAILED: "lists given up because the browser failed again",
+    BROWSER_NO_SANDBOX: "starts of the browser without its sandbox, for an ordinary user",
     BROWSER_BLOCKED: "requests that the browser was not allowed to make, by kind",
     LISTS_WITHOUT_CARDS: "list pages without a single card: the layout may have changed",
     LISTS_UNKNOWN: "sections asked for that the site does not have",

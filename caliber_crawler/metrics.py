@@ -25,7 +25,13 @@ _LABEL = {
     counters.BROWSER_BLOCKED: "kind",
     counters.CONFLICTS: "field",
     counters.MISSING: "field",
+    counters.CUT: "field",
+    counters.KEPT: "field",
+    counters.LIMITS: "limit",
+    counters.REFUSED: "reason",
+    counters.SECTIONS: "section",
 }
+"""What is counted by kinds alone, below its name, and what these are called."""
 
 
 @dataclass(frozen=True)

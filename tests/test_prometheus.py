@@ -206,3 +206,19 @@ def test_labels_are_bounded_and_nothing_is_lost() -> None:
         values = [value for key, value in found.items() if key[0] == metric]
         assert len(values) == MOST_VALUES
         assert sum(values) == total
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        counters.BROWSER_BLOCKED, counters.CONFLICTS, counters.CUT, counters.KEPT, counters.LIMITS,
+        counters.LISTS_ENDED, counters.MISSING, counters.REFUSED, counters.REJECTED,
+        counters.SECTIONS, counters.VISITS,
+    ],
+)  # fmt: skip
+def test_what_is_counted_by_kinds_alone_is_told(name: str) -> None:
+    counts = {f"{name}/one": 2, f"{name}/another": 3}
+    told = {metric.name: metric.samples for metric in families(counts, FACTS)}
+    found = told[f"caliber_{name.replace('/', '_')}"]
+    assert sorted(sample.value for sample in found) == [2, 3]
+    assert len({value for sample in found for value in sample.labels.values()}) == 3, "the spider"

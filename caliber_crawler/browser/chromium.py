@@ -1,15 +1,23 @@
-"""Which Chromium to start, and with which options."""
+"""Which Chromium to start, with which options, and starting it."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caliber_crawler.errors import ConfigError
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, BrowserType
+
 NAMES_ON_PATH = ("chromium", "chromium-browser", "google-chrome")
+
+_TRIAL_SECONDS = 10.0
 
 # The browser shall talk to the crawled site and to no one else.
 ARGUMENTS = (
@@ -34,13 +42,54 @@ def launch_options(setting: str, patience: float) -> dict[str, Any]:
         "timeout": patience * 1000,
         # Ctrl-C reaches the driver as well; the browser is closed by the crawler all the same.
         "handle_sigint": False,
+        # Playwright would leave it out for everybody; Chromium refuses it to root.
+        "chromium_sandbox": os.geteuid() != 0,
     }
-    if os.geteuid() == 0:
-        options["args"].append("--no-sandbox")  # Chromium refuses its sandbox to root
     executable = find_executable(setting)
     if executable:
         options["executable_path"] = executable
     return options
+
+
+async def launch(
+    kind: BrowserType, options: dict[str, Any], complain: Callable[[str], None]
+) -> Browser:
+    """Start it; without its sandbox where the system lets it have none, which `complain` is told.
+
+    The sandbox is made of name spaces, which containers and some systems do not let users have.
+    What is said then differs by version and system, so that it is simply tried without. Raises
+    Playwright's errors.
+    """
+    if not options.get("chromium_sandbox"):
+        return await kind.launch(**options)
+    from playwright.async_api import Error
+
+    without = options | {"chromium_sandbox": False}
+    try:
+        browser = await kind.launch(**options)
+    except Error as error:
+        if not _is_about_the_sandbox(str(error)):
+            raise
+        browser = await kind.launch(**without)
+        complain("the system does not let it have one")
+        return browser
+    try:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            page = await browser.new_page()
+            await page.evaluate("1")
+            await page.close()
+    except (Error, TimeoutError):  # it starts, and its pages die
+        with suppress(Error):
+            await browser.close()
+        browser = await kind.launch(**without)
+        complain("its pages die in it")
+    return browser
+
+
+def _is_about_the_sandbox(error: str) -> bool:
+    """Whether Chromium, whose last words Playwright reports, ended for want of its sandbox."""
+    said = error.lower()
+    return any(word in said for word in ("sandbox", "namespace", "name space"))
 
 
 def find_executable(setting: str) -> str | None:

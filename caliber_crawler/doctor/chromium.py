@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 from caliber_crawler.browser import authorities, processes, ways
-from caliber_crawler.browser.chromium import launch_options
+from caliber_crawler.browser.chromium import launch, launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.doctor.findings import Finding, broken, in_thread, ok
+from caliber_crawler.doctor.findings import Finding, attention, broken, in_thread, ok
 from caliber_crawler.errors import BrowserUnavailable, ConfigError
 from caliber_crawler.settings import variables_with
 from caliber_crawler.text import line
@@ -22,6 +23,10 @@ _LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):")
 _INSTALL = (
     "`apt-get install chromium` (Debian), or `python -m playwright install --with-deps chromium`, "
     "or set CHROMIUM_EXECUTABLE to one that runs"
+)
+_SANDBOX = (
+    "let this user make name spaces (`sysctl kernel.unprivileged_userns_clone`, on Ubuntu "
+    "`kernel.apparmor_restrict_unprivileged_userns`; containers: SECURITY.md), or leave it so"
 )
 _CLOSING_SECONDS = 5.0
 _DRIVER = "Playwright's driver"
@@ -39,13 +44,18 @@ async def chromium(config: Config) -> list[Finding]:
         ]
     options["args"] = [*options["args"], *ways.options((), {}, {})]
     home: Path | None = None
+    complaints: list[str] = []
     try:
         if config.ca_file is not None:
             trusted = config.ca_file
             home = await in_thread(lambda: authorities.home_with(trusted))
             changes = {"HOME": str(home), "XDG_DATA_HOME": str(home / "share")}
             options["env"] = variables_with(changes)
-        return [ok("chromium", await _shown(options, config.browser_patience))]
+        shown = await _shown(options, config.browser_patience, complaints.append)
+        if complaints:
+            found = f"{shown}, but without its sandbox: {complaints[0]}"
+            return [attention("chromium", found, _SANDBOX)]
+        return [ok("chromium", shown)]
     except authorities.NoAuthorities as error:
         found = f"it cannot be made to trust the authorities in TLS_CA_FILE: {line(str(error))}"
         return [broken("chromium", found, "`apt-get install libnss3`, or see that file")]
@@ -56,8 +66,13 @@ async def chromium(config: Config) -> list[Finding]:
             rmtree(home, ignore_errors=True)
 
 
-async def _shown(options: dict[str, Any], patience: float) -> str:
-    """What was started and what it showed. Raises `BrowserUnavailable`."""
+async def _shown(
+    options: dict[str, Any], patience: float, complain: Callable[[str], None]
+) -> str:
+    """What was started and what it showed; `complain` as `launch` wants it.
+
+    Raises `BrowserUnavailable`.
+    """
     from playwright.async_api import async_playwright
 
     others = processes.drivers()
@@ -68,7 +83,7 @@ async def _shown(options: dict[str, Any], patience: float) -> str:
         async with asyncio.timeout(2 * patience):
             playwright = await manager.start()
             path = options.get("executable_path", playwright.chromium.executable_path)
-            browser = await playwright.chromium.launch(**options)
+            browser = await launch(playwright.chromium, options, complain)
             drivers = processes.drivers() - others
             started = drivers | processes.browsers(drivers)
             page = await browser.new_page()

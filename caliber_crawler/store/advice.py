@@ -82,8 +82,8 @@ def _reason(code: int | None, words: str, data_dir: Path) -> str:
         return "a file may not grow that large for this user: raise the limit (ulimit -f)"
     if code == -signal.SIGILL:
         return (
-            "this processor lacks AVX, which MongoDB needs since 5.0: put a mongod of version 4.4 "
-            f"into PATH and uninstall {PACKAGE}"
+            "this processor lacks AVX, which MongoDB needs since 5.0: set MONGODB_URI to a MongoDB "
+            "on another machine, or to off"
         )
     why = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return f"{why}: {look}"
