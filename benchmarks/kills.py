@@ -187,10 +187,10 @@ SIGKILL at moments drawn from a seed (the same for both sides: after so many req
 and up to an answer's time later), then started again, until a run ends by itself. Delivered: a
 record in MongoDB, or an item in Redis by scrapy-redis' own `RedisPipeline`. A crawl of ours
 that is started again on the same machine takes back the leases of the killed worker at once
-(elsewhere they run out after 30 s by default) and makes their requests once more. A request that was lost with five workers is set aside and
-named (exit code 4), in case that its page kills them; `scrapy frontier CRAWL --retry` and one more
-run, as it says, take those. scrapy-redis removes a request from Redis when it is handed
-out, so what a killed worker had in its hands is not asked for again. The servers are not killed;
+(elsewhere they run out after 30 s by default) and makes their requests once more. A request that
+was lost with five workers is set aside and named (exit code 4), in case that its page kills them;
+`scrapy frontier CRAWL --retry` and one more run, as it says, take those. scrapy-redis removes a
+request from Redis when it is handed out, so what a killed worker had in its hands is not asked for again. The servers are not killed;
 Redis writes nothing to disk. {peers.versions("scrapy", "scrapy-redis", "redis")}."""
     # Where nothing is lost there is no ratio; one added to both gives a smaller one than is true.
     ratios = [

@@ -41,12 +41,12 @@ async def examine(
         return []
     arguments, at = document["arguments"], document["started_at"]
     past = await store.crawls.past(
-        spider.name, arguments, since=learning.since, limit=learning.crawls
+        spider.name, arguments, since=learning.since, before=at, limit=learning.crawls
     )
     since = max(filter(None, (learning.since, at - _NEWS)))
     news = await store.crawls.news(spider.name, arguments, since=since)
     crawl = Figures(at, *split(counts))
-    figures = [_figures(d) for d in past if d["exit_code"] in _TO_THE_END and d["started_at"] < at]
+    figures = [_figures(d) for d in past if d["exit_code"] in _TO_THE_END]
     findings = compare(crawl, figures, news, Expecting(pauses=learning.pauses))
     for finding in findings:
         logger.warning("Not as before: %s", finding.line)
@@ -62,9 +62,15 @@ async def unhealthy_before(addon: CaliberAddon, spider: Spider) -> Mapping[str, 
     document = await store.crawls.find() if store is not None else None
     if store is None or document is None:
         return None
-    past = await store.crawls.past(spider.name, document["arguments"], since=None, limit=_RECENT)
+    past = await store.crawls.past(
+        spider.name,
+        document["arguments"],
+        since=None,
+        before=document["started_at"],
+        limit=_RECENT,
+    )
     for crawl in past:
-        if crawl["started_at"] >= document["started_at"] or crawl["status"] == "stopped":
+        if crawl["status"] == "stopped":
             continue
         code = crawl["exit_code"]
         silent = document["started_at"] - crawl["updated_at"] > _SILENT

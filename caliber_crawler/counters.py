@@ -94,6 +94,7 @@ FRONTIER_FAILED = "frontier/failed"
 FRONTIER_SET_ASIDE = "frontier/set_aside"
 FRONTIER_FORGOTTEN = "frontier/forgotten"
 FRONTIER_LOST = "frontier/lost"
+CRAWLS_LOST = "crawls/lost"
 FRONTIER_UNSERIALISABLE = "frontier/unserialisable"
 POLITENESS_PAUSES = "politeness/pauses"
 POLITENESS_LATE = "politeness/late"
@@ -119,6 +120,7 @@ SCHEDULE_KILLED = "schedule/killed"
 SCHEDULE_UNSEEN = "schedule/unseen"
 SCHEDULE_NOT_STARTED = "schedule/not_started"
 SCHEDULE_MENDED = "schedule/mended"
+SCHEDULE_GIVEN_UP = "schedule/given_up"
 
 MEANING: dict[str, str] = {
     ARTICLES_READ: "article pages read into a record",
@@ -208,6 +210,7 @@ MEANING: dict[str, str] = {
     FRONTIER_SET_ASIDE: "requests given up because each worker that had them died",
     FRONTIER_FORGOTTEN: "requests removed of other crawls that nobody touched for thirty days",
     FRONTIER_LOST: "requests that somebody removed from the frontier while the crawl was at work",
+    CRAWLS_LOST: "other crawls closed, killed ones that nobody touched for thirty days",
     FRONTIER_UNSERIALISABLE: "requests that could not be queued because they hold no plain data",
     POLITENESS_PAUSES: "answers by which the site asked all workers to slow down (429, 503)",
     POLITENESS_LATE: "turns given up because this worker came too late to them",
@@ -233,6 +236,7 @@ MEANING: dict[str, str] = {
     SCHEDULE_UNSEEN: "crawls whose end no scheduler saw",
     SCHEDULE_NOT_STARTED: "runs whose process could not be started",
     SCHEDULE_MENDED: "times that runs were settled up to by a clock that had been ahead",
+    SCHEDULE_GIVEN_UP: "unfinished crawls given up, since they could not start again and again",
 }
 
 

@@ -23,7 +23,7 @@ from caliber_crawler.health import Finding, split
 from caliber_crawler.pages.article import EXPECTED
 from caliber_crawler.spiders.base import CaliberSpider
 from caliber_crawler.store.crawls import sums
-from caliber_crawler.store.forgetting import forget
+from caliber_crawler.store.forgetting import close_lost, forget
 from caliber_crawler.tally import counts_of
 from caliber_crawler.verdict import (
     DATABASE_LOST,
@@ -368,10 +368,12 @@ class CrawlRecord:
     async def _forget(self, store: Store) -> None:
         """Remove what crawls left that nobody goes on with; what is not done in time, the next
         crawl does."""
+        at, own = self._addon.server_now(), self._addon.crawl_id
         try:
-            async for number in forget(
-                store.database, self._addon.server_now(), self._addon.crawl_id
-            ):
+            self._addon.count(
+                counters.CRAWLS_LOST, number=await close_lost(store.database, at, own)
+            )
+            async for number in forget(store.database, at, own):
                 self._addon.count(counters.FRONTIER_FORGOTTEN, number=number)
         except StoreError as error:  # it can wait
             logger.warning("%s", error)

@@ -37,5 +37,6 @@ class Provider(PlaywrightBrowserProvider):  # type: ignore[misc]
 
     async def launch_browser(self) -> Browser:
         if self.config.cdp_url or self.config.connect_url or self.browser_type is None:
-            return await super().launch_browser()
+            browser: Browser = await super().launch_browser()
+            return browser
         return await launch(self.browser_type, self.config.launch_options, self._complain)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Error, async_playwright
+from playwright.sync_api import sync_playwright
 
 from caliber_crawler.browser.chromium import find_executable, launch, launch_options
 from caliber_crawler.doctor.chromium import chromium
@@ -21,8 +22,8 @@ from tests.test_doctor import config
 
 # As Chromium says it where users may make no name spaces.
 REFUSES = (
-    "echo '[1:1:FATAL:content/browser/zygote_host/zygote_host_impl_linux.cc:128] No usable sandbox! "
-    "If you are running on Ubuntu 23.10+' >&2; kill -TRAP $$"
+    "echo '[1:1:FATAL:content/browser/zygote_host/zygote_host_impl_linux.cc:128] No usable "
+    "sandbox! If you are running on Ubuntu 23.10+' >&2; kill -TRAP $$"
 )
 # It starts, and no page of it ever lives.
 PAGES_DIE = 'exec {real} --no-sandbox --no-zygote --renderer-cmd-prefix=/bin/false "$@"'
@@ -36,9 +37,9 @@ def starts(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def make(tmp_path: Path, starts: Path) -> Make:
+def make(tmp_path: Path, starts: Path) -> Make:
     """Makes a Chromium that does something else when it is started with its sandbox."""
-    async with async_playwright() as playwright:
+    with sync_playwright() as playwright:
         real = shlex.quote(find_executable("") or playwright.chromium.executable_path)
 
     def make(script: str) -> Path:
@@ -52,6 +53,10 @@ async def make(tmp_path: Path, starts: Path) -> Make:
         return path
 
     return make
+
+
+def noted(starts: Path) -> list[str]:
+    return starts.read_text().splitlines()
 
 
 @pytest.mark.parametrize(("user", "sandbox"), [(0, False), (1000, True)])
@@ -77,7 +82,7 @@ async def test_where_it_cannot_be_had_the_browser_does_without(
         assert await page.evaluate("1 + 1") == 2
         await browser.close()
     assert complaints == [told]
-    first, second = starts.read_text().splitlines()
+    first, second = noted(starts)
     assert "--no-sandbox" not in first
     assert "--no-sandbox" in second
 
@@ -90,16 +95,16 @@ async def test_what_ends_for_another_reason_is_not_started_again(make: Make, sta
             await launch(
                 playwright.chromium, options | {"chromium_sandbox": True}, complaints.append
             )
-    assert len(starts.read_text().splitlines()) == 1
+    assert len(noted(starts)) == 1
     assert complaints == []
 
 
 def test_a_crawl_says_so_and_counts_it(scrapy: Scrapy, make: Make) -> None:
     options = {**launch_options(str(make(REFUSES)), 30), "chromium_sandbox": True}
-    with serve(SiteConfig(articles=30, seed=3)) as site:
-        run = scrapy.crawl(
-            "sections", "section=world", "render=browser", CALIBER_BASE_URL=site.url,
-            PLAYWRIGHT_LAUNCH_OPTIONS=json.dumps(options),
+    with serve(SiteConfig(articles=200, seed=21, cards=10)) as site:
+        run = scrapy(
+            "crawl", "sections", "-a", "section=world", "-a", "render=browser",
+            "-s", f"PLAYWRIGHT_LAUNCH_OPTIONS={json.dumps(options)}", CALIBER_BASE_URL=site.url,
         )  # fmt: skip
     assert run.code == 0, run.err
     assert counter(run, "browser/no_sandbox") == 1

@@ -39,6 +39,9 @@ def checked_command(words: list[str]) -> None:
 def test_the_schedule() -> None:
     schedule = Source(DEPLOY / "schedule.toml", CHECKER).load()
     assert list(schedule.entries) == ["news", "feed", "refresh", "whole"]
+    # Those that take the same lock wait for one another: `whole`, for days, would hold up `news`.
+    locking = [entry.spider for entry in schedule.entries.values() if not entry.apart]
+    assert len(set(locking)) == len(locking)
 
 
 def test_every_key_is_documented() -> None:
@@ -57,7 +60,7 @@ def test_the_crontab() -> None:
     *fields, command = lines[-1].split(None, 5)
     Cron(" ".join(fields), ZoneInfo(names["CRON_TZ"])).after(datetime(2026, 6, 25, tzinfo=UTC))
     assert "%" not in command  # cron would take it for a line end
-    words = command.partition(">>")[0].split()
+    words = command.partition(" 2>&1 | ")[0].split()
     checked_command(words[words.index("crawl") :])
 
 
@@ -110,6 +113,12 @@ def test_compose_runs_the_schedule() -> None:
     assert command == "schedule"
     assert (ROOT / path).exists()
     assert services["schedule"]["volumes"] == ["./deploy:/app/deploy:ro"]
+
+
+def test_logs_of_containers_are_bounded() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    for name, service in services.items():
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
 
 
 def test_containers_run_as_a_plain_user_with_a_read_only_file_system() -> None:

@@ -38,10 +38,14 @@ async def database(async_database: Documents) -> Documents:
 
 
 async def figures(
-    database: Documents, *, zone: str = "Asia/Baku", top: int = 10, **selected: Any
+    database: Documents,
+    *,
+    zone: str = "Asia/Baku",
+    top: int = 10,
+    now: datetime = START + 2 * DAY + 10 * MINUTE,
+    **selected: Any,
 ) -> Figures:
-    at = START + 2 * DAY + 10 * MINUTE
-    return await ReportReader(database, ZoneInfo(zone)).read(Selection(**selected), top, at)
+    return await ReportReader(database, ZoneInfo(zone)).read(Selection(**selected), top, now)
 
 
 async def save(database: Documents, *articles: Article) -> None:
@@ -316,6 +320,9 @@ def named(viewed: Sequence[Viewed]) -> list[str]:
     return [one.id for one in viewed]
 
 
+LATER = START + 101 * HOUR
+
+
 async def test_most_viewed_and_fastest_rising(database: Documents) -> None:
     await seen(database, "old", [(0, 9_000), (100, 9_010)], sections=sections("world"))
     await seen(database, "hot", [(97, 100), (98, 300), (100, 700)], sections=sections("sport"))
@@ -326,7 +333,7 @@ async def test_most_viewed_and_fastest_rising(database: Documents) -> None:
     await seen(database, "blind", [], views=None)
     await save(database, story("blind"))
 
-    found = (await figures(database, top=3)).views
+    found = (await figures(database, now=LATER, top=3)).views
     assert named(found.most) == ["en/old", "en/once", "en/hot"]
     assert [one.views for one in found.most] == [9_010, 800, 700]
     assert found.until == START + 100 * HOUR
@@ -339,14 +346,21 @@ async def test_most_viewed_and_fastest_rising(database: Documents) -> None:
     )
     assert (hot.section, hot.language, hot.published_at) == ("SPORT", "en", START - HOUR)
 
-    assert named((await figures(database, top=1)).views.rising) == ["en/hot"]
-    assert named((await figures(database, languages=("ru",))).views.rising) == ["ru/mild"]
-    assert named((await figures(database, sections=("sport",))).views.rising) == ["en/hot"]
+    assert named((await figures(database, now=LATER, top=1)).views.rising) == ["en/hot"]
+    assert named((await figures(database, now=LATER, languages=("ru",))).views.rising) == [
+        "ru/mild"
+    ]
+    assert named((await figures(database, now=LATER, sections=("sport",))).views.rising) == [
+        "en/hot"
+    ]
     # What was counted after the days that are asked for is not in it.
-    before = (await figures(database, before=START + 99 * HOUR)).views
+    before = (await figures(database, now=LATER, before=START + 99 * HOUR)).views
     assert named(before.rising) == ["en/hot"]
     assert before.rising[0].points[-1] == (START + 98 * HOUR, 300)
-    later = await figures(database, since=START)
+    # Nor is what a clock told that was ahead.
+    await database["views"].insert_one({"at": LATER + 90 * DAY, "article": "en/hot", "views": 1})
+    assert (await figures(database, now=LATER, top=3)).views.until == START + 100 * HOUR
+    later = await figures(database, now=LATER, since=START)
     assert (later.views.most, later.views.rising) == ((), ())
 
 
@@ -362,7 +376,7 @@ async def test_many_rising_articles_of_other_sections_are_passed_over(database: 
     await database["articles"].update_many(
         {"_id": {"$in": ["en/a7", "en/a449"]}}, {"$set": {"sections": sections("rare")}}
     )
-    found = (await figures(database, sections=("rare",))).views.rising
+    found = (await figures(database, now=LATER, sections=("rare",))).views.rising
     assert named(found) == ["en/a7", "en/a449"]
     assert [one.rate for one in found] == [993, 551]
 
@@ -372,7 +386,7 @@ async def test_long_histories_of_views_are_thinned(database: Documents) -> None:
     await database["views"].insert_many(
         {"article": "en/long", "at": START + i * HOUR, "views": i} for i in range(1, 3_001)
     )
-    (long,) = (await figures(database)).views.most
+    (long,) = (await figures(database, now=LATER)).views.most
     assert len(long.points) == POINTS
     assert long.points[0] == (START, 1)
     assert long.points[-1] == (START + 3_000 * HOUR, 3_000)

@@ -227,6 +227,29 @@ async def test_grace_of_an_interrupted_crawl_begins_with_its_end(
     assert slot.ready is goes_on
 
 
+async def test_a_crawl_that_cannot_go_on_again_and_again_is_given_up(
+    store: Store, tmp_path: Path
+) -> None:
+    """Else its entry would never crawl again."""
+    path = written(tmp_path, hourly("news"))
+    news = Source(path, Checker(project_settings())).load().entries["news"]
+    state = EntryState(str(news.cron), NOON)
+    state.unfinished = Unfinished("s.news.1", NOON, news.crawl, interrupted=False)
+    slot = Slot("s", news, state, StoreKeeper(store, "s"), asyncio.Event())
+    running = Running("s.news.1", NOON, NOON, socket.gethostname(), crawl=news.crawl)
+    for number in range(1, 20):
+        slot._unfinished(running, 1, interrupted=False)
+        assert state.unfinished is not None
+        assert state.unfinished.failures == number
+        state = EntryState.from_plain(state.plain())
+        slot.state = state
+    slot._unfinished(running, 6, interrupted=False)
+    assert state.unfinished is not None, "another one of its spider ran"
+    slot._unfinished(running, 1, interrupted=False)
+    assert state.unfinished is None
+    assert state.counts == {"given_up": 1}
+
+
 async def test_signals_to_a_process_that_has_just_ended_take_no_exit_code_away() -> None:
     for _ in range(3):
         child = await Child.start(["shell", "-c", "input()"], os.environ, lambda _: None)

@@ -11,7 +11,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from caliber_crawler.store import CrawlStore, Worker
-from caliber_crawler.store.crawls import sums
+from caliber_crawler.store.crawls import EARLIER, sums
+from caliber_crawler.store.migrations import prepare
+from caliber_crawler.store.overview import CrawlReader
 
 Documents = Database[dict[str, Any]]
 AsyncDocuments = AsyncDatabase[dict[str, Any]]
@@ -259,14 +261,71 @@ async def test_past_crawls_with_the_same_arguments(
     names = ("sections", "verdict", "findings")
     database.crawls.update_one({"_id": "crawl-0"}, {"$unset": dict.fromkeys(names, "")})
 
-    english = {"language": "en", "_job": "8"}
-    past = await asking.past("sections", english, since=None, limit=9)
+    english, late = {"language": "en", "_job": "8"}, START + 9 * MINUTE
+    past = await asking.past("sections", english, since=None, before=late, limit=9)
     assert [crawl["_id"] for crawl in past] == ["crawl-1", "crawl-0"]
     assert past[0]["sections"] == {"en/world": {"cards": 20}}
-    past = await asking.past("sections", english, since=START + MINUTE, limit=9)
+    past = await asking.past("sections", english, since=START + MINUTE, before=late, limit=9)
     assert [crawl["_id"] for crawl in past] == ["crawl-1"]
-    assert len(await asking.past("sections", english, since=None, limit=1)) == 1
-    assert [c["_id"] for c in await asking.past("sections", {}, since=None, limit=9)] == ["crawl-3"]
-    assert await asking.past("feed", english, since=None, limit=9) == []
+    # One that a clock which was ahead told, say.
+    past = await asking.past("sections", english, since=None, before=START + MINUTE, limit=9)
+    assert [crawl["_id"] for crawl in past] == ["crawl-0"]
+    assert len(await asking.past("sections", english, since=None, before=late, limit=1)) == 1
+    assert [
+        c["_id"] for c in await asking.past("sections", {}, since=None, before=late, limit=9)
+    ] == ["crawl-3"]
+    assert await asking.past("feed", english, since=None, before=late, limit=9) == []
     assert await asking.news("sections", english, since=START) == [START]
     assert await asking.news("sections", english, since=START + MINUTE) == []
+
+
+async def test_workers_of_a_crawl_that_is_resumed_for_years_are_folded(
+    store: CrawlStore, database: Documents
+) -> None:
+    """A document holds 16 MB, and each worker's counters take some kilobytes."""
+    await start(store, ANN)  # at work all the time
+    for number in range(200):
+        worker = Worker(f"host:{number}:x", "host", number)
+        await start(store, worker, number)
+        await store.leave(
+            worker, {"articles/new": 2}, reason="stopped", at=START + (number + 1) * MINUTE
+        )
+    workers = document(database)["workers"]
+    assert len(workers) <= 52
+    first, *others = workers
+    assert (first["id"], first["started_at"]) == (EARLIER, START)
+    assert others[0]["id"] == ANN.id
+    assert others[-1]["id"] == "host:199:x"
+    assert first["seen_at"] == first["ended_at"] == others[1]["started_at"]
+    assert sums(workers) == {"articles/new": 400}
+
+
+async def test_a_crawl_among_many_is_found_without_looking_at_the_others(
+    async_database: AsyncDocuments,
+) -> None:
+    await prepare(async_database)
+    others = [
+        {"_id": f"c{n}", "spider": "feed", "status": "finished", "started_at": START + n * MINUTE,
+         "workers": [], "arguments": {}}
+        for n in range(500)
+    ]  # fmt: skip
+    await async_database.crawls.insert_many(others[:250])
+    await async_database.crawls.insert_many(
+        [{**others[0], "_id": "own", "spider": "articles"},
+         {**others[0], "_id": "killed", "status": "running"}]
+    )  # fmt: skip
+    await async_database.crawls.insert_many(others[250:])
+    await async_database.command("profile", 2)
+    reader, asking = CrawlReader(async_database), CrawlStore(async_database, "asking")
+    assert [c["_id"] for c in await reader.crawls(status="running")] == ["killed"]
+    assert [c["_id"] for c in await reader.crawls(most=3)] == ["c499", "c498", "c497"]
+    late = START + 1000 * MINUTE
+    past = await asking.past("articles", {}, since=None, before=late, limit=9)
+    assert [c["_id"] for c in past] == ["own"]
+    await async_database.command("profile", 0)
+    which = {"ns": f"{async_database.name}.crawls", "op": "query"}
+    looked_at = [
+        entry["docsExamined"] async for entry in async_database["system.profile"].find(which)
+    ]
+    assert len(looked_at) == 3
+    assert max(looked_at) <= 5

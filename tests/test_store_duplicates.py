@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.dedupe import Story, repeats
 from caliber_crawler.identity import Fate
 from caliber_crawler.items import Article
 from caliber_crawler.records import clean
-from caliber_crawler.store import ArticleStore
+from caliber_crawler.store import ArticleStore, duplicates
 from caliber_crawler.store.duplicates import originals
 from caliber_crawler.store.migrations import prepare
 
@@ -222,6 +223,25 @@ class TestChanges:
             again = [story("a"), story("b", published=1), story("c", published=2)]
             assert await save(store, *again) == [None, "en/a", "en/a"]
             assert marks(database) == {"a": None, "b": "a", "c": "a"}
+
+
+def test_captions_that_recur_for_years_are_not_compared_with_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+
+    def counting(one: Story, other: Story) -> bool:
+        compared.append(1)
+        return repeats(one, other)
+
+    monkeypatch.setattr(duplicates, "repeats", counting)
+    days = [story(f"s{n}", body=CAPTION, published=24.5 * n) for n in range(1000)]
+    twins = [story(f"t{n}", body=CAPTION, published=24.5 * n + 0.1) for n in range(0, 1000, 100)]
+    right = originals([*days, *twins])
+    assert {id_: o for id_, o in right.items() if o} == {
+        f"en/t{n}": f"en/s{n}" for n in range(0, 1000, 100)
+    }
+    assert len(compared) < 5_000
 
 
 def assert_settled(database: Documents) -> None:

@@ -14,7 +14,7 @@ from scrapy import Request
 
 from caliber_crawler.pump import Pump
 from caliber_crawler.ready import ReadyQueue
-from caliber_crawler.store.forgetting import forget
+from caliber_crawler.store.forgetting import close_lost, forget
 from caliber_crawler.store.frontier import FrontierStore
 from caliber_crawler.store.frontier_admin import FrontierAdmin
 from caliber_crawler.store.indexes import ensure_indexes
@@ -512,6 +512,55 @@ async def test_a_crawl_that_somebody_goes_on_with_keeps_the_rest(database: Any) 
         assert number == 1000
         await database.crawls.update_one({"_id": "c"}, {"$set": {"updated_at": AT}})
     assert await numbers(database) == {"c": {"queued": 500}}
+
+
+async def test_the_end_of_a_crawl_is_seen_without_the_requests_of_others(database: Any) -> None:
+    """They may wait by the hundred thousand, while each hour's crawl ends."""
+    for crawl in ("b", "c.1", "c-", "d"):
+        await frontier(database, crawl=crawl).add([entry(f"k{i}") for i in range(500)], AT)
+    store = frontier(database)
+    await store.add([entry(f"k{i}", lease="l") for i in range(3)], AT)
+    assert await store.anything_left()
+    await store.end(AT, {f"k{i}": "l" for i in range(3)}, {}, {})
+    await database.command("profile", 2)
+    assert not await store.anything_left()
+    await database.command("profile", 0)
+    looks = [look async for look in database["system.profile"].find({"op": {"$ne": "update"}})]
+    assert len(looks) == 4
+    assert sum(look.get("docsExamined", 0) for look in looks) <= 3
+    assert max(look.get("keysExamined", 0) for look in looks) <= 5
+
+
+async def test_what_a_schedule_means_to_go_on_with_is_not_forgotten(database: Any) -> None:
+    month = timedelta(days=30, minutes=1)
+    left = {"unfinished": {"crawl_id": "rare"}, "running": None}
+    at_work = {"unfinished": None, "running": {"crawl_id": "slow"}}
+    entries = {"a": left, "b": at_work, "c": {"unfinished": None, "running": None}}
+    await database.schedule.insert_one({"_id": "s", "entries": entries})
+    ages = {
+        "rare": AT - month,
+        "slow": AT - month,
+        "dead": AT - month,
+        "own": AT - month,
+        "new": AT,
+    }
+    worker = {"ended_at": None, "reason": None}
+    await database.crawls.insert_many(
+        [
+            {"_id": c, "status": "running", "updated_at": t, "workers": [worker]}
+            for c, t in ages.items()
+        ]
+    )
+    for crawl in ages:
+        await frontier(database, crawl=crawl).add([entry("k")], AT - month)
+    assert [number async for number in forget(database, AT, "own")] == [1]
+    assert set(await numbers(database)) == {"rare", "slow", "own", "new"}
+    assert await close_lost(database, AT, "own") == 1
+    assert await close_lost(database, AT, "own") == 0
+    dead = await database.crawls.find_one({"status": {"$ne": "running"}})
+    assert (dead["_id"], dead["status"], dead["reason"]) == ("dead", "failed", "lost")
+    assert dead["finished_at"] == dead["updated_at"] == AT - month
+    assert dead["workers"] == [{"ended_at": AT - month, "reason": "lost"}]
 
 
 async def test_crawls_in_the_frontier_are_found_by_an_index_alone(database: Any) -> None:

@@ -178,3 +178,15 @@ async def test_a_killed_workers_record_is_linked_by_whoever_takes_over(
     assert links(database)["b"] == "en/a"
     assert database.articles.count_documents({"duplicate_of": "en/a"}) == 1
     assert database["views"].count_documents({}) == 1
+
+
+async def test_a_kill_before_it_was_found_is_made_up_for_by_the_next_visit(
+    store: ArticleStore, database: Documents
+) -> None:
+    """Also of another crawl, and although nothing has changed since."""
+    await store.save([near("a"), near("b", 3, hours=0.5)])
+    wrong = {"near_duplicate_of": None, "internal.repeats": None}
+    database.articles.update_one({"_id": "en/b"}, {"$set": wrong})
+    [saved] = await store.save([near("b", 3, hours=5, crawl_id="c2")])
+    assert saved.article.near_duplicate_of == "en/a"
+    assert links(database) == {"a": None, "b": "en/a"}

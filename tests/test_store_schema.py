@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -20,6 +20,7 @@ from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.documents import VERSION
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.schema import VALIDATORS, schema_of
+from caliber_crawler.store.spans import moved
 from tests.stories import story
 
 Documents = Database[dict[str, Any]]
@@ -179,6 +180,22 @@ class TestOtherVersions:
         await asyncio.gather(*(prepare(async_database) for _ in range(4)))
         assert {d["_id"]: d for d in database.articles.find()} == right
         assert database["meta"].find_one() == {"_id": "form", "version": VERSION}
+
+    @pytest.mark.parametrize("version", [4, VERSION])
+    async def test_what_an_older_program_stored_meanwhile_is_mended_by_the_next_visit(
+        self, store: ArticleStore, database: Documents, version: int
+    ) -> None:
+        """It was at work during the upgrade. A new record of it has the old form; one of the new
+        form that it met has traces as it made them."""
+        await store.save([story("a")])
+        [right] = database.articles.find()
+        raw = moved(right["internal"]["traces"], datetime(1970, 1, 2, tzinfo=UTC))
+        older = {"internal.version": version, "internal.traces": raw}
+        database.articles.update_one({}, {"$set": older})
+        await store.save([story("a", crawl_id="c2", hours=1)])
+        [record] = database.articles.find()
+        for name in ("version", "traces", "bands"):
+            assert record["internal"][name] == right["internal"][name]
 
     async def test_a_step_that_was_cut_off_is_done_again(
         self, store: ArticleStore, async_database: Any, database: Documents

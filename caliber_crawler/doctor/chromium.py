@@ -66,9 +66,7 @@ async def chromium(config: Config) -> list[Finding]:
             rmtree(home, ignore_errors=True)
 
 
-async def _shown(
-    options: dict[str, Any], patience: float, complain: Callable[[str], None]
-) -> str:
+async def _shown(options: dict[str, Any], patience: float, complain: Callable[[str], None]) -> str:
     """What was started and what it showed; `complain` as `launch` wants it.
 
     Raises `BrowserUnavailable`.

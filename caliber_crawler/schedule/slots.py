@@ -39,6 +39,7 @@ SCHEDULER_ENDS = "the scheduler ends"
 # Exit codes after which a crawl's frontier holds what it did not get to.
 _LEFT = frozenset({128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGKILL, DATABASE_LOST})
 _AS_BEFORE = frozenset({COULD_NOT_START, OTHER_CRAWL})
+_MOST_FAILURES = 20
 
 # A clock that is put back by less has runs wait so long. By more it was wrong before: if that did
 # not count, an hour of a clock a year ahead would end all crawls for a year, and nobody would know.
@@ -283,6 +284,16 @@ class Slot:
             self.state.unfinished = Unfinished(running.crawl_id, running.due, crawl, interrupted)
         elif code not in _AS_BEFORE or left is None or left.crawl_id != running.crawl_id:
             self.state.unfinished = None
+        elif code == COULD_NOT_START:
+            self.state.unfinished = replace(left, failures=left.failures + 1)
+            if left.failures + 1 >= _MOST_FAILURES:  # else this entry might never crawl again
+                logger.error(
+                    "%s: crawl %s could not go on %s times in a row, and is given up; its requests "
+                    "are kept for thirty days",
+                    self.entry.name, left.crawl_id, _MOST_FAILURES,
+                )  # fmt: skip
+                self.state.unfinished = None
+                self._count(counters.SCHEDULE_GIVEN_UP)
 
     # --- state
 

@@ -5,7 +5,7 @@ As a plain dictionary (in the collection `schedule`, or in JSON with times as IS
     {times: <cron expression and zone>, since: instant up to which its runs are settled,
      waiting: when the run that waits for its turn was due, or null,
      running: {crawl_id, due, started_at, host, pid, ticks, crawl: <spider and arguments>} or null,
-     unfinished: {crawl_id, due, crawl: <spider and arguments>, interrupted} or null,
+     unfinished: {crawl_id, due, crawl: <spider and arguments>, interrupted, failures} or null,
      last: {crawl_id, due, started_at, ended_at, code, line} or null,
      counts: {counter without "schedule/": number}}
 
@@ -44,12 +44,14 @@ class Running:
 @dataclass(frozen=True)
 class Unfinished:
     """A crawl that left something undone. `crawl` is what it crawls (`Entry.crawl`); `interrupted`
-    that the end of the scheduler, and nothing of its own, ended it."""
+    that the end of the scheduler, and nothing of its own, ended it; `failures` how often in a row
+    it could not be gone on with."""
 
     crawl_id: str
     due: datetime
     crawl: str
     interrupted: bool
+    failures: int = 0
 
 
 @dataclass(frozen=True)

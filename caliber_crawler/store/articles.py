@@ -12,7 +12,7 @@ under addresses that share neither canonical address nor id, make two records of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -51,7 +51,8 @@ class Saved:
     `refused` is why MongoDB cannot hold it. `asks` is an address whose fate decides whether the
     article is another version of the one stored under it: find it out, and save again with it. In
     both cases the article is the one that was given. `notes` are the words of `plans`. `inserted`
-    tells that no record of it was there before.
+    tells that no record of it was there before, `unsettled` that the crawl before this one wrote
+    another text, and may have been killed before it was known what that repeats.
     """
 
     article: Article
@@ -60,6 +61,7 @@ class Saved:
     notes: tuple[str, ...] = ()
     stored: Stored | None = field(default=None, compare=False, repr=False)
     inserted: bool = field(default=False, compare=False, repr=False)
+    unsettled: bool = field(default=False, compare=False, repr=False)
 
     @property
     def is_stored(self) -> bool:
@@ -128,7 +130,8 @@ class ArticleStore:
                 crawls = {i: crawl_of(article)["id"] for i, article in points.items()}
                 # A reading that was set aside leaves the record as another crawl saw it.
                 written(sum(crawl_of(s.article)["id"] == crawls[i] for i, s in done.items()))
-            await self._link([saved.stored for saved in done.values() if saved.stored])
+            unsettled = {saved.article.id for saved in done.values() if saved.unsettled}
+            await self._link([saved.stored for saved in done.values() if saved.stored], unsettled)
             new = {saved.article.id for saved in done.values() if saved.inserted}
             shown = ((saved.article.id, points[i]) for i, saved in done.items())
             await self._views.add(shown, new)
@@ -256,6 +259,7 @@ class ArticleStore:
                 notes=tuple(plan.notes),
                 stored=replace(plan.new, article=result),
                 inserted=old is None,
+                unsettled=old is not None and crawl_of(old.article)["outcome"] != "unchanged",
             )
             if old is None:
                 operations[i] = InsertOne(encoded)
@@ -300,10 +304,11 @@ class ArticleStore:
         written = await bulk_write(self._revisions, operations)
         self._refusals.of(self._revisions.name, [said["_id"] for said in history], written.refused)
 
-    async def _link(self, stored: Sequence[Stored]) -> None:
+    async def _link(self, stored: Sequence[Stored], unsettled: Collection[str | None] = ()) -> None:
         """Find out which records repeat others, now that they are there for all to see.
 
-        Sets it in the records that are given, too.
+        Sets it in the records that are given, too. What `unsettled` ones are like is looked for
+        although they are unchanged.
         """
         if not stored:
             return
@@ -311,7 +316,11 @@ class ArticleStore:
         originals = await settle(self._articles, records, self._refusals)
         for record in records:
             record.duplicate_of = originals.get(record.id)
-        fresh = [one for one in stored if crawl_of(one.article)["outcome"] != "unchanged"]
+        fresh = [
+            one
+            for one in stored
+            if one.article.id in unsettled or crawl_of(one.article)["outcome"] != "unchanged"
+        ]
         others = originals.keys() - {record.id for record in records}
         near = await settle_near(self._articles, fresh, others, self._refusals)
         for record in records:

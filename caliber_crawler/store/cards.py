@@ -28,6 +28,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.items import Card, SectionRef
+from caliber_crawler.store.bulk import Operation, bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.clocks import MARGIN, is_ahead
 
@@ -128,13 +129,15 @@ class CardStore:
         for change in changes.values():
             if compared.source == "list" and "$min" not in change:
                 change["$setOnInsert"] = {"lists": {}}  # it is none of an older version
-        updates = [
+        updates: list[Operation] = [
             UpdateOne({"_id": _id(compared.source, url)}, change, upsert=True)
             for url, change in changes.items()
         ]
-        if updates:
-            with driver_errors("noting cards"):
-                await self._cards.bulk_write(updates, ordered=False)
+        with driver_errors("noting cards"):
+            while updates:
+                written = await bulk_write(self._cards, updates)
+                # Of two workers that make one document the later finds it there now.
+                updates = [updates[i] for i in sorted(written.lost)]
 
     async def _stored(self, urls: Sequence[str]) -> dict[str, Document]:
         """Address → the little that is needed of the record that has it, as address or alias."""

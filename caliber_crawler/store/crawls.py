@@ -13,7 +13,8 @@ Counters are named as in docs/counters.md; a ``/`` in their names stays.
 
 A crawl is ``running`` until the last of its workers leaves: whoever that is closes it, with the
 sums over all workers. Workers that were killed are told by a `seen_at` that stands still; their
-reason is ``lost`` once the crawl is closed. A crawl that is resumed is running again.
+reason is ``lost`` once the crawl is closed. A crawl that is resumed is running again. Of more than
+fifty workers the oldest that have ended become one entry with the id ``earlier`` and their sums.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from caliber_crawler.store.client import driver_errors
 Document = dict[str, Any]
 
 LOST = "lost"
+EARLIER = "earlier"
+_MOST_WORKERS, _WORKERS_KEPT = 50, 20
 # Crawls of a spider that are looked through for those with the same arguments.
 _LOOKED_AT = 10_000
 
@@ -93,11 +96,39 @@ class CrawlStore:
             )
             if entered.upserted_id is not None:
                 return
+            await self._fold()
             joined = await self._crawls.update_one(
                 absent, {"$set": running, "$push": {"workers": entry}}
             )
             if not joined.matched_count:
                 await self._crawls.update_one({"_id": self._id}, {"$set": running})
+
+    async def _fold(self) -> None:
+        """Make one entry of the oldest workers that have ended, where there are many.
+
+        A crawl that is stopped and resumed for years has more than a document can hold.
+        """
+        many = {"_id": self._id, f"workers.{_MOST_WORKERS}": {"$exists": True}}
+        found = await self._crawls.find_one(many, {"workers": 1})
+        if found is None:
+            return
+        workers: list[Document] = found["workers"]
+        old = [worker for worker in workers if worker["ended_at"] is not None][:-_WORKERS_KEPT]
+        if not old:
+            return
+        folded = {
+            "id": EARLIER, "host": "", "pid": 0, "pid_namespace": None,
+            "started_at": min(worker["started_at"] for worker in old),
+            "seen_at": max(worker["seen_at"] for worker in old),
+            "ended_at": max(worker["ended_at"] for worker in old),
+            "reason": EARLIER, "counts": sums(old),
+        }  # fmt: skip
+        gone = {worker["id"] for worker in old}
+        kept = [worker for worker in workers if worker["id"] not in gone]
+        # Not when another worker has changed it meanwhile: it can wait for the next one.
+        await self._crawls.update_one(
+            {"_id": self._id, "workers": workers}, {"$set": {"workers": [folded, *kept]}}
+        )
 
     async def progress(self, worker: Worker, counts: Mapping[str, int], at: datetime) -> None:
         """Note how far this worker is, and that it lives."""
@@ -186,9 +217,16 @@ class CrawlStore:
             return await self._crawls.find_one(same, {"_id": 1}) is not None
 
     async def past(
-        self, spider: str, arguments: Mapping[str, str], *, since: datetime | None, limit: int
+        self,
+        spider: str,
+        arguments: Mapping[str, str],
+        *,
+        since: datetime | None,
+        before: datetime,
+        limit: int,
     ) -> list[Document]:
-        """The last crawls of a spider with these arguments before this one, newest first.
+        """The last crawls of a spider with these arguments that began before an instant, newest
+        first, but this one.
 
         Those that began before `since` are left out. Of each: status, exit code, verdict,
         `started_at`, `updated_at`, counts and sections; older documents lack some of them.
@@ -196,6 +234,7 @@ class CrawlStore:
         shown = dict.fromkeys(("status", "exit_code", "verdict", "arguments", "started_at",
                                "updated_at", "counts", "sections"), 1)  # fmt: skip
         which: Document = {"spider": spider, "_id": {"$ne": self._id}}
+        which["started_at"] = {"$lt": before}
         return await self._alike(which, arguments, since=since, shown=shown, limit=limit)
 
     async def news(
@@ -218,7 +257,7 @@ class CrawlStore:
         limit: int,
     ) -> list[Document]:
         if since is not None:
-            which["started_at"] = {"$gte": since}
+            which["started_at"] = {**which.get("started_at", {}), "$gte": since}
         found: list[Document] = []
         with driver_errors("looking at past crawls"):
             cursor = self._crawls.find(which, shown).sort("started_at", DESCENDING)

@@ -222,22 +222,28 @@ def next_internal(
     )
     internal: Internal = {
         **redated(old, record.published_at or old["dated_at"]),
+        "version": VERSION,
         "missing": None,
         "printed_at": printed_at(stored, record, seen),
         "visit": visit(at, wait, seen.page),
     }
-    if record.content_hash != stored.article.content_hash:
+    is_changed = record.content_hash != stored.article.content_hash
+    # One that an older program, which went on during the upgrade, has stored since.
+    if is_changed or old["version"] != VERSION:
         marks = fingerprint(Words.of(record), record.language)
         internal["bands"] = marks.bands
         internal["traces"] = spans.kept(marks.traces, internal["dated_at"])
+    if is_changed:
         internal["repeats"] = None
     return internal
 
 
 def redated(internal: Internal, at: datetime) -> Internal:
-    """With another date, by which it is found as near in time."""
-    if at == internal["dated_at"]:
-        return internal
+    """With another date, by which it is found as near in time.
+
+    Also with the same one: an older program that met the record after its upgrade may have left
+    traces without a date.
+    """
     return {**internal, "dated_at": at, "traces": spans.moved(internal["traces"], at)}
 
 

@@ -12,14 +12,15 @@ own writer, so whatever the order, the last one to finish leaves things right.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from caliber_crawler.dedupe import Story, repeats
+from caliber_crawler.dedupe import FEW_WORDS, SAME_POSTING, Story, repeats
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.store.bulk import bulk_write
@@ -94,18 +95,32 @@ def originals(
         members,
         key=lambda m: (m.id in new, m.published_at or _NEVER, m.first_seen_at or _NEVER, m.id),
     )
-    kept: dict[str, dict[str | None, Story]] = {}  # originals by content hash and id
+    # Originals by content hash and day, with their places in the order.
+    kept: dict[tuple[str, int], dict[str | None, tuple[int, Story]]] = defaultdict(dict)
     result: dict[str | None, str | None] = {}
     # Originals first, so that an article that names one of them can go on naming it.
-    for member in sorted(ordered, key=lambda m: m.duplicate_of is not None):
+    for place, member in enumerate(sorted(ordered, key=lambda m: m.duplicate_of is not None)):
         story = Story.of(member)
-        same = kept.setdefault(story.content_hash, {})
-        named = same.get(member.duplicate_of)
-        candidates = [*([named] if named else ()), *same.values()]
-        result[member.id] = next((o.id for o in candidates if repeats(story, o)), None)
+        days = _days(story)
+        near = [entry for day in days for entry in kept[story.content_hash, day].values()]
+        near.sort(key=lambda entry: (entry[1].id != member.duplicate_of, entry[0]))
+        result[member.id] = next((o.id for _, o in near if repeats(story, o)), None)
         if result[member.id] is None:
-            same[member.id] = story
+            kept[story.content_hash, days[0]][member.id] = place, story
     return result
+
+
+def _days(story: Story) -> list[int]:
+    """On which days another article may be that says the same, its own first.
+
+    Short texts repeat only what is of the same time: a caption that recurs day by day for years is
+    not to be compared with all of them.
+    """
+    if story.word_count >= FEW_WORDS or story.published_at is None:
+        return [0]
+    day = story.published_at.astimezone(UTC).toordinal()
+    around = -(-SAME_POSTING // timedelta(days=1))
+    return sorted(range(day - around, day + around + 1), key=lambda other: abs(other - day))
 
 
 async def _read(

@@ -51,6 +51,7 @@ Document = dict[str, Any]
 _SUSPICIOUS = 2
 _LONGEST_LEASE = timedelta(hours=1)
 _CLEARED = 10_000  # at once
+_BEHIND = chr(ord("/") + 1)  # the slash between a crawl's id and a request's key
 
 
 class FrontierStore:
@@ -354,14 +355,20 @@ class FrontierStore:
 
         What changes hands meanwhile moves within the index of states, and a busy server reads an
         index in several steps: there it can be missed. So that nothing is there is believed only
-        after a walk through the documents themselves, which stay in their places.
+        after a walk by the ids, which stay in their places, during which none was added: that one
+        could be behind by then.
         """
         left = {"crawl_id": self._crawl, "state": {"$in": [QUEUED, LEASED]}}
+        # All ids of this crawl, and not those of others: these may be at work for days.
+        own: Document = {"_id": {"$gte": self._id(""), "$lt": f"{self._crawl}{_BEHIND}"}}
+        in_place = [("_id", 1)]
         with driver_errors("looking at the frontier"):
             if await self._safe.find_one(left, {"_id": 1}) is not None:
                 return True
-            in_place = [("$natural", 1)]
-            return await self._safe.find_one(left, {"_id": 1}, hint=in_place) is not None
+            before = await self._safe.count_documents(own, hint=in_place)
+            if await self._safe.find_one({**own, **left}, {"_id": 1}, hint=in_place) is not None:
+                return True
+            return await self._safe.count_documents(own, hint=in_place) != before
 
     async def missing(self, least: int) -> int:
         """How many of so many requests, which were added to a crawl that still runs, are not here.

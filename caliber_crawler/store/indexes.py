@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -69,7 +70,17 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="order",
         ),
     ],
-    "crawls": [IndexModel([("started_at", DESCENDING)], name="started_at")],
+    "crawls": [
+        IndexModel([("started_at", DESCENDING), ("_id", DESCENDING)], name="latest"),
+        # What a crawl is compared with.
+        IndexModel([("spider", ASCENDING), ("started_at", DESCENDING)], name="of_spider"),
+        # All crawls are kept, and few of them run.
+        IndexModel(
+            [("status", ASCENDING), ("started_at", DESCENDING)],
+            name="running",
+            partialFilterExpression={"status": "running"},
+        ),
+    ],
     "rejects": [
         IndexModel([("crawl_id", ASCENDING), ("reason", ASCENDING)], name="crawl_reason"),
         IndexModel([("url", ASCENDING), ("at", DESCENDING)], name="url"),
@@ -78,11 +89,16 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
 }
 
-# By it MongoDB removed requests thirty days old, also those that a crawl at work had still queued.
-RETIRED = {"frontier": "forgotten"}
+RETIRED = {
+    # By it MongoDB removed requests thirty days old, also those that a crawl at work had queued.
+    "frontier": "forgotten",
+    "crawls": "started_at",  # `latest` does what it did
+}
 """Collection → an index of earlier versions that must not be there any more."""
 
 _NO_SUCH_INDEX = 27
+# To make one of a large archive takes longer than any other answer may.
+_MAKING_SECONDS = 24 * 3600
 
 
 async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -90,7 +106,7 @@ async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
 
     Raises `StoreError` when stored data contradict one.
     """
-    with driver_errors("making indexes"):
+    with driver_errors("making indexes"), pymongo.timeout(_MAKING_SECONDS):
         for collection, name in RETIRED.items():
             await _remove(database[collection], name)
         for collection, models in INDEXES.items():

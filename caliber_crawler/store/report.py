@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, tzinfo
 from typing import Any
 
+import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.report.figures import (
@@ -33,6 +34,9 @@ Document = dict[str, Any]
 KINDS = 8
 """Sections that a chart tells apart; the others are one."""
 
+# Of a large archive one answer takes longer than any of a crawl may.
+_COUNTING_SECONDS = 3600
+
 # Far more than sections of a site in all periods, should every page name another one.
 _MOST_ROWS = 5_000
 _NAMES_KEPT = 100
@@ -56,6 +60,10 @@ class ReportReader:
         Crawls and revisions are those of the days selected; languages and sections select articles
         and revisions. Raises `StoreUnavailable` and `StoreError`.
         """
+        with pymongo.timeout(_COUNTING_SECONDS):
+            return await self._read(selection, top, at)
+
+    async def _read(self, selection: Selection, top: int, at: datetime) -> Figures:
         with driver_errors("counting articles"):
             first, last = await self._counting.span("articles", "published_at", selection.query())
             periods = periods_of(first, last)
@@ -64,7 +72,7 @@ class ReportReader:
             )
         with driver_errors("reading views"):
             views = await self._views.read(
-                selection, [document["_id"] for document in counted["viewed"]], top
+                selection, [document["_id"] for document in counted["viewed"]], top, at
             )
         with driver_errors("counting revisions"):
             edits = await self._events.edits(selection)

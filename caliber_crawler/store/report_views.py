@@ -9,6 +9,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.report.figures import Viewed, Views
+from caliber_crawler.store.clocks import MARGIN
 from caliber_crawler.store.reading import Selection
 
 Document = dict[str, Any]
@@ -36,9 +37,14 @@ class ViewReader:
         self._articles = database["articles"]
         self._views = database["views"]
 
-    async def read(self, selection: Selection, most: Sequence[str], top: int) -> Views:
-        """Those with the ids `most`, in that order, and the `top` fastest rising of a selection."""
-        until = await self._newest(selection)
+    async def read(
+        self, selection: Selection, most: Sequence[str], top: int, at: datetime
+    ) -> Views:
+        """Those with the ids `most`, in that order, and the `top` fastest rising of a selection.
+
+        `at` is the present: points from beyond it were told by a clock that was ahead.
+        """
+        until = await self._newest(selection, at + MARGIN)
         since = until - LATELY if until else None
         rising: dict[str, tuple[Document, float]] = {}
         if since and until:
@@ -52,8 +58,10 @@ class ViewReader:
             until,
         )
 
-    async def _newest(self, selection: Selection) -> datetime | None:
-        query = {} if selection.before is None else {"at": {"$lt": selection.before}}
+    async def _newest(self, selection: Selection, before: datetime) -> datetime | None:
+        if selection.before is not None:
+            before = min(before, selection.before)
+        query = {"at": {"$lt": before}}
         point = await self._views.find_one(query, {"at": 1}, sort=[("at", -1)])
         return point["at"] if point else None
 

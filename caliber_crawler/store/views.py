@@ -12,9 +12,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from pymongo import InsertOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.items import Article
+from caliber_crawler.store.bulk import bulk_write
 
 OPTIONS: dict[str, Any] = {
     "timeseries": {"timeField": "at", "metaField": "article", "granularity": "hours"}
@@ -50,8 +52,7 @@ class ViewStore:
             for (id_, at), views in points.items()
             if (id_, at) not in known
         ]
-        if fresh:
-            await self._views.insert_many(fresh, ordered=False)
+        await bulk_write(self._views, [InsertOne(point) for point in fresh])
         return len(fresh)
 
     async def _known(self, points: Sequence[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
