@@ -46,6 +46,11 @@ def proxies() -> dict[str, str]:
     return getproxies()
 
 
+def notify_socket() -> str:
+    """Where systemd hears that a unit of the type "notify" is ready; "" when it does not wait."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
 # --- of this crawler (docs/settings.md)
 
 CALIBER_BASE_URL = _from_environment("CALIBER_BASE_URL", "https://caliber.az")

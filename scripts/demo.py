@@ -42,7 +42,7 @@ def main() -> int:
         settings = {
             "CALIBER_BASE_URL": url,
             "MONGODB_URI": "",
-            "MONGODB_DATA_DIR": str(data_dir),
+            "MONGODB_DATA_DIR": str(data_dir.absolute()),
             "MONGODB_DATABASE": DATABASE,
             "CLUSTER_DOWNLOAD_DELAY": "0.02",  # our own machine; the live site gets one second
             "SCROLL_QUIET_SECONDS": "1",  # and it is never slow

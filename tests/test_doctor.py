@@ -204,7 +204,7 @@ def test_all_bad_settings_are_named_at_once_and_the_others_used() -> None:
         "HEALTH_SINCE", "MONGODB_RETRY_SECONDS", "SITE_TIMEZONE", "REFRESH_MOST_DAYS",
         "REFRESH_LEAST_HOURS", "MONGODB_DATA_DIR",
     }  # fmt: skip
-    assert usable.config.mongodb_data_dir == Path(".caliber/mongodb")
+    assert usable.config.mongodb_data_dir == ROOT / ".caliber" / "mongodb"
     assert usable.config.mongodb_retry_seconds == 60
     assert usable.config.mongodb_database == "kept"
     assert usable.spoilt("MONGODB_", "SITE_T") == (
