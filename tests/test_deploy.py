@@ -137,6 +137,9 @@ def test_containers_run_as_a_plain_user_with_a_read_only_file_system() -> None:
     [user] = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert int(user) > 0
     assert any(line.startswith(f"RUN useradd --uid {user} --create-home crawler") for line in lines)
+    # It can read the code, whatever the modes of the checkout.
+    copied = max(n for n, line in enumerate(lines) if line.startswith("COPY "))
+    assert copied < lines.index("RUN chmod -R a+rX /app") < lines.index(f"USER {user}")
     # Who the user is, is settled before anything is run.
     entry = next(n for n, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
     assert lines.index(f"USER {user}") < entry
