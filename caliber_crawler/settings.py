@@ -153,6 +153,8 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "caliber_crawler.middlewares.ReachMiddleware": 50,
     "caliber_crawler.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "caliber_crawler.middlewares.ProxyMiddleware": 750,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "caliber_crawler.bounds.CompressionMiddleware": 590,
     "caliber_crawler.bounds.PageMiddleware": 585,  # as soon as a body is what the page says
