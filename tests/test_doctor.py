@@ -192,12 +192,19 @@ def test_all_bad_settings_are_named_at_once_and_the_others_used() -> None:
             MONGODB_DATABASE="kept",
             MONGODB_DATA_DIR="~no-such-user/data",
             SPIDERMON_TELEGRAM_SENDER_TOKEN=PASSWORD,
+            MONGODB_URL="off",
         )
     )
     assert {finding.state for finding in wrong} == {BROKEN}
     assert all(finding.advice for finding in wrong)
     said = "\n".join(finding.found for finding in wrong)
-    for name in ("HEALTH_SINCE='soon'", "MONGODB_RETRY_SECONDS='long'", "SITE_TIMEZONE=", "alerts"):
+    for name in (
+        "HEALTH_SINCE='soon'",
+        "MONGODB_RETRY_SECONDS='long'",
+        "SITE_TIMEZONE=",
+        "alerts",
+        "MONGODB_URL;",
+    ):
         assert name in said
     assert PASSWORD not in said
     assert usable.unusable == {
