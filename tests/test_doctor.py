@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import io
 import json
 import socket
@@ -128,6 +129,21 @@ def test_packages_out_of_bounds_are_named() -> None:
     assert "lxml" not in finding.found
     assert "no-such-other" not in finding.found
     assert "pip install -r requirements.txt" in finding.advice
+
+
+def test_a_missing_scrapy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what `python -m caliber_crawler.doctor` is for."""
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "scrapy":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    [finding] = machine.packages(["lxml>=1", "scrapy>=2"])
+    assert finding.state == BROKEN
+    assert finding.found == "not as wanted: scrapy is missing (wanted >=2)"
 
 
 def test_the_zone() -> None:
