@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scrapy.utils.conf import closest_scrapy_cfg
+
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.limits import DEEPEST, MOST_CARDS, Limits
 from caliber_crawler.reach import Network, Reach, hosts_of, networks_of
@@ -108,7 +110,7 @@ class Config:
             languages=_languages(str(settings["SITE_LANGUAGES"])),
             mongodb_uri=OFF if uri.lower() == OFF else uri,
             mongodb_database=_database(str(settings["MONGODB_DATABASE"])),
-            mongodb_data_dir=_folder(settings, "MONGODB_DATA_DIR"),
+            mongodb_data_dir=data_dir(settings["MONGODB_DATA_DIR"]),
             mongodb_retry_seconds=_seconds(settings, "MONGODB_RETRY_SECONDS"),
             crawl_id=_crawl_id(str(settings["CRAWL_ID"] or "")),
             download_delay=_seconds(settings, "CLUSTER_DOWNLOAD_DELAY"),
@@ -213,25 +215,34 @@ def _port(settings: BaseSettings, name: str) -> int:
 
 
 def _path(settings: BaseSettings, name: str) -> Path | None:
-    return _folder(settings, name) if str(settings[name] or "").strip() else None
+    value = settings[name]
+    return _folder(name, value) if str(value or "").strip() else None
 
 
-def _folder(settings: BaseSettings, name: str) -> Path:
-    text = str(settings[name] or "").strip()
+def data_dir(value: object) -> Path:
+    """The folder that MONGODB_DATA_DIR names. A relative path is meant from the project's folder,
+    so that a command has the same database wherever in the project it is started.
+
+    Raises `ConfigError`.
+    """
+    project = closest_scrapy_cfg()
+    return (Path(project).parent if project else Path.cwd()) / _folder("MONGODB_DATA_DIR", value)
+
+
+def _folder(name: str, value: object) -> Path:
+    text = str(value or "").strip()
     if not text:
-        raise ConfigError(f"{name}={settings[name]!r}: give a folder")
+        raise ConfigError(f"{name}={value!r}: give a folder")
     try:
         os.fsencode(text)
         if "\0" in text:
             raise ValueError(text)
         return Path(text).expanduser()
     except ValueError:
-        raise ConfigError(
-            f"{name}={settings[name]!r} holds characters that no path can have"
-        ) from None
+        raise ConfigError(f"{name}={value!r} holds characters that no path can have") from None
     except RuntimeError:
         raise ConfigError(
-            f"{name}={settings[name]!r}: there is no such user; give a path, or ~ for your own home"
+            f"{name}={value!r}: there is no such user; give a path, or ~ for your own home"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What the debugging commands have in common: they touch no database and run no crawl."""
+"""What commands have in common: checks of their words, and a mix-in for those that only look."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
 
 from caliber_crawler.config import OFF, Config
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.saying import told
-from caliber_crawler.scrapy_settings import check_level
+from caliber_crawler.scrapy_settings import check_level, check_names
+from caliber_crawler.secrecy import keep_logins
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy.settings import BaseSettings
+    from scrapy.spiderloader import SpiderLoaderProtocol
 
 
 class WithoutStore(ScrapyCommand):
@@ -32,6 +37,7 @@ class WithoutStore(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        check_setting_names(self.settings)
         self.settings.set("MONGODB_URI", OFF, priority="cmdline")
         self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
         self.settings.set("CALIBER_BY_HAND", self.by_hand, priority="cmdline")
@@ -40,6 +46,12 @@ class WithoutStore(ScrapyCommand):
             Config.from_settings(self.settings)
         except ConfigError as error:
             raise usage_error(error) from None
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if spider := getattr(opts, "spider", None):
+            assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before
+            check_spider(spider, self.crawler_process.spider_loader)
+        super().run(args, opts)  # type: ignore[safe-super]  # a mix-in: Scrapy's comes next
 
 
 def check_log(settings: BaseSettings) -> None:
@@ -60,8 +72,38 @@ def check_log(settings: BaseSettings) -> None:
         raise usage_error(ConfigError(f"LOG_FILE={path!r} cannot be written: {why}")) from None
 
 
+def check_spider(name: str, loader: SpiderLoaderProtocol) -> None:
+    """Refuse a spider that there is not, which Scrapy takes with a traceback or exit code 0."""
+    if name not in (names := loader.list()):
+        there = ", ".join(sorted(names))
+        raise usage_error(ConfigError(f"no spider {name!r}; there are {there}"))
+
+
+def check_setting_names(settings: BaseSettings) -> None:
+    """Refuse a misspelt setting of the command line, which Scrapy takes without a word."""
+    try:
+        check_names(settings)
+    except ConfigError as error:
+        raise usage_error(error) from None
+
+
+def stray(args: Sequence[str]) -> tuple[str, str] | None:
+    """The first word of a command line that nothing takes besides the name of what to run, and the
+    argument of a spider that it seems to mean, as `-a` would take it; None when there is none."""
+    word = next((word for word in args if word.startswith("-")), None)
+    if word is None:
+        if len(args) < 2:
+            return None
+        word = args[1]
+    name, equals, value = word.lstrip("-").partition("=")
+    if not equals and word.startswith("-"):
+        equals, value = "=", "".join(args[args.index(word) + 1 :][:1])
+    keep_logins(value)
+    if not (name and equals):
+        return word, "name=value"
+    return word, f"{name.replace('-', '_')}={value or 'value'}"
+
+
 def usage_error(error: ConfigError) -> Exception:
     """Scrapy's way to end a command with exit code 2 and a message."""
-    from scrapy.exceptions import UsageError
-
     return UsageError(told(str(error)), print_help=False)

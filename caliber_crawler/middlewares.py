@@ -1,16 +1,19 @@
-"""The downloader middlewares: what leads out of reach, pages that were cut off, and what became of
-requests."""
+"""The downloader middlewares: what leads out of reach, what needs no proxy, pages that were cut
+off, and what became of requests."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.http import HtmlResponse
+from scrapy.utils.httpobj import urlparse_cached
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
+from caliber_crawler.browser.ways import is_loopback
 from caliber_crawler.outcomes import Refused, is_certain
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.responses import CUT_OFF, page_of
@@ -19,7 +22,7 @@ from caliber_crawler.secrecy import keep_logins
 if TYPE_CHECKING:
     from typing import Self
 
-    from scrapy import Request
+    from scrapy import Request, Spider
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
@@ -94,6 +97,19 @@ class ReachMiddleware:
         why = self._reach.refusal(request.url)
         if why is not None:
             raise Refused(OFF_SITE, why)
+
+
+class ProxyMiddleware(HttpProxyMiddleware):
+    """Scrapy's, but requests for this machine that name no proxy of their own go there directly, as
+    the browser's do: to a proxy elsewhere 127.0.0.1 is the proxy itself."""
+
+    def process_request(
+        self, request: Request, spider: Spider | None = None
+    ) -> Request | Response | None:
+        if "proxy" not in request.meta and is_loopback(urlparse_cached(request).hostname or ""):
+            self._set_proxy_and_creds(request, None, None, None)
+            return None
+        return super().process_request(request)
 
 
 class CutOffMiddleware:

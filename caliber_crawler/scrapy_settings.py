@@ -1,4 +1,4 @@
-"""Scrapy's own settings, checked before a crawl begins.
+"""Scrapy's own settings, and the names of all, checked before a crawl begins.
 
 Scrapy reads each where it needs it: a slip ends a crawl at its start with a traceback that does not
 name the setting, and no room for a single request has it wait for ever.
@@ -7,10 +7,13 @@ name the setting, and no room for a single request has it wait for ever.
 from __future__ import annotations
 
 import logging
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from scrapy.settings import default_settings
+from scrapy.settings import default_settings, get_settings_priority
+from scrapy.utils.project import get_project_settings
 
+from caliber_crawler import settings as ours
 from caliber_crawler.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +27,32 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 # Their defaults are whole numbers; they need not be.
 _NUMBERS = ("DOWNLOAD_DELAY", "DOWNLOAD_TIMEOUT", "DNS_TIMEOUT", "CLOSESPIDER_TIMEOUT_NO_ITEM")
+# So much alike are a name and what a slip makes of it. Names of packages that declare no defaults
+# (Spidermon, scrapy-playwright) are less like one that is declared.
+_ALIKE = 0.9
+
+
+def check_names(settings: BaseSettings) -> None:
+    """Refuse a name given on the command line that there is not and that is nearly one that there
+    is. Others pass: extensions of people's own have settings that are declared nowhere."""
+    given = get_settings_priority("cmdline")
+    for name in settings:
+        if settings.getpriority(name) == given and _meant(name):
+            raise ConfigError(no_setting(name))
+
+
+def no_setting(name: str) -> str:
+    """That there is no such setting, and which one may be meant."""
+    meant = _meant(name)
+    return f"there is no setting {name}" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _meant(name: str) -> str:
+    """The setting whose name an unknown one is nearly; "" when it is known, or like none."""
+    if name in vars(default_settings) or name in vars(ours):
+        return ""
+    known = {*get_project_settings(), *filter(str.isupper, vars(ours))}
+    return "" if name in known else "".join(get_close_matches(name.upper(), known, 1, _ALIKE))
 
 
 def check_level(settings: BaseSettings) -> None:

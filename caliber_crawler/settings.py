@@ -46,6 +46,11 @@ def proxies() -> dict[str, str]:
     return getproxies()
 
 
+def notify_socket() -> str:
+    """Where systemd hears that a unit of the type "notify" is ready; "" when it does not wait."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
 # --- of this crawler (docs/settings.md)
 
 CALIBER_BASE_URL = _from_environment("CALIBER_BASE_URL", "https://caliber.az")
@@ -148,6 +153,8 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "caliber_crawler.middlewares.ReachMiddleware": 50,
     "caliber_crawler.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "caliber_crawler.middlewares.ProxyMiddleware": 750,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "caliber_crawler.bounds.CompressionMiddleware": 590,
     "caliber_crawler.bounds.PageMiddleware": 585,  # as soon as a body is what the page says

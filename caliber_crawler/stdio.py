@@ -1,7 +1,9 @@
-"""Standard input, output and error, which others hand to this process: closed, full or left."""
+"""Standard input, output and error, which others hand to this process: closed, full, left, or of an
+encoding that lacks letters."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,10 +13,10 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def ensure_open() -> None:
-    """Have the null device stand in for what is closed.
+    """Have the null device stand in for what is closed, and no letter be too much for a stream.
 
     Otherwise the next file or connection gets its number, and whatever is written for people goes
-    there.
+    there; and a headline in letters that the locale's encoding lacks would end the command.
     """
     for number, (name, mode) in enumerate(_STREAMS):
         try:
@@ -27,6 +29,9 @@ def ensure_open() -> None:
         if getattr(sys, name) is None:
             nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
             setattr(sys, name, nothing)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def write(text: str, stream: TextIO | None = None) -> None:

@@ -14,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
+from caliber_crawler.debugging import check_setting_names, usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.saying import complain, show
 from caliber_crawler.store import Store
@@ -57,6 +57,7 @@ class StoreCommand(ScrapyCommand):
         _check_text([*args, *(v for n, v in vars(opts).items() if n not in _PATHS)])
         crawl_id = self.check(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
+        check_setting_names(self.settings)
         try:
             config = Config.from_settings(self.settings)
             if config.store_is_off:

@@ -11,6 +11,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from caliber_crawler import stdio
+from caliber_crawler.errors import CaliberError
 from caliber_crawler.store.server import EmbeddedServer
 from demo_site import SiteConfig, serve_process
 from scripts.has_chromium import has_chromium
@@ -22,6 +24,16 @@ SHOWN = 8
 
 
 def main() -> int:
+    stdio.ensure_open()
+    try:
+        return demo()
+    except CaliberError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def demo() -> int:
+    """Crawl the stand-in and show what was stored. Returns the exit code of the crawl."""
     data_dir = FOLDER / "mongodb"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
@@ -42,7 +54,7 @@ def main() -> int:
         settings = {
             "CALIBER_BASE_URL": url,
             "MONGODB_URI": "",
-            "MONGODB_DATA_DIR": str(data_dir),
+            "MONGODB_DATA_DIR": str(data_dir.absolute()),
             "MONGODB_DATABASE": DATABASE,
             "CLUSTER_DOWNLOAD_DELAY": "0.02",  # our own machine; the live site gets one second
             "SCROLL_QUIET_SECONDS": "1",  # and it is never slow

@@ -23,27 +23,57 @@ apt_install() {
 
 # --- Python 3.11 or newer, and an environment
 
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 python=""
 for candidate in python3.11 python3 python3.12 python3.13; do
-    if command -v "$candidate" >/dev/null &&
-        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
         python=$candidate
         break
     fi
 done
 [ -n "$python" ] || { say "Python 3.11 or newer is needed and not on PATH"; exit 1; }
 
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+# Its scripts hold the folder that it was made for: in a project that was moved or copied they start
+# another one's Python, or none.
+is_for_here() {
+    local made_for folder
+    made_for=$({ tr -d "\"'" <"$venv/bin/activate" |
+        sed -n 's/^[[:space:]]*\(export \)\{0,1\}VIRTUAL_ENV=//p'; } 2>/dev/null)
+    for folder in "$PWD" "$(pwd -P)"; do
+        printf '%s\n' "$made_for" | grep -qxF "$(printf '%s' "$folder/$venv" | tr -d "\"'")" && return
+    done
+    return 1
+}
+what_is_wrong() { # with the environment that is there; nothing when it will do
+    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        echo "pip does not run in it"
+    elif ! is_new_enough "$venv/bin/python"; then
+        echo "its Python is older than 3.11"
+    elif [ ! -L "$venv" ] && ! is_for_here; then
+        echo "it was made for another folder"
+    fi
+}
+
+trouble=$(what_is_wrong)
+# Somebody made a link on purpose, and what it leads to may be another folder's.
+if [ -L "$venv" ] && [ -n "$trouble" ]; then
+    say "$venv is a link to an environment that will not do ($trouble); mend that, or remove the link"
+    exit 1
+fi
+if [ -n "$trouble" ]; then
+    [ ! -e "$venv" ] || say "making $venv anew: $trouble"
     rm -rf "$venv"
     # Debian packs the part that makes environments apart from Python.
-    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
+    if ! why=$("$python" -m venv "$venv" 2>&1); then
         rm -rf "$venv"
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        apt_install "python$version-venv" || apt_install python3-venv || {
-            say "$python cannot make virtual environments; install python3-venv and try again"
+        package="python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+        apt_install "$package" || {
+            printf '%s\n' "$why" >&2
+            say "$python cannot make virtual environments; where $package is missing (Debian, Ubuntu)," \
+                "install it and try again"
             exit 1
         }
-        "$python" -m venv "$venv"
+        quietly "$python" -m venv "$venv"
     fi
 fi
 
@@ -62,13 +92,18 @@ if [ "$(cat "$venv/.requirements" 2>/dev/null)" != "$wanted" ]; then
         say "installing Python packages"
         pip_install -r requirements-dev.txt
     fi
+    # Another Playwright looks for another Chromium.
+    rm -f "$venv/.chromium" "$venv/.no-chromium"
     printf '%s' "$wanted" >"$venv/.requirements"
 fi
 
 # --- the MongoDB server's own needs
 
 mongod=$("$venv/bin/python" -c 'from caliber_crawler.store.server import find_mongod; print(find_mongod())' 2>/dev/null || true)
-if [ -n "$mongod" ] && ! "$mongod" --version >/dev/null 2>&1; then
+if [ -z "$mongod" ]; then
+    say "no MongoDB server to be had: there is no package of it for this system, and no mongod on PATH;" \
+        "make demo and make test need one; for crawls set MONGODB_URI to a running MongoDB (off: no database)"
+elif ! "$mongod" --version >/dev/null 2>&1; then
     apt_install libcurl4 || say "the MongoDB server lacks system libraries; install libcurl4 and OpenSSL 3"
 fi
 
@@ -79,6 +114,9 @@ playwright_runs() { "$venv/bin/python" -m playwright --version >/dev/null 2>&1; 
 playwright_runs || apt_install libatomic1 libstdc++6 || true
 
 chromium_found() { "$venv/bin/python" -m scripts.has_chromium; }
+fetch_chromium() { # seconds, options
+    timeout "$1" "$venv/bin/python" -m playwright install "${@:2}" chromium >/dev/null 2>&1
+}
 if [ -e "$venv/.chromium" ]; then
     : # found at an earlier call
 elif chromium_found; then
@@ -87,7 +125,10 @@ elif [ ! -e "$venv/.no-chromium" ]; then
     if [ -e /etc/debian_version ] && ! grep -qi ubuntu /etc/os-release; then
         apt_install chromium || true
     fi
-    chromium_found || timeout 300 "$venv/bin/python" -m playwright install chromium >/dev/null 2>&1 || true
+    if ! chromium_found; then
+        # With the libraries that it needs where they can be installed, as on Ubuntu.
+        { apt_works && fetch_chromium 600 --with-deps; } || fetch_chromium 300 || true
+    fi
     if chromium_found; then
         : >"$venv/.chromium"
     else

@@ -6,7 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from scrapy.settings import Settings
 
+from caliber_crawler.errors import ConfigError
+from caliber_crawler.scrapy_settings import check_names
 from demo_site import SiteConfig, serve
 from tests.conftest import Scrapy
 
@@ -200,3 +203,75 @@ def test_wrong_settings_of_scrapy(scrapy_without_store: Scrapy, setting: str, me
     assert run.code == 2
     assert message in run.err
     assert "Traceback" not in run.err
+
+
+@pytest.mark.parametrize(
+    ("words", "word", "argument"),
+    [
+        (("sections", "--limit", "20"), "unknown word '--limit'", "-a limit=20"),
+        (("--newer-than=48h", "refresh"), "unknown word '--newer-than=48h'", "-a newer_than=48h"),
+        (
+            ("sections", "since=2026-06-01"),
+            "unknown word 'since=2026-06-01'",
+            "-a since=2026-06-01",
+        ),
+        (("sections", "feed"), "unknown word 'feed'", "-a name=value"),
+        (("sections", ""), "unknown word ''", "-a name=value"),
+    ],
+)
+def test_words_that_nothing_takes(
+    scrapy_without_store: Scrapy, words: tuple[str, ...], word: str, argument: str
+) -> None:
+    run = scrapy_without_store("crawl", *words)
+    assert run.code == 2
+    assert run.verdict.endswith(f"{word}; spider arguments are given as {argument}")
+
+
+def test_a_stray_word_shows_no_login(scrapy_without_store: Scrapy) -> None:
+    run = scrapy_without_store("crawl", "sections", "MONGODB_URI=mongodb://ann:s3cr3t@db.example")
+    assert run.code == 2
+    assert "s3cr3t" not in run.err + run.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("crawl", "sections"), ("export", "-o", "x.jsonl"), ("report", "-o", "x.html"), ("crawls",)],
+)
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MONGODB_URL", "MONGODB_URI"),
+        ("mongodb_uri", "MONGODB_URI"),
+        ("CONCURENT_REQUESTS", "CONCURRENT_REQUESTS"),
+    ],
+)
+def test_misspelt_settings(
+    scrapy_without_store: Scrapy, command: tuple[str, ...], name: str, meant: str
+) -> None:
+    run = scrapy_without_store(*command, "-s", f"{name}=1")
+    assert run.code == 2
+    assert run.verdict.endswith(f"there is no setting {name}; did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MY_EXTENSION_SECONDS", "SPIDERMON_EMAIL_CC", "PLAYWRIGHT_MAX_CONTEXTS", "JOBDIR", "lower"],
+)
+def test_settings_of_others_pass(name: str) -> None:
+    settings = Settings({name: "1"}, priority="cmdline")
+    check_names(settings)
+
+
+def test_settings_of_a_project_of_ones_own_pass(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Here it has one that is nearly one of ours."""
+    (tmp_path / "others_project.py").write_text(
+        "from caliber_crawler.settings import *\nMONGODB_URL = 'for an extension'\n"
+    )
+    given = Settings({"MONGODB_URL": "1"}, priority="cmdline")
+    with pytest.raises(ConfigError, match="did you mean MONGODB_URI"):
+        check_names(given)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SCRAPY_SETTINGS_MODULE", "others_project")
+    check_names(given)

@@ -204,3 +204,26 @@ def test_wrong_settings_are_refused_here_too(scrapy: Scrapy) -> None:
     run = scrapy("shell", "-c", "1", CALIBER_BASE_URL="nonsense")
     assert run.code == 2
     assert "CALIBER_BASE_URL='nonsense'" in run.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "sectoins"),
+        ("parse", "--spider=sectoins", "http://127.0.0.1:1/en/"),
+        ("shell", "--spider=sectoins", "-c", "1"),
+        ("fetch", "--spider=sectoins", "http://127.0.0.1:1/en/"),
+    ],
+)
+def test_a_spider_that_there_is_not(scrapy: Scrapy, command: tuple[str, ...]) -> None:
+    run = scrapy(*command)
+    assert run.code == 2
+    said = "no spider 'sectoins'; there are articles, feed, refresh, sections"
+    assert run.verdict.endswith(said), run.err
+    assert "Traceback" not in run.err
+
+
+def test_misspelt_settings_are_refused_here_too(scrapy: Scrapy) -> None:
+    run = scrapy("shell", "-c", "1", "-s", "CALIBER_BASE_URI=http://127.0.0.1:1")
+    assert run.code == 2
+    assert "did you mean CALIBER_BASE_URL?" in run.verdict

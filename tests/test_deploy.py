@@ -20,6 +20,7 @@ from caliber_crawler.schedule import reading
 from caliber_crawler.schedule.checks import Checker
 from caliber_crawler.schedule.cron import Cron
 from caliber_crawler.schedule.source import Source
+from caliber_crawler.store import watchdog
 from tests.conftest import ROOT
 from tests.schedules import project_settings
 
@@ -64,13 +65,17 @@ def test_the_crontab() -> None:
     checked_command(words[words.index("crawl") :])
 
 
+def read_unit(name: str) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string((DEPLOY / name).read_text("utf-8"))
+    return unit
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_units_of_systemd(name: str, tmp_path: Path) -> None:
     """By systemd itself where it is installed: it wants the program to exist."""
-    text = (DEPLOY / name).read_text("utf-8")
-    unit = configparser.ConfigParser(interpolation=None, strict=True)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(text)
+    unit = read_unit(name)
     assert unit["Unit"]["Description"]
     if name.endswith(".timer"):
         assert unit["Timer"]["OnCalendar"].endswith(" Asia/Baku")
@@ -79,18 +84,33 @@ def test_units_of_systemd(name: str, tmp_path: Path) -> None:
         words = unit["Service"]["ExecStart"].split()[1:]
         if words[0] == "schedule":
             assert (ROOT / words[1]).exists()
-        else:
+        elif words != ["-m", "caliber_crawler.store"]:
             checked_command(words)
     if (systemd := shutil.which("systemd-analyze")) is None:
         return
     for other in UNITS:
-        program = re.sub(r"/srv/\S+/scrapy", sys.executable, (DEPLOY / other).read_text("utf-8"))
+        program = re.sub(
+            r"/srv/\S+/(scrapy|python)", sys.executable, (DEPLOY / other).read_text("utf-8")
+        )
         (tmp_path / other).write_text(program)
     run = subprocess.run(
         [systemd, "verify", str(tmp_path / name)], capture_output=True, text=True, check=False
     )
     ours = [line for line in run.stderr.splitlines() if "caliber" in line or str(tmp_path) in line]
     assert ours == []
+
+
+def test_the_embedded_server_has_a_unit_of_its_own() -> None:
+    """In that of a crawl it would be killed with SIGKILL at each end of it (KillMode=mixed)."""
+    name = "caliber-store.service"
+    for user in ("caliber-crawl.service", "caliber-schedule.service"):
+        unit, store = read_unit(user), read_unit(name)
+        for key in ("After", "Wants", "PartOf"):
+            assert name in unit["Unit"][key].split()
+        for key in ("User", "WorkingDirectory", "EnvironmentFile"):  # so it is the same folder
+            assert unit["Service"][key] == store["Service"][key]
+    assert (store["Service"]["Type"], store["Service"]["KillMode"]) == ("notify", "control-group")
+    assert int(store["Service"]["TimeoutStopSec"]) > watchdog.STOP_LIMIT_S
 
 
 def test_the_job_of_kubernetes() -> None:
@@ -126,6 +146,9 @@ def test_containers_run_as_a_plain_user_with_a_read_only_file_system() -> None:
     [user] = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert int(user) > 0
     assert any(line.startswith(f"RUN useradd --uid {user} --create-home crawler") for line in lines)
+    # It can read the code, whatever the modes of the checkout.
+    copied = max(n for n, line in enumerate(lines) if line.startswith("COPY "))
+    assert copied < lines.index("RUN chmod -R a+rX /app") < lines.index(f"USER {user}")
     # Who the user is, is settled before anything is run.
     entry = next(n for n, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
     assert lines.index(f"USER {user}") < entry

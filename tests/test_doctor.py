@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import io
 import json
 import socket
@@ -130,6 +131,21 @@ def test_packages_out_of_bounds_are_named() -> None:
     assert "pip install -r requirements.txt" in finding.advice
 
 
+def test_a_missing_scrapy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what `python -m caliber_crawler.doctor` is for."""
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "scrapy":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    [finding] = machine.packages(["lxml>=1", "scrapy>=2"])
+    assert finding.state == BROKEN
+    assert finding.found == "not as wanted: scrapy is missing (wanted >=2)"
+
+
 def test_the_zone() -> None:
     [finding] = machine.zone(ZoneInfo("Asia/Baku"))
     assert finding.state == OK
@@ -192,19 +208,26 @@ def test_all_bad_settings_are_named_at_once_and_the_others_used() -> None:
             MONGODB_DATABASE="kept",
             MONGODB_DATA_DIR="~no-such-user/data",
             SPIDERMON_TELEGRAM_SENDER_TOKEN=PASSWORD,
+            MONGODB_URL="off",
         )
     )
     assert {finding.state for finding in wrong} == {BROKEN}
     assert all(finding.advice for finding in wrong)
     said = "\n".join(finding.found for finding in wrong)
-    for name in ("HEALTH_SINCE='soon'", "MONGODB_RETRY_SECONDS='long'", "SITE_TIMEZONE=", "alerts"):
+    for name in (
+        "HEALTH_SINCE='soon'",
+        "MONGODB_RETRY_SECONDS='long'",
+        "SITE_TIMEZONE=",
+        "alerts",
+        "MONGODB_URL;",
+    ):
         assert name in said
     assert PASSWORD not in said
     assert usable.unusable == {
         "HEALTH_SINCE", "MONGODB_RETRY_SECONDS", "SITE_TIMEZONE", "REFRESH_MOST_DAYS",
         "REFRESH_LEAST_HOURS", "MONGODB_DATA_DIR",
     }  # fmt: skip
-    assert usable.config.mongodb_data_dir == Path(".caliber/mongodb")
+    assert usable.config.mongodb_data_dir == ROOT / ".caliber" / "mongodb"
     assert usable.config.mongodb_retry_seconds == 60
     assert usable.config.mongodb_database == "kept"
     assert usable.spoilt("MONGODB_", "SITE_T") == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from caliber_crawler import secrecy
-from caliber_crawler.store import access
+from caliber_crawler.store import access, watchdog
 from caliber_crawler.store.__main__ import LOOK_AGAIN_S
 from caliber_crawler.store.server import EmbeddedServer
 from tests.conftest import ROOT, wait_until
@@ -183,6 +184,33 @@ def test_the_command_keeps_the_server_up_and_says_why_it_cannot(data_dir: Path) 
             _, told = process.communicate()
     assert told.count("the files are of another MongoDB version") == 1
     assert process.returncode == 0
+
+
+def test_as_a_service_it_outlives_crawls_and_stops_cleanly(data_dir: Path, tmp_path: Path) -> None:
+    """systemd hears when the server answers; who comes then starts none of its own."""
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(60)
+        with subprocess.Popen(
+            [sys.executable, "-m", "caliber_crawler.store"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+            env=os.environ | {"MONGODB_DATA_DIR": str(data_dir), "NOTIFY_SOCKET": str(address)},
+        ) as process:  # fmt: skip
+            try:
+                assert systemd.recv(100) == b"READY=1"
+                before = processes(data_dir)
+                for _ in range(2):
+                    with EmbeddedServer(data_dir) as uri:
+                        assert access.server_pid(port_of(uri), password_of(uri)) in before
+                    time.sleep(1)
+                    assert processes(data_dir) == before
+            finally:
+                process.terminate()
+                _, told = process.communicate()
+    assert process.returncode == 0, told
+    wait_until(lambda: not processes(data_dir), what="an end of the server")
+    assert "mongod stopped with exit code 0" in (data_dir / watchdog.WATCHDOG_LOG).read_text()
 
 
 def test_the_password_is_hidden_in_all_that_is_said(data_dir: Path) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
+from scrapy import Request
 
 from caliber_crawler.listing.answers import Format
 from caliber_crawler.listing.rule import ListRule, Source
+from caliber_crawler.middlewares import ProxyMiddleware
 from caliber_crawler.store.rules import RuleStore
 from demo_site import ServedSite, SiteConfig, serve
 from tests.canary import canary, names
@@ -305,6 +308,44 @@ def test_the_browser_is_pinned_to_an_address_that_was_looked_at(
     assert "site.example leads to 127.0.0.1" in told["world"]["detail"]
     assert "Browser chromium launched" not in run.err
     assert run.code == 4, run.err
+
+
+def test_no_proxy_is_asked_for_this_machine(scrapy_without_store: Scrapy) -> None:
+    """Nor is one by the browser. Nobody is at the proxy's port."""
+    with serve(SiteConfig(articles=10)) as site:
+        url = site.url + site.world.article("en", 0).path
+        run = scrapy_without_store.crawl(
+            "articles", f"url={url}", CALIBER_BASE_URL=site.url, http_proxy="http://127.0.0.1:9"
+        )
+    assert run.code == 0, run.err
+    assert len(run.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "through"),
+    [
+        ("http://127.9.0.1:8000/x", None),
+        ("http://[::1]:8000/x", None),
+        ("http://LOCALHOST/x", None),
+        ("https://localhost/x", None),
+        ("https://caliber.az/x", "http://127.0.0.1:9"),
+        ("http://10.0.0.1/x", "http://127.0.0.1:9"),
+    ],
+)
+def test_what_a_proxy_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, url: str, through: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://ann:pw@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    request = Request(url)
+    middleware = ProxyMiddleware()
+    assert middleware.process_request(request) is None
+    assert request.meta.get("proxy") == through
+    assert (b"Proxy-Authorization" in request.headers) == (through is not None)
+    named = Request(url, meta={"proxy": "http://of.its.own:1"})
+    middleware.process_request(named)
+    assert named.meta["proxy"] == "http://of.its.own:1"
 
 
 def test_a_proxy_is_asked_for_the_site_only(scrapy_without_store: Scrapy) -> None:

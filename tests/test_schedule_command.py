@@ -211,6 +211,8 @@ def test_check(scrapy_without_store: Scrapy, path: Path) -> None:
     [
         ([], "give one file"),
         (["a.toml", "b.toml"], "give one file"),
+        (["a.toml", "--limit", "20"], "unknown word '--limit'; give one file"),
+        (["a.toml", "-s", "MONGODB_URL=off"], "did you mean MONGODB_URI?"),
         (["a.toml", "--runs", "0"], "1 or more"),
         (["a.toml", "--check", "--once", "x"], "not allowed with"),
         (["a.toml"], "a.toml: cannot be read: No such file"),

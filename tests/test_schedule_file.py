@@ -156,10 +156,10 @@ def test_cron_expressions_that_are_none(text: str, why: str) -> None:
             ["s.toml:2: nothing to fetch: give url="],
         ),
         (
-            f'{HEAD}[crawl.news.settings]\nCRAWL_ID = "x"\nCONCURENT = 3\n{BAD_SETTINGS}',
+            f'{HEAD}[crawl.news.settings]\nCRAWL_ID = "x"\nMONGODB_URL = 3\n{BAD_SETTINGS}',
             [
                 "s.toml:6: CRAWL_ID: the scheduler gives",
-                "s.toml:7: there is no setting 'CONCURENT'",
+                "s.toml:7: there is no setting MONGODB_URL; did you mean MONGODB_URI?",
                 "s.toml:8: CLUSTER_DOWNLOAD_DELAY='-1': give seconds",
                 "s.toml:9: MONGODB_URI: is the scheduler's",
             ],

@@ -224,8 +224,10 @@ def test_a_proxy_that_refuses(
 ) -> None:
     port, logins = refusing
     run = scrapy_without_store.crawl(
-        "articles", article(site),
-        MONGODB_URI=uri_of(guarded), CALIBER_BASE_URL=site.url, BACKOFF_FIRST_SECONDS="0",
+        # No proxy is asked for an address of this machine.
+        "articles", article(site).replace(site.url, "http://site.example"),
+        MONGODB_URI=uri_of(guarded), CALIBER_BASE_URL="http://site.example",
+        BACKOFF_FIRST_SECONDS="0",
         http_proxy=f"http://{USER}:{ENCODED}@127.0.0.1:{port}", **LOUD,
     )  # fmt: skip
     assert run.code == 3, run.err

@@ -60,3 +60,12 @@ def test_an_export_that_cannot_tell_of_itself(scrapy: Scrapy, site: ServedSite) 
     run = shell(scrapy, "scrapy export -o all.jsonl >/dev/full")
     assert (run.returncode, run.stderr) == (0, "")
     assert (scrapy.folder / "all.jsonl").stat().st_size
+
+
+def test_letters_that_the_locale_lacks(scrapy_without_store: Scrapy) -> None:
+    """As in a locale of ISO-8859-1; Scrapy's own commands print by themselves."""
+    run = scrapy_without_store(
+        "settings", "--get", "CRAWLER_CONTACT", CRAWLER_CONTACT="Баку ə", PYTHONIOENCODING="latin-1"
+    )
+    assert run.code == 0, run.err
+    assert run.out == r"\u0411\u0430\u043a\u0443 \u0259" + "\n"

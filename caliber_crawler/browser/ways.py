@@ -30,14 +30,20 @@ def proxies() -> dict[str, str]:
     }
 
 
-def is_direct(host: str, through: Mapping[str, str]) -> bool:
-    """Whether Chromium connects to a host by itself; Chromium asks no proxy for loopback."""
-    if not through or host == "localhost" or host.endswith(".localhost") or proxy_bypass(host):
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine. No proxy is asked for it, by which it would be another one:
+    so Chromium has it, and so has plain HTTP (`middlewares.ProxyMiddleware`)."""
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_direct(host: str, through: Mapping[str, str]) -> bool:
+    """Whether Chromium connects to a host by itself."""
+    return not through or is_loopback(host) or bool(proxy_bypass(host))
 
 
 def options(

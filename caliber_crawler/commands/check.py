@@ -8,7 +8,7 @@ import sys
 from scrapy.commands import check
 
 from caliber_crawler.contracts import OnSiteContract
-from caliber_crawler.debugging import WithoutStore
+from caliber_crawler.debugging import WithoutStore, check_spider
 
 
 class Command(WithoutStore, check.Command):
@@ -20,6 +20,8 @@ class Command(WithoutStore, check.Command):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before it calls this
         loader = self.crawler_process.spider_loader
+        for name in args:
+            check_spider(name, loader)
         spiders = [loader.load(name) for name in args or loader.list()]
         expected = sum(_contracts(spider) for spider in spiders)
         OnSiteContract.ran = 0

@@ -18,7 +18,13 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import check_log, usage_error
+from caliber_crawler.debugging import (
+    check_log,
+    check_setting_names,
+    check_spider,
+    stray,
+    usage_error,
+)
 from caliber_crawler.errors import ConfigError
 from caliber_crawler.interrupts import Interrupts
 from caliber_crawler.saying import complain
@@ -46,17 +52,21 @@ class Command(crawl.Command):
         super().process_options(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         check_log(self.settings)
+        check_setting_names(self.settings)
         self._interrupts = Interrupts()
         self._interrupts.listen()
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        if len(args) != 1:
+        if found := stray(args):
+            word, argument = found
+            raise usage_error(
+                ConfigError(f"unknown word {word!r}; spider arguments are given as -a {argument}")
+            )
+        if not args:
             raise UsageError("give the name of one spider", print_help=False)
         assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before it calls this
         loader = self.crawler_process.spider_loader
-        if args[0] not in loader.list():
-            names = ", ".join(sorted(loader.list()))
-            raise UsageError(f"no spider {args[0]!r}; there are {names}", print_help=False)
+        check_spider(args[0], loader)
         self._check(loader.load(args[0]), opts.spargs)
         crawler = self._create_crawler(args[0])
         crawler.signals.connect(self._watch_signals, signals.engine_started)

@@ -18,7 +18,7 @@ from scrapy.exceptions import UsageError
 
 from caliber_crawler import stdio
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import usage_error
+from caliber_crawler.debugging import check_setting_names, usage_error
 from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.export.forms import FORMATS, STDOUT, Form, form_of
 from caliber_crawler.export.output import Output, Written
@@ -93,6 +93,7 @@ class Command(ScrapyCommand):
             raise UsageError(f"unknown argument {args[0]!r}; give -o FILE", print_help=False)
         if not opts.output:
             raise UsageError("say where to: -o FILE, or -o - for standard output", print_help=False)
+        check_setting_names(self.settings)
         try:
             config = Config.from_settings(self.settings)
             form = form_of(opts.output, opts.format)

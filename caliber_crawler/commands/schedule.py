@@ -17,7 +17,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from caliber_crawler.config import Config
-from caliber_crawler.debugging import check_log, usage_error
+from caliber_crawler.debugging import check_log, check_setting_names, stray, usage_error
 from caliber_crawler.errors import CaliberError, ConfigError, ScheduleError, ScheduleTaken
 from caliber_crawler.saying import complain, show, told
 from caliber_crawler.schedule.checks import Checker
@@ -70,12 +70,16 @@ class Command(ScrapyCommand):
         )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        if len(args) != 1:
+        if found := stray(args):
+            why = "give one file; the arguments of spiders stand in it (docs/scheduling.md)"
+            raise usage_error(ConfigError(f"unknown word {found[0]!r}; {why}"))
+        if not args:
             raise UsageError("give one file", print_help=False)
         if opts.runs < 1:
             raise UsageError("--runs: give a number of 1 or more", print_help=False)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         check_log(self.settings)
+        check_setting_names(self.settings)
         source = Source(Path(args[0]), Checker(self.settings))
         try:
             config = Config.from_settings(self.settings)

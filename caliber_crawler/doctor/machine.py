@@ -49,18 +49,16 @@ def packages(listed: Iterable[str]) -> list[Finding]:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         number += 1
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
+        version = _version(requirement.name)
+        if version is None:
             wrong.append(f"{requirement.name} is missing (wanted {requirement.specifier})")
-            continue
-        if not requirement.specifier.contains(version, prereleases=True):
+        elif not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} {version} (wanted {requirement.specifier})")
-    scrapy = f"Scrapy {importlib.metadata.version('scrapy')}"
+    scrapy = f"Scrapy {version}; " if (version := _version("scrapy")) else ""
     if not wrong:
-        return [ok("packages", f"{scrapy}; all {number} packages are as requirements.txt wants")]
+        return [ok("packages", f"{scrapy}all {number} packages are as requirements.txt wants")]
     advice = "run `make setup`, or `pip install -r requirements.txt` in this Python"
-    return [broken("packages", f"{scrapy}; not as wanted: {', '.join(wrong)}", advice)]
+    return [broken("packages", f"{scrapy}not as wanted: {', '.join(wrong)}", advice)]
 
 
 def zone(site: tzinfo | None) -> list[Finding]:
@@ -96,6 +94,14 @@ def disk(check: str, folder: Path, what: str) -> list[Finding]:
         state = broken if free < _LEAST_BYTES else attention
         return [state(check, found, f"make room on the disk of {there}, or use another one")]
     return [ok(check, found)]
+
+
+def _version(package: str) -> str | None:
+    """That of an installed package; None when it is missing."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _is_utf8(name: str) -> bool:

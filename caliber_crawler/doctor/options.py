@@ -11,6 +11,7 @@ from caliber_crawler import alerts
 from caliber_crawler.config import Config
 from caliber_crawler.doctor.findings import Finding, attention, broken, ok
 from caliber_crawler.errors import ConfigError
+from caliber_crawler.scrapy_settings import check_names
 from caliber_crawler.secret_settings import guard, is_secret
 from caliber_crawler.settings import defaults
 from caliber_crawler.text import line
@@ -55,10 +56,11 @@ def usable(given: Settings) -> tuple[Options, list[Finding]]:
             findings.append(_unusable(error))
         else:
             break
-    try:
-        alerts.check(settings)
-    except ConfigError as error:
-        findings.append(_unusable(error))
+    for check in (alerts.check, check_names):
+        try:
+            check(settings)
+        except ConfigError as error:
+            findings.append(_unusable(error))
     return Options(settings, config, frozenset(unusable)), findings
 
 

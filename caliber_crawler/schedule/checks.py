@@ -10,7 +10,7 @@ from scrapy.spiderloader import get_spider_loader
 
 from caliber_crawler.config import Config
 from caliber_crawler.errors import ConfigError
-from caliber_crawler.scrapy_settings import check_scrapys
+from caliber_crawler.scrapy_settings import check_scrapys, no_setting
 from caliber_crawler.spiders.base import CaliberSpider
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Checker:
                 )  # fmt: skip
                 yield ("settings", name), f"{name}: {why}"
             elif name not in self._settings and not name.startswith(_OF_OTHERS):
-                yield ("settings", name), f"there is no setting {name!r}"
+                yield ("settings", name), no_setting(name)
 
     def _config(self, settings: Mapping[str, str]) -> Config:
         together = self._settings.copy()
