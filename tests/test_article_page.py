@@ -637,6 +637,51 @@ def test_a_headline_like_an_error_text_is_a_headline() -> None:
     assert article(title="Page not found: a lost archive").article.title is not None
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Sorry, this page is unavailable", "Oops! That page can’t be found.",
+        "The page you are looking for doesn't exist", "Sorry, page not found",
+        "Sorry, this page isn't available", "This article cannot be found here",
+        "We couldn't find the page you’re looking for", "Nothing found | Caliber.Az",
+        "Материал недоступен", "Страница отсутствует", "Ничего не найдено",
+        "Извините, запрашиваемая страница временно недоступна", "Такой страницы больше нет",
+        "Страница, которую вы ищете, не существует", "Axtardığınız səhifə mövcud deyil",
+        "Heç nə tapılmadı", "Էջը հասանելի չէ", "Ոչինչ չի գտնվել",
+        # Nothing else makes an article of the page, so the headline may go on.
+        "Page not found in our archive of news", "Страница не найдена на нашем сайте",
+    ],
+)  # fmt: skip
+def test_a_frame_that_says_not_found_is_no_article(title: str) -> None:
+    frame = (
+        f"<div class='post'><h1 class='post_title'>{title}</h1>"
+        "<div class='post_body'><p>Try the search, or begin at the home page.</p></div></div>"
+    )
+    with pytest.raises(NotAnArticle) as caught:
+        parse_article(page(frame), SITE)
+    assert caught.value.kind == "not_found"
+    assert article(title=title).article.title == title  # with time, section and counter
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Page of history cannot be found in textbooks", "Gas unavailable in three districts",
+        "The page turned: what you are looking for in the budget", "Sorry, says the minister",
+        "Новости не радуют", "Страница истории, которая недоступна",
+    ],
+)  # fmt: skip
+def test_news_of_what_is_not_there_are_articles(title: str) -> None:
+    bare = {"section": "", "time": "", "views": ""}
+    assert article(title=title, **bare).article.title == title
+
+
+def test_a_section_or_a_counter_makes_an_article_of_a_headline_that_goes_on() -> None:
+    title = "Page not found in the archive of Sheki"
+    for one in ({"section": ""}, {"views": ""}):
+        assert article(title=title, **{"time": "", **one}).article.title == title
+
+
 def test_many_frames_take_no_long_time() -> None:
     html = '<div class="post">' * 1_500 + "</div>" * 1_500 + '<b class="post_title">T</b>' * 20_000
     with pytest.raises(NotAnArticle):

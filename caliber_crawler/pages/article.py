@@ -145,8 +145,10 @@ def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
         if found is None:
             continue
         if found.title and found.body is not None:
-            if not found.times and is_not_found([found.title]):
-                raise what_it_is(page, site, title=found.title)
+            # A site may say so within its article's frame, in words that are not all known.
+            bare = not (found.views or words(found.section))
+            if not found.times and is_not_found([found.title], bare=bare):
+                raise what_it_is(page, site, title=found.title, says_not_found=True)
             return layout.name, found
         known = known or found
     return None, fallback.find(page, site, head, known)
