@@ -428,6 +428,35 @@ def test_an_address_that_is_no_articles_has_no_identity() -> None:
     assert found.url == "https://caliber.az/preview/1"
 
 
+def test_links_start_from_the_base_that_a_page_states() -> None:
+    name = "0" * 32
+    found = article(
+        f'<p>Snow. <a href="en/post/other">Another story</a> tells of rain.</p>'
+        f'<img src="media/photos/original/{name}.webp"><iframe src="video/1"></iframe>',
+        head=(
+            '<meta charset="utf-8"><base target="_blank"><base href="https://www.caliber.az/">'
+            '<link rel="canonical" href="en/post/north-road"><meta property="og:image" content="x">'
+            '<link rel="alternate" hreflang="ru" href="post/sever">'
+        ),
+        header='<a href="arm/post/hyusis">arm</a>',
+        cover='<div class="post_cover" style="background-image:url(media/c.webp)"></div>',
+        section='<a href="en/category/world"><div class="post_categoty">WORLD</div></a>',
+    ).article
+    origin = "https://www.caliber.az"
+    assert (found.url, found.aliases) == ("https://caliber.az/en/post/north-road", [ARTICLE_URL])
+    assert found.sections == [{"slug": "world", "name": "WORLD"}]
+    assert [link["url"] for link in found.links] == [f"{origin}/en/post/other"]
+    assert [image["url"] for image in found.images] == [
+        f"{origin}/media/c.webp",
+        f"{origin}/media/photos/original/{name}.webp",
+    ]
+    assert [embed["url"] for embed in found.embeds] == [f"{origin}/video/1"]
+    assert found.alternates == {
+        "ru": "https://caliber.az/post/sever",
+        "arm": "https://caliber.az/arm/post/hyusis",
+    }
+
+
 def test_other_editions() -> None:
     head = (
         '<link rel="alternate" hreflang="ru" href="/post/sever">'

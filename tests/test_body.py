@@ -15,7 +15,7 @@ from caliber_crawler.pages.body import read_body
 from caliber_crawler.pages.gallery import Gallery
 from caliber_crawler.pages.html import Element
 from caliber_crawler.text import paragraphs
-from tests.pages import ARTICLE_URL, SITE, article, article_html, page
+from tests.pages import SITE, article, article_html, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
 
@@ -792,9 +792,9 @@ def test_every_word_is_there_once_and_in_order(trees: list[str]) -> None:
     pieces = " ".join(trees).split("WORD")
     # Every word is another one, and none looks like a byline, a counter or a label.
     html = "".join(f"{piece}wolf{number}" for number, piece in enumerate(pieces[:-1])) + pieces[-1]
-    shown = page(f"<html><body><div id=root>{html}</div></body></html>").root
-    expected = re.findall(r"wolf\d+", " ".join(shown.itertext()))
-    found = read_body(next(shown.iter("div")), ARTICLE_URL, SITE)
+    shown = page(f"<html><body><div id=root>{html}</div></body></html>")
+    expected = re.findall(r"wolf\d+", " ".join(shown.root.itertext()))
+    found = read_body(next(shown.root.iter("div")), shown, SITE)
     assert re.findall(r"wolf\d+", "\n".join(found.paragraphs)) == expected
     assert "\n".join(found.paragraphs).split() == expected
     again = [part for paragraph in found.paragraphs for part in paragraphs(paragraph)]

@@ -98,7 +98,7 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     head = Head.of(page)
     layout, parts = _parts(page, site, head)
     notes = Notes()
-    body, byline = _body(parts, page.url, site, notes, limits)
+    body, byline = _body(parts, page, site, notes, limits)
 
     article = Article()
     _identify(article, page, site)
@@ -110,7 +110,7 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
     article.body = "\n\n".join(map(ungarbled, body.paragraphs))[: limits.text]
-    article.images = _images(parts.cover, head, body, page.url, site)
+    article.images = _images(parts.cover, head, body, page.base, site)
     article.embeds, article.links = body.embeds, body.links
     article.views = _views(parts.views, notes)
     article.alternates = _alternates(page, site)
@@ -186,7 +186,7 @@ def _identify(article: Article, page: Page, site: Site) -> None:
     at the home page, a list or another edition is an error of the site and is ignored.
     """
     fetched = site.address(page.url)
-    stated = site.address(metadata.canonical_href(page) or "", page.url)
+    stated = site.address(metadata.canonical_href(page) or "", page.base)
     chosen = fetched if fetched and fetched.kind == "article" else None
     same_edition = stated and (chosen is None or stated.language == chosen.language)
     if stated and stated.kind == "article" and same_edition:
@@ -199,18 +199,18 @@ def _identify(article: Article, page: Page, site: Site) -> None:
 
 
 def _body(
-    parts: Parts, page_url: str, site: Site, notes: Notes, limits: Limits
+    parts: Parts, page: Page, site: Site, notes: Notes, limits: Limits
 ) -> tuple[Body, list[str] | None]:
     """The body without furniture, and the persons of its byline; None when it has no byline.
 
     An embed in the cover's place (a video) comes before those of the body.
     """
     if parts.body is not None:
-        body = read_body(parts.body, page_url, site, parts.skipped, limits, parts.rest)
+        body = read_body(parts.body, page, site, parts.skipped, limits, parts.rest)
     else:
         body = Body(list(parts.paragraphs))
     if parts.cover is not None and len(parts.cover):  # most are an empty box with a picture
-        shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
+        shown_first = read_body(parts.cover, page, site, limits=limits).embeds
         known = {embed["url"] for embed in shown_first}
         body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]
     notes.teasers, notes.boxes = body.teasers, body.boxes
@@ -245,7 +245,7 @@ def _sections(element: Element | None, head: Head, page: Page, site: Site) -> li
 
 def _section_slug(link: Element, page: Page, site: Site) -> str | None:
     href = href_of(link)
-    address = site.address(href, page.url) if href else None
+    address = site.address(href, page.base) if href else None
     return address.slug if address and address.kind == "section" else None
 
 
@@ -291,16 +291,14 @@ def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, no
             notes.conflicts.append("published_at")
 
 
-def _images(
-    cover: Element | None, head: Head, body: Body, page_url: str, site: Site
-) -> list[Image]:
+def _images(cover: Element | None, head: Head, body: Body, base: str, site: Site) -> list[Image]:
     """The cover, then the body's pictures. A page without pictures has the head's as cover.
 
     The publisher's sign, which stands in the head of pages without a picture, is none.
     """
 
     def resolve(href: str) -> str | None:
-        return site.resolve(href, page_url)
+        return site.resolve(href, base)
 
     url = media.box_picture(cover, resolve) if cover is not None else None
     if url is None and not body.images and head.picture:

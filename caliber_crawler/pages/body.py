@@ -39,7 +39,7 @@ from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.gallery import Gallery
-from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, is_hidden
+from caliber_crawler.pages.html import BLOCKS, Element, Page, attribute, href_of, is_hidden
 from caliber_crawler.pages.media import COMPONENTS, IMAGES
 from caliber_crawler.pages.prose import HEADINGS, OpenLink, Piece, Prose, says_something
 from caliber_crawler.site import Site
@@ -83,19 +83,19 @@ class Body:
 
 def read_body(
     root: Element,
-    page_url: str,
+    page: Page,
     site: Site,
     skipped: frozenset[Element] = frozenset(),
     limits: Limits = USUAL,
     rest: Sequence[Element | str] = (),
 ) -> Body:
-    """Read one element as an article's body, without the elements in `skipped`.
+    """Read one element of a page as an article's body, without the elements in `skipped`.
 
     `rest` are further elements and texts that belong to it. An element's own tail does not.
     """
-    body = _Reader(page_url, site, skipped, limits).read(root, rest)
+    body = _Reader(page, site, skipped, limits).read(root, rest)
     if body.teasers and not any(map(says_something, body.paragraphs)):
-        return _Reader(page_url, site, skipped, limits, keep_teasers=True).read(root, rest)
+        return _Reader(page, site, skipped, limits, keep_teasers=True).read(root, rest)
     return body
 
 
@@ -107,16 +107,16 @@ class _Reader:
 
     def __init__(
         self,
-        page_url: str,
+        page: Page,
         site: Site,
         skipped: frozenset[Element],
         limits: Limits,
         *,
         keep_teasers: bool = False,
     ) -> None:
-        self._page_url = page_url
+        self._base = page.base
         self._skipped = skipped
-        self._own_url = site.canonical(page_url)
+        self._own_url = site.canonical(page.url)
         self._site = site
         self._limits = limits
         self._left = limits.text  # letters that may still be read
@@ -124,7 +124,7 @@ class _Reader:
         self._cut: set[str] = set()
         # Not a method of the reader: it and its gallery would hold each other, and with them the
         # page, until the next garbage collection.
-        self._resolve = partial(site.resolve, page_url=page_url)
+        self._resolve = partial(site.resolve, page_url=page.base)
         self._gallery = Gallery(self._resolve, limits.entries)
         self._prose = Prose(keep_teasers=keep_teasers)
         self._pieces: list[Piece] = []  # of the paragraph being read
@@ -354,7 +354,7 @@ class _Reader:
             self._link = None
             return
         url = self._resolve(href)
-        address = self._site.address(href, self._page_url)
+        address = self._site.address(href, self._base)
         # A word without a slash ("www.x.org", "undefined") would be read as an article's name.
         is_other = address and address.kind == "article" and address.url != self._own_url
         to_article = bool(is_other) and "/" in href
