@@ -677,6 +677,29 @@ def test_emoji_shown_as_pictures_are_text() -> None:
     assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
 
 
+def test_pictures_in_backgrounds() -> None:
+    slides = "".join(
+        f'<div class="slide" style="background: URL(/media/photos/original/{digit * 32}.webp)">'
+        f'<span class="caption">Slide {digit}</span></div>'
+        for digit in "ab"
+    )
+    found = record(slides)
+    assert found.body == ""
+    assert [(image["url"][-10:], image["role"], image["caption"]) for image in found.images] == [
+        ("aaaaa.webp", "body", "Slide a"),
+        ("bbbbb.webp", "body", "Slide b"),
+    ]
+    shown = record(
+        '<p>Sn<b style="background:url(/templates/Default/line.png)">o</b>w.</p>'
+        '<img style="background:url(/small.jpg)" src="/large.jpg"><p style="color:red">Rain.</p>'
+        '<p><a href="/en/post/x" style="background:url(/teaser.jpg)">Another story of today</a></p>'
+        '<div class="ads" style="background:url(/ad.jpg)">Buy</div>'
+        '<i hidden style="background:url(/h.jpg)"></i>'
+    )
+    assert shown.body == "Snow.\n\nRain."
+    assert [image["url"] for image in shown.images] == ["https://caliber.az/large.jpg"]
+
+
 def test_one_photograph_in_two_sizes_is_one_picture() -> None:
     name = "0123456789abcdef0123456789abcdef.webp"
 

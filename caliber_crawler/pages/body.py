@@ -17,6 +17,7 @@ Rules, each with its reason:
   announces, and headings with text of their own, if there are several.
 * A caption belongs to its picture, not to the body, also when a box names itself one (as
   "photo-caption") behind the picture in its box; other text in a ``figure`` is text.
+* A picture in a box's background counts like any other: the site shows its covers in that way.
 * A picture in a link to another article goes with the words of the link, or of another link to
   that article: where those are left out, so is the picture.
 * Emoji shown as pictures are text. A row of links that only share the page is left out.
@@ -214,6 +215,7 @@ class _Reader:
         elif _ends_paragraph(element):
             self._flush()
             self._open_block(element)
+        self._background(element)
         if tag == "figure":
             known = len(self._gallery.images)
             has_picture = self._gallery.figure(element, within=bool(self._figures))
@@ -374,6 +376,15 @@ class _Reader:
         shown = self._gallery.image(element)
         self._show_link(known, shown=shown)
         self._apart |= shown
+
+    def _background(self, element: Element) -> None:
+        """Take the picture that a box shows behind its words; of an ``img`` it is no more than a
+        placeholder."""
+        style = element.get("style")
+        if style is None or "url(" not in style.lower() or element.tag in IMAGES:
+            return
+        known = len(self._gallery.images)
+        self._show_link(known, shown=self._gallery.background(element))
 
     def _show_link(self, known: int, *, shown: bool) -> None:
         """Note that the open link has a picture to show; `known` is how many there were before."""
