@@ -618,6 +618,23 @@ def test_what_no_screen_shows_is_no_text(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["share-content", "promo-text", "comment", "related-content"])
+def test_a_text_in_a_box_with_a_wrong_name_is_kept(name: str) -> None:
+    one, two = (" ".join([f"Snow fell on the {n} road"] * 5) + "." for n in ("north", "south"))
+    for box in (
+        f'<div class="{name}"><p>{one}</p><p>{two}</p></div>',
+        f'<img src="/a.jpg"><b><div id="{name}"><p>{one}</p>{two}<i class="ads">Buy</i></div></b>',
+        f'<p>{OTHER}</p><div class="{name}"><p>{one}</p><p>{two}</p><p hidden>No.</p></div>',
+    ):
+        parsed = article(f"{box}<p>By Leyla Quliyeva</p>")
+        assert parsed.article.body == f"{one}\n\n{two}", box
+        assert (parsed.article.authors, parsed.notes.boxes) == (["Leyla Quliyeva"], 0)
+    with_text = article(f'<p>Rain.</p><div class="{name}"><p>{one}</p></div>')
+    assert (with_text.article.body, with_text.notes.boxes) == ("Rain.", 1)
+    assert article(f'<div class="{name}" hidden><p>{one}</p></div>').article.body == ""
+    assert article(f'<div class="{name}"><p>Follow us.</p></div>').article.body == ""
+
+
 def test_boxes_left_out_with_sentences_are_counted() -> None:
     words = " ".join(["Snow fell on the road"] * 5)
     for box, number in (

@@ -10,7 +10,7 @@ Rules, each with its reason:
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
   teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
-  and boxes with sentences are counted.
+  and boxes with sentences are counted. A body that would have no text otherwise keeps those.
 * A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
   and is left out with its links. A sentence that contains such a link is text. Digests keep them:
   a body that would have no text otherwise, the items of a list that a sentence with a colon
@@ -94,10 +94,22 @@ def read_body(
 
     `rest` are further elements and texts that belong to it. An element's own tail does not.
     """
-    body = _Reader(page, site, skipped, limits).read(root, rest)
-    if body.teasers and not any(map(says_something, body.paragraphs)):
+    reader = _Reader(page, site, skipped, limits)
+    body = reader.read(root, rest)
+    if not (body.teasers or body.boxes) or _says_something(body):
+        return body
+    if reader.boxes:  # a text in a box is likelier than a digest beside one
+        boxes = frozenset(reader.boxes)
+        again = _Reader(page, site, skipped, limits, keep_boxes=boxes).read(root, rest)
+        if _says_something(again):
+            return again
+    if body.teasers:
         return _Reader(page, site, skipped, limits, keep_teasers=True).read(root, rest)
     return body
+
+
+def _says_something(body: Body) -> bool:
+    return any(map(says_something, body.paragraphs))
 
 
 _LINE_END = Piece("\n", None)
@@ -114,6 +126,7 @@ class _Reader:
         limits: Limits,
         *,
         keep_teasers: bool = False,
+        keep_boxes: frozenset[Element] = frozenset(),
     ) -> None:
         self._base = page.base
         self._skipped = skipped
@@ -121,7 +134,8 @@ class _Reader:
         self._site = site
         self._limits = limits
         self._left = limits.text  # letters that may still be read
-        self._boxes = 0
+        self._keep_boxes = keep_boxes
+        self.boxes: list[Element] = []  # left out for their names although they hold sentences
         self._cut: set[str] = set()
         # Not a method of the reader: it and its gallery would hold each other, and with them the
         # page, until the next garbage collection.
@@ -161,7 +175,7 @@ class _Reader:
             embeds=gallery.embeds,
             links=self._shown_links(),
             teasers=prose.teasers,
-            boxes=self._boxes,
+            boxes=len(self.boxes),
             cut=self._cut | gallery.cut,
         )
 
@@ -204,7 +218,7 @@ class _Reader:
             return self._pictures_only(element)
         if tag in DROPPED or self._is_caption(element):
             return False
-        if is_foreign(element):
+        if is_foreign(element) and element not in self._keep_boxes:
             return self._enter_foreign(element)
         if tag == "br":
             self._end_line()
@@ -267,7 +281,7 @@ class _Reader:
         if self._foreign is not None and self._kept is None:
             if element is not self._foreign:
                 return
-            self._boxes += len(_WORD.findall(self._said)) >= _PROSE
+            self.boxes += [element] * (len(_WORD.findall(self._said)) >= _PROSE)
         tag = element.tag
         if _ends_paragraph(element):
             self._flush()
