@@ -374,6 +374,39 @@ def test_the_byline_wins_over_the_head() -> None:
     assert article("<p>x</p><p>By Caliber.Az</p>", head=head).article.authors == []
 
 
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("", '<div class="post_author">By Leyla <b>Quliyeva</b></div>'),
+        ("", '<p class="post_x"><i>Desk</i> <a href="/en/a">By Leyla Quliyeva</a></p>'),
+        ("", '<div class="post_signature">By Leyla Quliyeva</div>'),
+        ("", '<div class="post_signature">Caliber.Az<p>By Leyla Quliyeva, Caliber.Az</div>'),
+        ('</div><div class="post_info">By Leyla Quliyeva | 02 April 2025', ""),
+        ("<span>By Leyla Quliyeva</span>", ""),
+    ],
+)
+def test_bylines_in_the_frame_beside_the_text(before: str, behind: str) -> None:
+    head = ld('{"@type":"NewsArticle","author":{"name":"B. Other"}}')
+    found = article(
+        f"<p>Snow.</p></div>{behind}<div>", time=f"02 April 2025 13:24 {before}", head=head
+    ).article
+    assert (found.authors, found.body) == (["Leyla Quliyeva"], "Snow.")
+
+
+def test_what_is_no_byline_beside_the_text() -> None:
+    beside = (
+        '<div class="comments"><p>By Anna Stone</p></div><p hidden>By Anna Stone</p>'
+        "<button>By Anna Stone</button><p>By Reuters</p><p>By the sea</p><p>By Caliber.Az</p>"
+        f"{card_html(title='By Anna Stone')}<p>By Anna Stone</p>"
+    )
+    cover = '<div class="post_cover"><p>By Anna Stone</p></div>'
+    views = f"Views: 7</div>{beside}<div>"
+    found = article(title="By Anna Stone", cover=cover, views=views).article
+    assert found.authors == []
+    own = article("<p>Snow.</p><p>By Leyla Quliyeva</p>", views="</div><p>By Anna Stone</p><div>")
+    assert own.article.authors == ["Leyla Quliyeva"]
+
+
 def test_a_byline_behind_the_signature_of_the_house() -> None:
     found = article("<p>Snow.</p><p>By A. One</p><p>Caliber.Az</p><p>Views: 3</p>").article
     assert (found.body, found.authors) == ("Snow.", ["A. One"])

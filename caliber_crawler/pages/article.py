@@ -104,8 +104,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     _identify(article, page, site)
     article.title = parts.title and unescaped(ungarbled(parts.title))
     article.description = head.description and unescaped(ungarbled(head.description))
-    if byline is None and parts.byline:
-        byline = parse_byline(parts.byline)
+    if byline is None:
+        byline = _byline_apart(parts)
     article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
@@ -217,6 +217,12 @@ def _body(
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
     return body, byline
+
+
+def _byline_apart(parts: Parts) -> list[str] | None:
+    """The persons of a byline that stands apart from the text; None when there is none."""
+    stated = parse_byline(parts.byline) if parts.byline else None
+    return stated or next(filter(None, map(parse_byline, parts.beside)), stated)
 
 
 def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:
