@@ -508,6 +508,12 @@ def test_other_editions() -> None:
 def test_the_edition_switch_tells_other_editions() -> None:
     header = '<a href="/post/sever">ru</a><a href="/arm/"><img alt="arm"></a>'
     assert article(header=header).article.alternates == {"ru": "https://caliber.az/post/sever"}
+    no_prefix = '<a href="/post/sever?lang=arm">arm</a>'
+    assert article(header=no_prefix).article.alternates == {}
+    assert (
+        article(header=no_prefix + header).article.alternates
+        == article(header=header).article.alternates
+    )
 
 
 # --- pictures and description

@@ -349,7 +349,8 @@ def _alternates(page: Page, site: Site) -> dict[str, str]:
     """Edition → address of this article there, from hreflang links and the edition switch."""
     found = metadata.hreflang_links(page, site)
     for edition in editions(page, site):
-        if edition.address.kind == "article" and edition.address.language:
+        is_article = edition.address.kind == "article" and not edition.looks_like_another
+        if is_article and edition.address.language:
             found.setdefault(edition.address.language, edition.address.url)
     here = site.address(page.url)
     found.pop(here.language if here and here.language else "", None)

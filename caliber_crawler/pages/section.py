@@ -15,7 +15,7 @@ from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.limits import CARD_ELEMENTS, LONGEST_LINE, MOST_CARDS
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.site import SECTION_PATH, Address, Site
+from caliber_crawler.site import ROOT_LANGUAGE, SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
 LAYOUT = "float-block-2025"
@@ -59,6 +59,12 @@ class Edition:
     label: str
     href: str
     address: Address
+
+    @property
+    def looks_like_another(self) -> bool:
+        """Whether its addresses have no prefix, as ``/?lang=arm``, so that by them its articles are
+        those of the edition at the root."""
+        return self.address.language == ROOT_LANGUAGE and self.label != ROOT_LANGUAGE
 
 
 @dataclass
