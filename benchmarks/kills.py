@@ -191,7 +191,8 @@ that is started again on the same machine takes back the leases of the killed wo
 was lost with five workers is set aside and named (exit code 4), in case that its page kills them;
 `scrapy frontier CRAWL --retry` and one more run, as it says, take those. scrapy-redis removes a
 request from Redis when it is handed out, so what a killed worker had in its hands is not asked for
-again. The servers are not killed; Redis writes nothing to disk. {peers.versions("scrapy", "scrapy-redis", "redis")}."""
+again. The servers are not killed; Redis writes nothing to disk.
+{peers.versions("scrapy", "scrapy-redis", "redis")}."""
     # Where nothing is lost there is no ratio; one added to both gives a smaller one than is true.
     ratios = [
         (theirs.lost + 1) / (ours.lost + 1)

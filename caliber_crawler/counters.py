@@ -62,6 +62,7 @@ BROWSER_BLOCKED = "browser/blocked"  # one counter for each kind of request belo
 FEED_DEAD = "feed/dead"
 FEED_ODD_LINKS = "feed/odd_links"
 FEED_UNDATED = "feed/undated"
+FEED_OTHER_EDITION = "feed/other_edition"
 ARTICLES_OUT_OF_RANGE = "articles/out_of_range"
 ARTICLES_FALLBACK = "articles/fallback"
 ARTICLES_PARTIAL = "articles/partial"
@@ -183,6 +184,7 @@ MEANING: dict[str, str] = {
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",
+    FEED_OTHER_EDITION: "feeds that name no article of the editions asked for",
     CARDS_SEEN: "cards on the lists read, and entries of the feed",
     CARDS_REPEATED: "cards of articles that another list or card named already",
     CARDS_KNOWN: "cards of stored articles that say what they said before; not fetched again",

@@ -177,6 +177,9 @@ DEFAULT_REQUEST_HEADERS = {
     if name != "Accept-Language"
 }
 ROBOTSTXT_OBEY = True
+# Only a page that leads on at once is a redirect. By Scrapy's 100 seconds an article that sends
+# idle readers home after a minute is the home page, and a list that renews itself a loop.
+METAREFRESH_MAXDELAY = 5
 # CLUSTER_DOWNLOAD_DELAY rules: requests wait for their turn among those of all workers.
 DOWNLOAD_DELAY = 0
 # Scrapy starts this many tasks for every response, and our pages yield one item each.

@@ -38,9 +38,13 @@ _KINDS: dict[str, Kind] = {"post": "article", "category": "section", "search": "
 # Parameters that only say where a visitor came from, or ask for the copy for phones. Any other
 # parameter may choose the article (`?id=1` against `?id=2`), so it stays part of the address.
 _TRACKING = re.compile(
-    r"utm_.*|fbclid|gclid|gbraid|wbraid|dclid|yclid|ymclid|msclkid|twclid|ttclid|igshid|igsh|"
+    r"utm_.*|fbclid|gclid|gclsrc|gad_source|gad_campaignid|gbraid|wbraid|dclid|yclid|ymclid|"
+    r"msclkid|twclid|ttclid|igshid|igsh|li_fat_id|rdt_cid|sccid|epik|"
     r"ysclid|srsltid|mibextid|tg_rhash|mc_cid|mc_eid|_openstat|_ga|_gl|__twitter_impression|"
-    r"ref_src|ref_url|amp",
+    # of programs that count visitors or send letters: Matomo, Piano, HubSpot, Marketo
+    r"(?:mtm|matomo|pk|piwik)_(?:campaign|cid|content|group|keyword|kwd|medium|placement|source)|"
+    r"at_(?:medium|campaign\w*|custom\d*|link_\w+|format|creation|variant|platform|"
+    r"network)|_hsenc|_hsmi|__hs(?:tc|sc|fp)|hsctatracking|mkt_tok|ref_src|ref_url|amp",
     re.IGNORECASE,
 )
 # What no address is to hold as it is: it would steer a terminal, change the order of letters, or

@@ -140,6 +140,10 @@ def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> lis
         found.append(f"{gone} of {due} stored articles visited were not found: is the site well?")
     if _count(stats, counters.FEED_DEAD):
         found.append("the feed is dead or names no article")
+    if _count(stats, counters.FEED_OTHER_EDITION):
+        found.append(
+            "the feed names no article of the editions asked for: have they other prefixes?"
+        )
     told = {(finding.rule, finding.field) for finding in findings}
     own = [finding for finding in at_once(counts) if (finding.rule, finding.field) not in told]
     said = [f for f in (*findings, *own) if f.rule != FALLBACK or not half_guessed]

@@ -374,6 +374,39 @@ def test_the_byline_wins_over_the_head() -> None:
     assert article("<p>x</p><p>By Caliber.Az</p>", head=head).article.authors == []
 
 
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("", '<div class="post_author">By Leyla <b>Quliyeva</b></div>'),
+        ("", '<p class="post_x"><i>Desk</i> <a href="/en/a">By Leyla Quliyeva</a></p>'),
+        ("", '<div class="post_signature">By Leyla Quliyeva</div>'),
+        ("", '<div class="post_signature">Caliber.Az<p>By Leyla Quliyeva, Caliber.Az</div>'),
+        ('</div><div class="post_info">By Leyla Quliyeva | 02 April 2025', ""),
+        ("<span>By Leyla Quliyeva</span>", ""),
+    ],
+)
+def test_bylines_in_the_frame_beside_the_text(before: str, behind: str) -> None:
+    head = ld('{"@type":"NewsArticle","author":{"name":"B. Other"}}')
+    found = article(
+        f"<p>Snow.</p></div>{behind}<div>", time=f"02 April 2025 13:24 {before}", head=head
+    ).article
+    assert (found.authors, found.body) == (["Leyla Quliyeva"], "Snow.")
+
+
+def test_what_is_no_byline_beside_the_text() -> None:
+    beside = (
+        '<div class="comments"><p>By Anna Stone</p></div><p hidden>By Anna Stone</p>'
+        "<button>By Anna Stone</button><p>By Reuters</p><p>By the sea</p><p>By Caliber.Az</p>"
+        f"{card_html(title='By Anna Stone')}<p>By Anna Stone</p>"
+    )
+    cover = '<div class="post_cover"><p>By Anna Stone</p></div>'
+    views = f"Views: 7</div>{beside}<div>"
+    found = article(title="By Anna Stone", cover=cover, views=views).article
+    assert found.authors == []
+    own = article("<p>Snow.</p><p>By Leyla Quliyeva</p>", views="</div><p>By Anna Stone</p><div>")
+    assert own.article.authors == ["Leyla Quliyeva"]
+
+
 def test_a_byline_behind_the_signature_of_the_house() -> None:
     found = article("<p>Snow.</p><p>By A. One</p><p>Caliber.Az</p><p>Views: 3</p>").article
     assert (found.body, found.authors) == ("Snow.", ["A. One"])
@@ -428,6 +461,35 @@ def test_an_address_that_is_no_articles_has_no_identity() -> None:
     assert found.url == "https://caliber.az/preview/1"
 
 
+def test_links_start_from_the_base_that_a_page_states() -> None:
+    name = "0" * 32
+    found = article(
+        f'<p>Snow. <a href="en/post/other">Another story</a> tells of rain.</p>'
+        f'<img src="media/photos/original/{name}.webp"><iframe src="video/1"></iframe>',
+        head=(
+            '<meta charset="utf-8"><base target="_blank"><base href="https://www.caliber.az/">'
+            '<link rel="canonical" href="en/post/north-road"><meta property="og:image" content="x">'
+            '<link rel="alternate" hreflang="ru" href="post/sever">'
+        ),
+        header='<a href="arm/post/hyusis">arm</a>',
+        cover='<div class="post_cover" style="background-image:url(media/c.webp)"></div>',
+        section='<a href="en/category/world"><div class="post_categoty">WORLD</div></a>',
+    ).article
+    origin = "https://www.caliber.az"
+    assert (found.url, found.aliases) == ("https://caliber.az/en/post/north-road", [ARTICLE_URL])
+    assert found.sections == [{"slug": "world", "name": "WORLD"}]
+    assert [link["url"] for link in found.links] == [f"{origin}/en/post/other"]
+    assert [image["url"] for image in found.images] == [
+        f"{origin}/media/c.webp",
+        f"{origin}/media/photos/original/{name}.webp",
+    ]
+    assert [embed["url"] for embed in found.embeds] == [f"{origin}/video/1"]
+    assert found.alternates == {
+        "ru": "https://caliber.az/post/sever",
+        "arm": "https://caliber.az/arm/post/hyusis",
+    }
+
+
 def test_other_editions() -> None:
     head = (
         '<link rel="alternate" hreflang="ru" href="/post/sever">'
@@ -446,6 +508,12 @@ def test_other_editions() -> None:
 def test_the_edition_switch_tells_other_editions() -> None:
     header = '<a href="/post/sever">ru</a><a href="/arm/"><img alt="arm"></a>'
     assert article(header=header).article.alternates == {"ru": "https://caliber.az/post/sever"}
+    no_prefix = '<a href="/post/sever?lang=arm">arm</a>'
+    assert article(header=no_prefix).article.alternates == {}
+    assert (
+        article(header=no_prefix + header).article.alternates
+        == article(header=header).article.alternates
+    )
 
 
 # --- pictures and description
@@ -635,6 +703,51 @@ def test_the_reason_quotes_the_page() -> None:
 
 def test_a_headline_like_an_error_text_is_a_headline() -> None:
     assert article(title="Page not found: a lost archive").article.title is not None
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Sorry, this page is unavailable", "Oops! That page can’t be found.",
+        "The page you are looking for doesn't exist", "Sorry, page not found",
+        "Sorry, this page isn't available", "This article cannot be found here",
+        "We couldn't find the page you’re looking for", "Nothing found | Caliber.Az",
+        "Материал недоступен", "Страница отсутствует", "Ничего не найдено",
+        "Извините, запрашиваемая страница временно недоступна", "Такой страницы больше нет",
+        "Страница, которую вы ищете, не существует", "Axtardığınız səhifə mövcud deyil",
+        "Heç nə tapılmadı", "Էջը հասանելի չէ", "Ոչինչ չի գտնվել",
+        # Nothing else makes an article of the page, so the headline may go on.
+        "Page not found in our archive of news", "Страница не найдена на нашем сайте",
+    ],
+)  # fmt: skip
+def test_a_frame_that_says_not_found_is_no_article(title: str) -> None:
+    frame = (
+        f"<div class='post'><h1 class='post_title'>{title}</h1>"
+        "<div class='post_body'><p>Try the search, or begin at the home page.</p></div></div>"
+    )
+    with pytest.raises(NotAnArticle) as caught:
+        parse_article(page(frame), SITE)
+    assert caught.value.kind == "not_found"
+    assert article(title=title).article.title == title  # with time, section and counter
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Page of history cannot be found in textbooks", "Gas unavailable in three districts",
+        "The page turned: what you are looking for in the budget", "Sorry, says the minister",
+        "Новости не радуют", "Страница истории, которая недоступна",
+    ],
+)  # fmt: skip
+def test_news_of_what_is_not_there_are_articles(title: str) -> None:
+    bare = {"section": "", "time": "", "views": ""}
+    assert article(title=title, **bare).article.title == title
+
+
+def test_a_section_or_a_counter_makes_an_article_of_a_headline_that_goes_on() -> None:
+    title = "Page not found in the archive of Sheki"
+    for one in ({"section": ""}, {"views": ""}):
+        assert article(title=title, **{"time": "", **one}).article.title == title
 
 
 def test_many_frames_take_no_long_time() -> None:

@@ -15,7 +15,7 @@ from caliber_crawler.pages.body import read_body
 from caliber_crawler.pages.gallery import Gallery
 from caliber_crawler.pages.html import Element
 from caliber_crawler.text import paragraphs
-from tests.pages import ARTICLE_URL, SITE, article, article_html, page
+from tests.pages import SITE, article, article_html, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
 
@@ -618,6 +618,23 @@ def test_what_no_screen_shows_is_no_text(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["share-content", "promo-text", "comment", "related-content"])
+def test_a_text_in_a_box_with_a_wrong_name_is_kept(name: str) -> None:
+    one, two = (" ".join([f"Snow fell on the {n} road"] * 5) + "." for n in ("north", "south"))
+    for box in (
+        f'<div class="{name}"><p>{one}</p><p>{two}</p></div>',
+        f'<img src="/a.jpg"><b><div id="{name}"><p>{one}</p>{two}<i class="ads">Buy</i></div></b>',
+        f'<p>{OTHER}</p><div class="{name}"><p>{one}</p><p>{two}</p><p hidden>No.</p></div>',
+    ):
+        parsed = article(f"{box}<p>By Leyla Quliyeva</p>")
+        assert parsed.article.body == f"{one}\n\n{two}", box
+        assert (parsed.article.authors, parsed.notes.boxes) == (["Leyla Quliyeva"], 0)
+    with_text = article(f'<p>Rain.</p><div class="{name}"><p>{one}</p></div>')
+    assert (with_text.article.body, with_text.notes.boxes) == ("Rain.", 1)
+    assert article(f'<div class="{name}" hidden><p>{one}</p></div>').article.body == ""
+    assert article(f'<div class="{name}"><p>Follow us.</p></div>').article.body == ""
+
+
 def test_boxes_left_out_with_sentences_are_counted() -> None:
     words = " ".join(["Snow fell on the road"] * 5)
     for box, number in (
@@ -675,6 +692,29 @@ def test_emoji_shown_as_pictures_are_text() -> None:
     )
     assert found.body == "Snow 🔥 on the road🇦🇿"
     assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
+
+
+def test_pictures_in_backgrounds() -> None:
+    slides = "".join(
+        f'<div class="slide" style="background: URL(/media/photos/original/{digit * 32}.webp)">'
+        f'<span class="caption">Slide {digit}</span></div>'
+        for digit in "ab"
+    )
+    found = record(slides)
+    assert found.body == ""
+    assert [(image["url"][-10:], image["role"], image["caption"]) for image in found.images] == [
+        ("aaaaa.webp", "body", "Slide a"),
+        ("bbbbb.webp", "body", "Slide b"),
+    ]
+    shown = record(
+        '<p>Sn<b style="background:url(/templates/Default/line.png)">o</b>w.</p>'
+        '<img style="background:url(/small.jpg)" src="/large.jpg"><p style="color:red">Rain.</p>'
+        '<p><a href="/en/post/x" style="background:url(/teaser.jpg)">Another story of today</a></p>'
+        '<div class="ads" style="background:url(/ad.jpg)">Buy</div>'
+        '<i hidden style="background:url(/h.jpg)"></i>'
+    )
+    assert shown.body == "Snow.\n\nRain."
+    assert [image["url"] for image in shown.images] == ["https://caliber.az/large.jpg"]
 
 
 def test_one_photograph_in_two_sizes_is_one_picture() -> None:
@@ -792,9 +832,9 @@ def test_every_word_is_there_once_and_in_order(trees: list[str]) -> None:
     pieces = " ".join(trees).split("WORD")
     # Every word is another one, and none looks like a byline, a counter or a label.
     html = "".join(f"{piece}wolf{number}" for number, piece in enumerate(pieces[:-1])) + pieces[-1]
-    shown = page(f"<html><body><div id=root>{html}</div></body></html>").root
-    expected = re.findall(r"wolf\d+", " ".join(shown.itertext()))
-    found = read_body(next(shown.iter("div")), ARTICLE_URL, SITE)
+    shown = page(f"<html><body><div id=root>{html}</div></body></html>")
+    expected = re.findall(r"wolf\d+", " ".join(shown.root.itertext()))
+    found = read_body(next(shown.root.iter("div")), shown, SITE)
     assert re.findall(r"wolf\d+", "\n".join(found.paragraphs)) == expected
     assert "\n".join(found.paragraphs).split() == expected
     again = [part for paragraph in found.paragraphs for part in paragraphs(paragraph)]

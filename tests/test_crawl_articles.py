@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -34,6 +35,24 @@ def test_takes_the_given_addresses_once_each(
         pages = [hit.path for hit in site.log if "/post/" in hit.path]
         assert sorted(pages) == sorted(truth.path for truth in truths)
     assert database.articles.count_documents({}) == len(truths)
+
+
+def test_a_page_that_sends_idle_readers_home_is_read(scrapy_without_store: Scrapy) -> None:
+    scrapy = scrapy_without_store
+    with serve(SiteConfig(articles=20, seed=1)) as site:
+        truths = [site.world.article("en", number) for number in range(2)]
+        idle, moved = (truth.path for truth in truths)
+        for path, seconds, target in ((idle, 60, "/en/"), (moved, 0, idle)):
+            with urlopen(site.url + path) as page:
+                html = page.read()
+            refresh = f'<head><meta http-equiv="refresh" content="{seconds}; url={target}">'
+            html = html.replace(b"<head>", refresh.encode(), 1)
+            site.knobs.raw[path] = (200, {"Content-Type": "text/html; charset=utf-8"}, html)
+        site.log.clear()
+        run = scrapy.crawl("articles", f"url={site.url}{moved}", CALIBER_BASE_URL=site.url)
+        assert [hit.path for hit in site.log] == ["/robots.txt", moved, idle]
+    assert run.code == 0, run.err
+    assert [record["title"] for record in run.records] == [truths[0].title]
 
 
 def test_json_lines_keep_odd_characters_readable(scrapy: Scrapy) -> None:

@@ -69,7 +69,9 @@ def test_language_and_since(scrapy_without_store: Scrapy) -> None:
     assert run.records
     assert (none.code, none.records) == (0, [])
     assert re.search(r"cards/out_of_range +\d+  ", none.err)
-    assert (other.code, other.records) == (0, [])
+    assert (other.code, other.records) == (3, [])
+    assert "the feed names no article of the editions asked for" in other.verdict
+    assert "no article of the edition ru; it names those of en" in other.err
     assert re.search(r"cards/other_edition +\d+  ", other.err)
 
 

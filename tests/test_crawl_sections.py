@@ -302,6 +302,22 @@ def test_home_pages_may_be_there_without_a_slash_only(scrapy: Scrapy) -> None:
     assert (homes["/arm"], homes["/arm/"]) == (1, 0), "the switch has its address"
 
 
+def test_an_edition_without_a_prefix_of_its_own_is_not_taken_for_the_russian_one(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    header = {"Content-Type": "text/html; charset=utf-8"}
+    with serve(SiteConfig(articles=20, seed=17)) as site:
+        with urlopen(f"{site.url}/en/") as page:
+            html = page.read()
+        assert b'/arm/"' in html
+        site.knobs.raw["/en/"] = (200, header, html.replace(b'/arm/"', b'/?lang=arm"'))
+        run = scrapy.crawl("sections", "render=http", "language=arm", CALIBER_BASE_URL=site.url)
+    assert (run.code, run.records) == (3, [])
+    [reject] = database.rejects.find()
+    assert reject["reason"] == "unknown_edition"
+    assert f"'arm' is at {site.url}/?lang=arm" in reject["detail"]
+
+
 @pytest.mark.parametrize("wanted", [["section=world"], []])
 def test_further_pages_of_a_list_are_no_lists_of_their_own(
     scrapy_without_store: Scrapy, wanted: list[str]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caliber_crawler.pages.html import Page, raw_text, words
-from tests.pages import page
+from tests.pages import ARTICLE_URL, page
 
 TITLE = "Дорога открыта: Bakı — Գանձակ"
 CYRILLIC = "Дорога открыта — «север»"
@@ -163,3 +163,20 @@ def test_cyrillic_under_a_western_name(charset: str) -> None:
 )
 def test_whether_the_end_is_missing(html: str, cut: bool) -> None:
     assert page(html).is_cut is cut
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ("", ARTICLE_URL),
+        ("<base target=x>", ARTICLE_URL),
+        ("<base href='/'>", "https://caliber.az/"),
+        ("<base target=x><BASE HREF=' //CALIBER.az/en/ '>", "https://CALIBER.az/en/"),
+        ("<base href='https://example.org/'><base href='/'>", ARTICLE_URL),
+        ("<base href='http://[bad'>", ARTICLE_URL),
+        ("<base href='javascript:x'>", ARTICLE_URL),
+    ],
+)
+def test_where_links_start_from(head: str, base: str) -> None:
+    shown = page(f"<html><head>{head}</head><body><p>x</p></body></html>")
+    assert shown.base == base

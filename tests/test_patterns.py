@@ -28,7 +28,7 @@ WORDS = (
     'a="b"', "views 1 ", "the page ", "the requested ", "not found ", "404 ", "utm_", "/a", "../",
     "a.", "a:", "http://a/", "data:", "https://x.com/a/status/", "<html", "</body ", "[err] ", ": ",
     " - ", " -", " - a", " | ", ". . ", '""', '\\"', "{[", "\\u003c", "и ", "և ", "-cı il ", "th ",
-    "%40", "password=", "?w=", "exclusively for ", ", for ",
+    "%40", "password=", "?w=", "exclusively for ", ", for ", "sorry, ", "такой страницы ",
 )  # fmt: skip
 
 

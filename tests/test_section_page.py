@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caliber_crawler.items import Card
-from caliber_crawler.pages.section import parse_list
-from tests.pages import ARTICLE_URL, HEADER, SITE, article_html, card_html, listing, page
+from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.section import parse_cards, parse_list
+from tests.pages import (
+    ARTICLE_URL,
+    HEADER,
+    SECTION_URL,
+    SITE,
+    article_html,
+    card_html,
+    listing,
+    page,
+)
 
 
 def only_card(html: str) -> Card:
@@ -199,6 +209,23 @@ def test_the_edition_of_a_list_is_its_address_own() -> None:
     assert listing("", "https://caliber.az/category/mir").language == "ru"
     assert listing("", "https://caliber.az/am/").language == "am"
     assert listing("", "https://example.org/en/").language is None
+
+
+def test_cards_and_sections_start_from_the_base_that_a_page_states() -> None:
+    card = card_html("en/post/x", category_href="en/category/world", style="background:url(m/a.w)")
+    found = listing(
+        f"<head><base href='/'></head><a href='arm/'>arm</a><a href='category/mir'>МИР</a>{card}"
+    )
+    assert [link.url for link in found.sections] == [
+        "https://caliber.az/category/mir", "https://caliber.az/en/category/world",
+    ]  # fmt: skip
+    assert [edition.href for edition in found.editions] == ["https://caliber.az/arm/"]
+    (taken,) = found.cards
+    assert (taken.url, taken.image) == ("https://caliber.az/en/post/x", "https://caliber.az/m/a.w")
+    # What a browser shows of the page is a piece of it.
+    piece = Page(SECTION_URL, card.encode(), begins_at="https://caliber.az/")
+    assert [one.url for one in parse_cards(piece, SITE).cards] == [taken.url]
+    assert parse_cards(Page(SECTION_URL, card.encode()), SITE).broken_cards == 1
 
 
 def test_an_article_page_has_a_list_too() -> None:

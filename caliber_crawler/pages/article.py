@@ -98,19 +98,19 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     head = Head.of(page)
     layout, parts = _parts(page, site, head)
     notes = Notes()
-    body, byline = _body(parts, page.url, site, notes, limits)
+    body, byline = _body(parts, page, site, notes, limits)
 
     article = Article()
     _identify(article, page, site)
     article.title = parts.title and unescaped(ungarbled(parts.title))
     article.description = head.description and unescaped(ungarbled(head.description))
-    if byline is None and parts.byline:
-        byline = parse_byline(parts.byline)
+    if byline is None:
+        byline = _byline_apart(parts)
     article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
     article.published_at = _published(parts.times, head, site, notes)
     article.body = "\n\n".join(map(ungarbled, body.paragraphs))[: limits.text]
-    article.images = _images(parts.cover, head, body, page.url, site)
+    article.images = _images(parts.cover, head, body, page.base, site)
     article.embeds, article.links = body.embeds, body.links
     article.views = _views(parts.views, notes)
     article.alternates = _alternates(page, site)
@@ -145,8 +145,10 @@ def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
         if found is None:
             continue
         if found.title and found.body is not None:
-            if not found.times and is_not_found([found.title]):
-                raise what_it_is(page, site, title=found.title)
+            # A site may say so within its article's frame, in words that are not all known.
+            bare = not (found.views or words(found.section))
+            if not found.times and is_not_found([found.title], bare=bare):
+                raise what_it_is(page, site, title=found.title, says_not_found=True)
             return layout.name, found
         known = known or found
     return None, fallback.find(page, site, head, known)
@@ -184,7 +186,7 @@ def _identify(article: Article, page: Page, site: Site) -> None:
     at the home page, a list or another edition is an error of the site and is ignored.
     """
     fetched = site.address(page.url)
-    stated = site.address(metadata.canonical_href(page) or "", page.url)
+    stated = site.address(metadata.canonical_href(page) or "", page.base)
     chosen = fetched if fetched and fetched.kind == "article" else None
     same_edition = stated and (chosen is None or stated.language == chosen.language)
     if stated and stated.kind == "article" and same_edition:
@@ -197,24 +199,30 @@ def _identify(article: Article, page: Page, site: Site) -> None:
 
 
 def _body(
-    parts: Parts, page_url: str, site: Site, notes: Notes, limits: Limits
+    parts: Parts, page: Page, site: Site, notes: Notes, limits: Limits
 ) -> tuple[Body, list[str] | None]:
     """The body without furniture, and the persons of its byline; None when it has no byline.
 
     An embed in the cover's place (a video) comes before those of the body.
     """
     if parts.body is not None:
-        body = read_body(parts.body, page_url, site, parts.skipped, limits, parts.rest)
+        body = read_body(parts.body, page, site, parts.skipped, limits, parts.rest)
     else:
         body = Body(list(parts.paragraphs))
     if parts.cover is not None and len(parts.cover):  # most are an empty box with a picture
-        shown_first = read_body(parts.cover, page_url, site, limits=limits).embeds
+        shown_first = read_body(parts.cover, page, site, limits=limits).embeds
         known = {embed["url"] for embed in shown_first}
         body.embeds = shown_first + [e for e in body.embeds if e["url"] not in known]
     notes.teasers, notes.boxes = body.teasers, body.boxes
     paragraphs = [part for part in body.paragraphs if not is_boilerplate(part)]
     body.paragraphs, byline = split_byline(paragraphs)
     return body, byline
+
+
+def _byline_apart(parts: Parts) -> list[str] | None:
+    """The persons of a byline that stands apart from the text; None when there is none."""
+    stated = parse_byline(parts.byline) if parts.byline else None
+    return stated or next(filter(None, map(parse_byline, parts.beside)), stated)
 
 
 def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:
@@ -243,7 +251,7 @@ def _sections(element: Element | None, head: Head, page: Page, site: Site) -> li
 
 def _section_slug(link: Element, page: Page, site: Site) -> str | None:
     href = href_of(link)
-    address = site.address(href, page.url) if href else None
+    address = site.address(href, page.base) if href else None
     return address.slug if address and address.kind == "section" else None
 
 
@@ -289,16 +297,14 @@ def _compare(printed: PrintedTime, stated: Sequence[PrintedTime], site: Site, no
             notes.conflicts.append("published_at")
 
 
-def _images(
-    cover: Element | None, head: Head, body: Body, page_url: str, site: Site
-) -> list[Image]:
+def _images(cover: Element | None, head: Head, body: Body, base: str, site: Site) -> list[Image]:
     """The cover, then the body's pictures. A page without pictures has the head's as cover.
 
     The publisher's sign, which stands in the head of pages without a picture, is none.
     """
 
     def resolve(href: str) -> str | None:
-        return site.resolve(href, page_url)
+        return site.resolve(href, base)
 
     url = media.box_picture(cover, resolve) if cover is not None else None
     if url is None and not body.images and head.picture:
@@ -343,7 +349,8 @@ def _alternates(page: Page, site: Site) -> dict[str, str]:
     """Edition → address of this article there, from hreflang links and the edition switch."""
     found = metadata.hreflang_links(page, site)
     for edition in editions(page, site):
-        if edition.address.kind == "article" and edition.address.language:
+        is_article = edition.address.kind == "article" and not edition.looks_like_another
+        if is_article and edition.address.language:
             found.setdefault(edition.address.language, edition.address.url)
     here = site.address(page.url)
     found.pop(here.language if here and here.language else "", None)

@@ -42,7 +42,7 @@ def read_attributes(page: Page, site: Site) -> PageAttributes:
         inside = list(islice(card.iter("*"), CARD_ELEMENTS))
         in_cards.update(inside)
         links = (
-            site.address(attribute(link, "href"), page.url) for link in inside if link.tag == "a"
+            site.address(attribute(link, "href"), page.base) for link in inside if link.tag == "a"
         )
         address = next((a for a in links if a and a.kind == "article"), None)
         if address:

@@ -10,13 +10,14 @@ Rules, each with its reason:
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
   teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
-  and boxes with sentences are counted.
+  and boxes with sentences are counted. A body that would have no text otherwise keeps those.
 * A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
   and is left out with its links. A sentence that contains such a link is text. Digests keep them:
   a body that would have no text otherwise, the items of a list that a sentence with a colon
   announces, and headings with text of their own, if there are several.
 * A caption belongs to its picture, not to the body, also when a box names itself one (as
   "photo-caption") behind the picture in its box; other text in a ``figure`` is text.
+* A picture in a box's background counts like any other: the site shows its covers in that way.
 * A picture in a link to another article goes with the words of the link, or of another link to
   that article: where those are left out, so is the picture.
 * Emoji shown as pictures are text. A row of links that only share the page is left out.
@@ -39,7 +40,7 @@ from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.gallery import Gallery
-from caliber_crawler.pages.html import BLOCKS, Element, attribute, href_of, is_hidden
+from caliber_crawler.pages.html import BLOCKS, Element, Page, attribute, href_of, is_hidden
 from caliber_crawler.pages.media import COMPONENTS, IMAGES
 from caliber_crawler.pages.prose import HEADINGS, OpenLink, Piece, Prose, says_something
 from caliber_crawler.site import Site
@@ -83,20 +84,32 @@ class Body:
 
 def read_body(
     root: Element,
-    page_url: str,
+    page: Page,
     site: Site,
     skipped: frozenset[Element] = frozenset(),
     limits: Limits = USUAL,
     rest: Sequence[Element | str] = (),
 ) -> Body:
-    """Read one element as an article's body, without the elements in `skipped`.
+    """Read one element of a page as an article's body, without the elements in `skipped`.
 
     `rest` are further elements and texts that belong to it. An element's own tail does not.
     """
-    body = _Reader(page_url, site, skipped, limits).read(root, rest)
-    if body.teasers and not any(map(says_something, body.paragraphs)):
-        return _Reader(page_url, site, skipped, limits, keep_teasers=True).read(root, rest)
+    reader = _Reader(page, site, skipped, limits)
+    body = reader.read(root, rest)
+    if not (body.teasers or body.boxes) or _says_something(body):
+        return body
+    if reader.boxes:  # a text in a box is likelier than a digest beside one
+        boxes = frozenset(reader.boxes)
+        again = _Reader(page, site, skipped, limits, keep_boxes=boxes).read(root, rest)
+        if _says_something(again):
+            return again
+    if body.teasers:
+        return _Reader(page, site, skipped, limits, keep_teasers=True).read(root, rest)
     return body
+
+
+def _says_something(body: Body) -> bool:
+    return any(map(says_something, body.paragraphs))
 
 
 _LINE_END = Piece("\n", None)
@@ -107,24 +120,26 @@ class _Reader:
 
     def __init__(
         self,
-        page_url: str,
+        page: Page,
         site: Site,
         skipped: frozenset[Element],
         limits: Limits,
         *,
         keep_teasers: bool = False,
+        keep_boxes: frozenset[Element] = frozenset(),
     ) -> None:
-        self._page_url = page_url
+        self._base = page.base
         self._skipped = skipped
-        self._own_url = site.canonical(page_url)
+        self._own_url = site.canonical(page.url)
         self._site = site
         self._limits = limits
         self._left = limits.text  # letters that may still be read
-        self._boxes = 0
+        self._keep_boxes = keep_boxes
+        self.boxes: list[Element] = []  # left out for their names although they hold sentences
         self._cut: set[str] = set()
         # Not a method of the reader: it and its gallery would hold each other, and with them the
         # page, until the next garbage collection.
-        self._resolve = partial(site.resolve, page_url=page_url)
+        self._resolve = partial(site.resolve, page_url=page.base)
         self._gallery = Gallery(self._resolve, limits.entries)
         self._prose = Prose(keep_teasers=keep_teasers)
         self._pieces: list[Piece] = []  # of the paragraph being read
@@ -160,7 +175,7 @@ class _Reader:
             embeds=gallery.embeds,
             links=self._shown_links(),
             teasers=prose.teasers,
-            boxes=self._boxes,
+            boxes=len(self.boxes),
             cut=self._cut | gallery.cut,
         )
 
@@ -203,7 +218,7 @@ class _Reader:
             return self._pictures_only(element)
         if tag in DROPPED or self._is_caption(element):
             return False
-        if is_foreign(element):
+        if is_foreign(element) and element not in self._keep_boxes:
             return self._enter_foreign(element)
         if tag == "br":
             self._end_line()
@@ -214,6 +229,7 @@ class _Reader:
         elif _ends_paragraph(element):
             self._flush()
             self._open_block(element)
+        self._background(element)
         if tag == "figure":
             known = len(self._gallery.images)
             has_picture = self._gallery.figure(element, within=bool(self._figures))
@@ -265,7 +281,7 @@ class _Reader:
         if self._foreign is not None and self._kept is None:
             if element is not self._foreign:
                 return
-            self._boxes += len(_WORD.findall(self._said)) >= _PROSE
+            self.boxes += [element] * (len(_WORD.findall(self._said)) >= _PROSE)
         tag = element.tag
         if _ends_paragraph(element):
             self._flush()
@@ -354,7 +370,7 @@ class _Reader:
             self._link = None
             return
         url = self._resolve(href)
-        address = self._site.address(href, self._page_url)
+        address = self._site.address(href, self._base)
         # A word without a slash ("www.x.org", "undefined") would be read as an article's name.
         is_other = address and address.kind == "article" and address.url != self._own_url
         to_article = bool(is_other) and "/" in href
@@ -374,6 +390,15 @@ class _Reader:
         shown = self._gallery.image(element)
         self._show_link(known, shown=shown)
         self._apart |= shown
+
+    def _background(self, element: Element) -> None:
+        """Take the picture that a box shows behind its words; of an ``img`` it is no more than a
+        placeholder."""
+        style = element.get("style")
+        if style is None or "url(" not in style.lower() or element.tag in IMAGES:
+            return
+        known = len(self._gallery.images)
+        self._show_link(known, shown=self._gallery.background(element))
 
     def _show_link(self, known: int, *, shown: bool) -> None:
         """Note that the open link has a picture to show; `known` is how many there were before."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from caliber_crawler.pages.blocks import Block
-from caliber_crawler.pages.html import Element, href_of
+from caliber_crawler.pages.html import Element, Page, href_of
 from caliber_crawler.site import Site
 
 _MOST_PART = 0.6  # of a line's letters are linked
@@ -22,10 +22,10 @@ _LEAST_IN_A_ROW = 2
 
 
 def cards(
-    blocks: Sequence[Block], heading: Element | None, page_url: str, site: Site
+    blocks: Sequence[Block], heading: Element | None, page: Page, site: Site
 ) -> frozenset[Element]:
     """The cards of a page, whose headline is in `heading`."""
-    links = dict(islice(_links(blocks, page_url, site), _MOST_LINKS))
+    links = dict(islice(_links(blocks, page, site), _MOST_LINKS))
     above: dict[Element, set[str]] = {}
     for link, url in links.items():
         for element in (link, *link.iterancestors()):
@@ -48,9 +48,9 @@ def cards(
     )
 
 
-def _links(blocks: Iterable[Block], page_url: str, site: Site) -> Iterator[tuple[Element, str]]:
+def _links(blocks: Iterable[Block], page: Page, site: Site) -> Iterator[tuple[Element, str]]:
     """Links that are lines of their own, with the other articles to which they lead."""
-    own = site.canonical(page_url)
+    own = site.canonical(page.url)
     for block in blocks:
         if block.linked <= _MOST_PART:
             continue
@@ -60,7 +60,7 @@ def _links(blocks: Iterable[Block], page_url: str, site: Site) -> Iterator[tuple
             *islice(block.element.iter("a"), _MOST_INSIDE),
         )
         link = next((element for element in near if element.tag == "a"), None)
-        address = site.address(href_of(link), page_url) if link is not None else None
+        address = site.address(href_of(link), page.base) if link is not None else None
         if link is not None and address and address.kind == "article" and address.url != own:
             yield link, address.url
 

@@ -100,7 +100,7 @@ class _Finder:
 
     def _set_apart(self) -> None:
         """Mark the lines of other articles' cards."""
-        self._cards = elsewhere.cards(self._blocks, self._heading, self._page.url, self._site)
+        self._cards = elsewhere.cards(self._blocks, self._heading, self._page, self._site)
         inside = {element for card in self._cards for element in card.iter()}
         for block in self._blocks:
             block.elsewhere = block.element in inside
@@ -355,7 +355,7 @@ class _Finder:
             for _, block in self._around(self._at - _NEAR, self._at + _NEAR)
             for element in (block.element, *block.elements)
         }
-        links = (link for link in self._page.links if SECTION_PATH in attribute(link, "href"))
+        links = (link for link in self._page.links if SECTION_PATH in f"/{attribute(link, 'href')}")
         found = [
             link
             for link in islice(links, _MOST_LINKS)

@@ -44,6 +44,21 @@ class Gallery:
             return False
         if url is None:
             return False
+        self._take(element, url, caption)
+        return True
+
+    def background(self, element: Element) -> bool:
+        """Take the picture in an element's background; False when it shows none.
+
+        What belongs to the page's template is none.
+        """
+        url = media.background_url(element.get("style"), self._resolve)
+        if url is None or media.is_sign(url):
+            return False
+        self._take(element, url, None)
+        return True
+
+    def _take(self, element: Element, url: str, caption: str | None) -> None:
         key = media.same_picture(url)
         image = self._known.get(key)
         if image is None:
@@ -53,7 +68,6 @@ class Gallery:
         elif media.is_largest(url):
             image["url"] = url
         self._last = element, image
-        return True
 
     def caption(self, element: Element) -> bool:
         """Take a box that calls itself a caption as that of the picture before it in the same box.
@@ -63,7 +77,7 @@ class Gallery:
         if self._last is None:
             return False
         (shown, image), box = self._last, element.getparent()
-        if box is None or box not in islice(shown.iterancestors(), _NEAR):
+        if box is None or (box is not shown and box not in islice(shown.iterancestors(), _NEAR)):
             return False
         if next(element.iter(*media.IMAGES), None) is not None:
             return False

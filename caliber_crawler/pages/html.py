@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 from w3lib.encoding import html_to_unicode
 
-from caliber_crawler.limits import LONGEST_LINE, MOST_HEADINGS
+from caliber_crawler.limits import LONGEST_LINE, LONGEST_URL, MOST_HEADINGS
 from caliber_crawler.text import line
 
 if TYPE_CHECKING:
@@ -57,11 +58,15 @@ _WITH_CLASS = etree.XPath("//*[contains(concat(' ', normalize-space(@class), ' '
 
 @dataclass(frozen=True)
 class Page:
-    """A fetched page: its final address, raw bytes and the Content-Type header ("" if none)."""
+    """A fetched page: its final address, raw bytes and the Content-Type header ("" if none).
+
+    `begins_at` is where links start from, for a piece of another page; "" for a whole one.
+    """
 
     url: str
     body: bytes
     content_type: str = ""
+    begins_at: str = ""
 
     @cached_property
     def text(self) -> str:
@@ -95,6 +100,22 @@ class Page:
         """Whether the page begins as a whole document and its end is missing."""
         begins = _BEGINS.search(self.text, 0, 10_000) is not None
         return begins and _ENDS.search(self.text) is None
+
+    @cached_property
+    def base(self) -> str:
+        """The address that the page's links start from: its own, or what its ``base`` says.
+
+        One that leads to another host is ignored: it would take all links along.
+        """
+        if self.begins_at:
+            return self.begins_at
+        # The body stands right behind the head, so that no page is looked through to its end.
+        for element in self.root.iter("base", "body"):
+            if element.tag == "body":
+                break
+            if href := attribute(element, "href"):
+                return _on_the_same_host(self.url, href)
+        return self.url
 
     def is_deeper_than(self, depth: int) -> bool:
         """Whether elements are nested deeper, the root being the first level; for 400 at most."""
@@ -154,6 +175,17 @@ class Page:
 def _deeper_than(depth: int) -> etree.XPath:
     # Each step asks in C for all elements of a level at once, and a page has a dozen levels.
     return etree.XPath(f"boolean(/*{'/*' * depth})")
+
+
+def _on_the_same_host(url: str, href: str) -> str:
+    """Where a link of a page leads, if that is on the page's own host; else the page's address."""
+    try:
+        joined = urljoin(url, href)
+        here, there = (urlsplit(one).netloc.lower() for one in (url, joined))
+    except ValueError:
+        return url
+    same = here.removeprefix("www.") == there.removeprefix("www.")
+    return joined if same and len(joined) <= LONGEST_URL else url
 
 
 def attribute(element: Element, name: str) -> str:

@@ -14,21 +14,46 @@ from caliber_crawler.pages.section import CARD
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold
 
+# How a page says that it lacks its article, in a folded title with its contractions written out.
+_SORRY = (
+    r"(?:(?:(?:we are )?sorry|oops|whoops|error|упс|ошибка|извините|простите|к сожалению|xeta|"
+    r"xəta|təəssüf ki|bağişlayin|üzr istəyirik|սխալ|ներողություն|ցավոք)\W*)?(?:404\W*)?"
+)
+_PAGE = r"(?:(?:the|this|that|your|requested) ){0,3}(?:page|article|post|news|material|publication)"
+_ASKED = (
+    r"(?: (?:that )?you (?:requested|wanted|(?:are|were) (?:looking|searching) for|"
+    r"(?:tried|are trying) to (?:reach|open|view|access|find)))?"
+)
+_LACKS = (
+    r"(?:(?:(?:was|is|could|can|does|has) )?(?:not|no longer) (?:be |been )?"
+    r"(?:found|available|exists?)|(?:is )?(?:(?:currently|temporarily|now) )?unavailable|"
+    r"(?:(?:has|may have) been |was )?(?:deleted|removed))"
+)
+_SAYS_GONE = (
+    rf"(?:{_PAGE}{_ASKED} {_LACKS}|we (?:can|could) not find {_PAGE}{_ASKED}"
+    r"|(?:(?:такой|такая|запрашиваем\w+|запрошенн\w+|указанн\w+|эта|этот|данн\w+) ){0,3}"
+    r"(?:страниц\w|стать\w|материал\w?|новост\w|публикаци\w)"
+    r"(?:,? котор\w+ вы (?:ищете|искали|запросили),?)? "
+    r"(?:(?:была|был|больше|уже|временно|сейчас) ){0,3}"
+    r"(?:не найден\w?|не существует|удал[её]н\w?|недоступ\w+|отсутству\w+|нет)"
+    r"|(?:(?:axtardiğiniz|axtarilan|istədiyiniz|bu|belə) ){0,3}"
+    r"(?:səhifə|sehife|məqalə|xəbər|material) (?:tapilmadi|tapilmayib|tapilmamişdir|"
+    r"mövcud deyil|əlçatan deyil|silinib|silinmişdir|yoxdur)"
+    r"|(?:(?:ձեր|այս|այդ|փնտրած|որոնած|նման) ){0,3}(?:էջը?|նյութը|հոդվածը) (?:չի գտնվել|"
+    r"չգտնվեց|գտնված չէ|գոյություն չունի|հասանելի չէ|հեռացվել է|ջնջվել է|չկա))"
+)
 # As the whole of a headline or a title, with or without the number and the publisher's name.
 _NOT_FOUND = re.compile(
-    r"(?:(?:error|oops|ошибка|xeta|xəta|սխալ)\W*)?(?:404\W*)?"
-    r"(?:(?:the |this |requested )*(?:page|article|post|news|material)(?: you requested)? "
-    r"(?:was |is |could |can ?)?(?:not|n't|no longer) (?:be )?(?:found|available|exists?)"
-    r"|not found|(?:(?:the|this) )?(?:page|article|post|news|material|publication)"
-    r"(?: you requested)? (?:(?:has been |was )?(?:deleted|removed)|does not exist|doesn't exist)"
-    r"|(?:к сожалению,? )?(?:такой |запрашиваем\w+ |эта |этот |данн\w+ )*"
-    r"(?:страниц\w|стать\w|материал|новост\w|публикаци\w) "
-    r"(?:была |был |больше )?(?:не найден\w?|не существует|удал[её]н\w?|недоступн\w*)|не найдено"
-    r"|(?:oops|упс)(?:\W+(?:something went wrong|что-то пошло не так))?|something went wrong"
-    r"|sehife tapilmadi|səhifə tapilmadi|məqalə tapilmadi"
-    r"|էջը (?:չի գտնվել|գտնված չէ|գոյություն չունի))"
+    rf"{_SORRY}(?:{_SAYS_GONE}"
+    r"(?: (?:any ?more|right now|at the moment|here|on this (?:site|server|website)))?"
+    r"|not found|nothing (?:was )?found|(?:по вашему запросу )?(?:ничего )?не найдено"
+    r"|heç nə tapilmadi|ոչինչ չի գտնվել"
+    r"|(?:oops|упс)(?:\W+(?:something went wrong|что-то пошло не так))?|something went wrong)"
     r"\W*(?:404\W*)?|(?:error\W*|ошибка\W*)?404",
 )
+# As its beginning. News may begin so, too, so it is asked where nothing else makes an article.
+_BEGINS_NOT_FOUND = re.compile(rf"{_SORRY}{_SAYS_GONE}(?!\w)")
+_WRITTEN_OUT = {"’": "'", "can't": "can not", "cannot": "can not", "n't": " not", "'re": " are"}
 _CHALLENGE = re.compile(
     r"just a moment|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human|"
     r"attention required|access denied|are you a robot|ddos[- ]protection|captcha|"
@@ -50,17 +75,24 @@ _CONSENT_WORDS = 3
 
 
 def what_it_is(
-    page: Page, site: Site, *, has_frame: bool = False, title: str | None = None
+    page: Page,
+    site: Site,
+    *,
+    has_frame: bool = False,
+    title: str | None = None,
+    says_not_found: bool = False,
 ) -> NotAnArticle:
     """The reason why a page without an article has none, as an error to be raised.
 
     `has_frame` says that an article's frame is there, `title` is the headline if one was found.
+    `says_not_found`: that headline says that there is no such page, and nothing in the page makes
+    an article of it.
     """
     shown = headings(page, "h1", "h2", "title")
     shown = list(dict.fromkeys([title, *shown] if title else shown))
     excerpt = " ".join(shown[:3])[:200]
     address = site.address(page.url)
-    if is_not_found(shown):
+    if says_not_found or is_not_found(shown):
         return NotAnArticle("not_found", f"the page says that it lacks the article: {excerpt!r}")
     if address and address.kind == "home":
         return NotAnArticle("home", f"the home page: {excerpt!r}")
@@ -79,11 +111,14 @@ def what_it_is(
     return NotAnArticle("unknown", f"no article in the page: {excerpt!r}")
 
 
-def is_not_found(titles: list[str]) -> bool:
-    """Whether one of a page's titles as a whole says that there is no such page."""
+def is_not_found(titles: list[str], *, bare: bool = False) -> bool:
+    """Whether one of a page's titles as a whole says that there is no such page.
+
+    `bare` says that nothing else speaks for an article; then it may go on after saying so.
+    """
+    said = [_written_out(_without_publisher(fold(title))) for title in titles if len(title) < 120]
     return any(
-        len(title) < 120 and _NOT_FOUND.fullmatch(_without_publisher(fold(title)))
-        for title in titles
+        _NOT_FOUND.fullmatch(title) or (bare and _BEGINS_NOT_FOUND.match(title)) for title in said
     )
 
 
@@ -97,3 +132,10 @@ def stands_before(titles: list[str]) -> bool:
 
 def _without_publisher(title: str) -> str:
     return re.sub(r"\s*[|–—·:-]+\s*caliber(?:\s*\.?\s*az)?$", "", title).strip(" .!")
+
+
+def _written_out(title: str) -> str:
+    """A title without contractions ("can't"), so that each is told in one way only."""
+    for short, whole in _WRITTEN_OUT.items():
+        title = title.replace(short, whole)
+    return title

@@ -122,7 +122,7 @@ def hreflang_links(page: Page, site: Site) -> dict[str, str]:
     found: dict[str, str] = {}
     for link in _head_links(page, "alternate"):
         if attribute(link, "hreflang").lower() not in ("", "x-default"):
-            address = site.address(attribute(link, "href"), page.url)
+            address = site.address(attribute(link, "href"), page.base)
             if address and address.kind == "article" and address.language:
                 found.setdefault(address.language, address.url)
     return found

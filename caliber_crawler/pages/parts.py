@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,10 +15,11 @@ class Parts:
     """The parts of one article page; None and empty mean that the page has no such part.
 
     `title` and `views` are texts as shown, `times` those that may be the printed time, likeliest
-    first, `byline` is one that stands apart from the text. `has_frame` says that a known layout's
-    frame is there. `paragraphs` stand in for `body` where the text is known and its place in the
-    page is not. `skipped` are elements within `body` that are no part of the text, `rest` elements
-    and loose text behind `body` that are.
+    first, `byline` is one that stands apart from the text. `beside` are the short texts outside the
+    body, of which one may be a byline; they are looked for when they are asked for. `has_frame`
+    says that a known layout's frame is there. `paragraphs` stand in for `body` where the text is
+    known and its place in the page is not. `skipped` are elements within `body` that are no part of
+    the text, `rest` elements and loose text behind `body` that are.
     """
 
     title: str | None = None
@@ -29,6 +30,7 @@ class Parts:
     rest: list[Element | str] = field(default_factory=list)
     views: str | None = None
     byline: str | None = None
+    beside: Iterable[str] = ()
     paragraphs: list[str] = field(default_factory=list)
     skipped: frozenset[Element] = frozenset()
     has_frame: bool = False

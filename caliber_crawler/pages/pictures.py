@@ -35,7 +35,7 @@ class Pictures:
         self._outline = outline
         self._heading = heading
         self._cards = cards
-        self._resolve = partial(site.resolve, page_url=page.url)
+        self._resolve = partial(site.resolve, page_url=page.base)
 
     def cover(self, body: Element | None) -> Element | None:
         """The first picture between the headline and the text, or behind it if there is none."""
@@ -89,7 +89,7 @@ class Pictures:
 
     def _leads_away(self, link: Element) -> bool:
         href = href_of(link)
-        return bool(href) and self._site.address(href, self._page.url) is None
+        return bool(href) and self._site.address(href, self._page.base) is None
 
     def _shows_picture(self, element: Element) -> bool:
         if element.tag in IMAGES:

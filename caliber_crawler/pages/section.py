@@ -15,7 +15,7 @@ from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.limits import CARD_ELEMENTS, LONGEST_LINE, MOST_CARDS
 from caliber_crawler.pages import media
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
-from caliber_crawler.site import SECTION_PATH, Address, Site
+from caliber_crawler.site import ROOT_LANGUAGE, SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
 
 LAYOUT = "float-block-2025"
@@ -60,6 +60,12 @@ class Edition:
     href: str
     address: Address
 
+    @property
+    def looks_like_another(self) -> bool:
+        """Whether its addresses have no prefix, as ``/?lang=arm``, so that by them its articles are
+        those of the edition at the root."""
+        return self.address.language == ROOT_LANGUAGE and self.label != ROOT_LANGUAGE
+
 
 @dataclass
 class ListPage:
@@ -94,7 +100,7 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
     for element in page.with_class(CARD)[:MOST_CARDS]:
-        card = _card(element, page.url, site)
+        card = _card(element, page.base, site)
         if card is None:
             result.broken_cards += 1
             continue
@@ -119,7 +125,7 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
     found: dict[tuple[str, str], SectionLink] = {}
     for link in sorted(page.links, key=in_cards.__contains__):
         href = attribute(link, "href")
-        address = site.address(href, page.url) if SECTION_PATH in href else None
+        address = site.address(href, page.base) if SECTION_PATH in f"/{href}" else None
         if not address or address.kind != "section" or not address.slug or not address.language:
             continue
         key = address.language, address.slug
@@ -135,7 +141,7 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
             or (name and known.ref["name"] == address.slug)
         ):
             ref: SectionRef = {"slug": address.slug, "name": name or address.slug}
-            target = site.resolve(href, page.url) or address.url
+            target = site.resolve(href, page.base) or address.url
             found[key] = SectionLink(target, address.url, address.language, ref)
     return list(found.values())
 
@@ -150,11 +156,11 @@ def editions(page: Page, site: Site) -> list[Edition]:
         if attribute(link, "href").startswith(own):
             continue
         label = _edition_label(link)
-        address = site.address(attribute(link, "href"), page.url) if label else None
+        address = site.address(attribute(link, "href"), page.base) if label else None
         if label is None or address is None or address.kind == "other" or not address.language:
             continue
         if here is None or address.language != here.language:
-            target = site.resolve(attribute(link, "href"), page.url) or address.url
+            target = site.resolve(attribute(link, "href"), page.base) or address.url
             found.setdefault(label, Edition(label, target, address))
     return list(found.values())
 
@@ -193,7 +199,7 @@ def _codes(link: Element) -> list[str]:
     return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
-def _card(element: Element, page_url: str, site: Site) -> Card | None:
+def _card(element: Element, base: str, site: Site) -> Card | None:
     """One card; None when no link in it leads to an article of the site."""
     article: Address | None = None
     href = ""
@@ -205,13 +211,13 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
         for name in (inner.get("class") or "").split():
             parts.setdefault(name, inner)
         target = href_of(inner) if inner.tag == "a" else ""
-        address = site.address(target, page_url) if target else None
+        address = site.address(target, base) if target else None
         if address is None:
             continue
         if address.kind == "article":
             links.append(inner)
             if article is None:
-                article, href = address, site.resolve(target, page_url) or ""
+                article, href = address, site.resolve(target, base) or ""
         elif address.kind == "section" and section is None:
             section, section_link = address, inner
     if article is None:
@@ -225,7 +231,7 @@ def _card(element: Element, page_url: str, site: Site) -> Card | None:
         section=_section(words(parts.get(CARD_CATEGORY)), section, section_link),
         time_text=time_text,
         published_at=printed.instant if printed else None,
-        image=_image(parts.get(CARD_IMAGE), page_url, site),
+        image=_image(parts.get(CARD_IMAGE), base, site),
     )
 
 
@@ -236,11 +242,11 @@ def _section(label: str | None, section: Address | None, link: Element | None) -
     return {"slug": section.slug, "name": label or words(link) or section.slug or ""}
 
 
-def _image(box: Element | None, page_url: str, site: Site) -> str | None:
+def _image(box: Element | None, base: str, site: Site) -> str | None:
     if box is None:
         return None
 
     def resolve(href: str) -> str | None:
-        return site.resolve(href, page_url)
+        return site.resolve(href, base)
 
     return media.box_picture(box, resolve)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scrapy.http import Request, Response
 
 from caliber_crawler import counters
-from caliber_crawler.items import Article, Reject
+from caliber_crawler.items import Article, Card, Reject
 from caliber_crawler.pages.feed import parse_feed
 from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.spiders.arguments import FeedArguments
@@ -57,15 +57,15 @@ class FeedSpider(CaliberSpider):
         cards, cut = self.first_of("cards", response.url, feed.cards, most)
         for reject in cut:
             yield reject
+        for reject in self._without_the_edition(response, cards):
+            yield reject
         compared = await self.compared_cards(cards, "feed")
         await self.note_cards(compared)
         for card in cards:
             self.count(counters.CARDS_SEEN)
-            address = self.config.site.address(card.url)
-            languages = self.arguments.language
             if card.url in compared.known:
                 self.count(counters.CARDS_KNOWN)
-            elif languages and (address is None or address.language not in languages):
+            elif not self._is_of_an_edition(card):
                 self.count(counters.CARDS_OTHER_EDITION)
             elif not self.arguments.admits(card.published_at, self.config):
                 self.count(counters.CARDS_OUT_OF_RANGE)
@@ -73,6 +73,27 @@ class FeedSpider(CaliberSpider):
                 yield self.article_request(
                     card.url, addresses=[card.href], newest=card.published_at
                 )
+
+    def _is_of_an_edition(self, card: Card) -> bool:
+        """Whether an entry is of an edition that is asked for."""
+        languages = self.arguments.language
+        return not languages or self._edition_of(card) in languages
+
+    def _edition_of(self, card: Card) -> str | None:
+        address = self.config.site.address(card.url)
+        return address.language if address else None
+
+    def _without_the_edition(self, response: Response, cards: Sequence[Card]) -> Iterator[Reject]:
+        """The reject for a feed that names nothing of what is asked for: editions are told by the
+        prefix of their addresses, which may be another one."""
+        if any(map(self._is_of_an_edition, cards)):
+            return
+        self.count(counters.FEED_OTHER_EDITION)
+        asked = ", ".join(self.arguments.language)
+        named = ", ".join(sorted({self._edition_of(card) or "none" for card in cards}))
+        why = f"the feed names no article of the edition {asked}; it names those of {named}"
+        self.logger.warning("%s", why)
+        yield reject_of(response, self.fetch(), "unknown_edition", why)
 
     def feed_failed(self, failure: Failure) -> Iterator[Reject]:
         """Errback of the feed itself: without it there is nothing to do."""

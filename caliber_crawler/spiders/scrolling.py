@@ -139,10 +139,12 @@ class ScrollingSpider(CardSpider):
         learning = self.arguments.render == "auto" and page is not None
         task.walk.restart()
         batches: list[Batch] = []
+        base = page.base if page else ""
         html = await scroller.present()
         seen = False
         while True:
-            cards = parse_cards(Page(task.url, "".join(html).encode()), site).cards
+            piece = Page(task.url, "".join(html).encode(), begins_at=base)
+            cards = parse_cards(piece, site).cards
             self.count(counters.LISTS_SCROLLED)
             seen = seen or bool(cards)
             for found in await self._take(task, cards):

@@ -78,19 +78,20 @@ class SectionsSpider(ListWalkingSpider):
         """Find the home pages of editions by the labels or prefixes of the page's switch."""
         page = self._read(response)
         for language in languages:
-            for edition in page.editions:
-                if language in (edition.label, edition.address.language):
-                    home = edition.href if edition.address.kind == "home" else None
-                    prefix = edition.address.language or language
-                    yield from self._edition_requests(prefix, home=home)
-                    break
-            else:
+            named = (e for e in page.editions if language in (e.label, e.address.language))
+            edition = next(named, None)
+            if edition is not None and not edition.looks_like_another:
+                home = edition.href if edition.address.kind == "home" else None
+                prefix = edition.address.language or language
+                yield from self._edition_requests(prefix, home=home)
+                continue
+            self.count(counters.LISTS_UNKNOWN)
+            if edition is None:
                 labels = ", ".join(edition.label for edition in page.editions) or "no other edition"
-                self.count(counters.LISTS_UNKNOWN)
-                yield reject_of(
-                    response, self.fetch(), "unknown_edition",
-                    f"the switch does not name {language!r}; it names {labels}",
-                )  # fmt: skip
+                why = f"the switch does not name {language!r}; it names {labels}"
+            else:
+                why = f"{language!r} is at {edition.href}, which does not tell it from another one"
+            yield reject_of(response, self.fetch(), "unknown_edition", why)
 
     async def parse_home(
         self, response: Response, language: str | None = None, lost: str | None = None

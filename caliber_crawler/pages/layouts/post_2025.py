@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
+from lxml import etree
+
+from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.html import Element, Page, attribute, words
 from caliber_crawler.pages.parts import Layout, Parts
 from caliber_crawler.pages.section import CARD
-from caliber_crawler.pages.times import time_texts
+from caliber_crawler.pages.times import is_small, time_texts
 from caliber_crawler.site import Site
 
 ROOT = "post"
@@ -23,6 +26,8 @@ SIGNATURE = "post_signature"
 _PART = "post_"  # how the names of the frame's parts begin
 _MOST_ENDS = 100  # signatures and counters of one page that are looked at
 _NEAR = 100  # elements behind the text among which its counter is
+_MOST_BESIDE = 200  # elements of a frame outside its text that are looked at
+_NO_BYLINES = (*SECTION, TITLE, COVER, BODY, VIEWS)
 _NAMES = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
 
 
@@ -61,9 +66,26 @@ def find(page: Page, site: Site) -> Parts | None:
                 body=body,
                 rest=rest,
                 views=words(views),
+                beside=_beside(root, {found[n] for n in _NO_BYLINES if n in found}, frames),
                 has_frame=True,
             )
     return Parts(has_frame=True) if roots else None
+
+
+def _beside(
+    root: Element, without: Collection[Element], frames: Collection[Element]
+) -> Iterator[str]:
+    """The short texts of a frame outside some of its parts, in order, up to the first card."""
+    walk = etree.iterwalk(root, events=("start",))
+    for _, element in islice(walk, 1, _MOST_BESIDE):
+        names = element.get("class") or ""
+        if CARD in names or element in frames:
+            return
+        foreign = SIGNATURE not in names and is_foreign(element)
+        if element in without or element.tag in DROPPED or foreign:
+            walk.skip_subtree()
+        elif is_small(element) and (shown := words(element)) and " " in shown:
+            yield shown
 
 
 def _behind(
