@@ -332,3 +332,23 @@ def test_more_failures_than_ever_are_no_other_exit_code() -> None:
         "51 articles taken, but 9 requests failed; "
         "failed of the requests: 9 of 60 (before: 0 of 480)"
     )
+
+
+WITHOUT_TIMES = {f"sections/{w}/en/world": 20 for w in ("lists", "cards_first", "cards_no_time")}
+
+
+@pytest.mark.parametrize(
+    ("counts", "doubted"),
+    [
+        ({"lists/without_cards": 1, "lists/read": 8}, False),
+        ({"articles/read": 20, "articles/hollow": 20}, False),
+        ({"lists/read": 8, "lists/other_edition": 4}, True),
+        (WITHOUT_TIMES, True),
+    ],
+)
+def test_only_what_looks_wrong_with_lists_has_their_ends_doubted(
+    counts: dict[str, int], doubted: bool
+) -> None:
+    stats = {f"caliber/{name}": number for name, number in (*counts.items(), ("articles/new", 9))}
+    verdict = judge("finished", stats)
+    assert (verdict.code, verdict.doubts_lists) == (3, doubted)

@@ -345,7 +345,9 @@ class CardSpider(CaliberSpider):
         self.count(counters.LISTS_ENDED, str(end))
         addon = CaliberAddon.of(self.crawler)
         store, bounds = addon.store, _bounds(task.walk)
-        if store is not None and end is not None and not (task.is_closed and end == "known"):
+        # A list without a card shows nothing of where it ends: its cards may not be told any more.
+        is_told = task.walk.found_any and not (task.is_closed and end == "known")
+        if store is not None and end is not None and is_told:
             await addon.patiently(lambda: store.walks.end(task.key, end, bounds, task.known_before))
         task.walk.forget()
         if task.walk.found_any or task.empty is None:
