@@ -21,6 +21,7 @@ from caliber_crawler.listing.answers import (
     Format,
     complaint,
     find_format,
+    misgiving,
     read_answer,
     read_page,
 )
@@ -635,6 +636,32 @@ def test_a_notice_of_cookies_on_every_page_is_no_trouble(body: str, said: str) -
     found = complaint(Answer(200, "text/html", f"<body>{body}</body>".encode()), LIST, SITE)
     assert said in found
     assert bool(found) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"success": false, "items": [], "message": "Later"}', "success: False"),
+        ('{"status": "error", "html": ""}', "status: error"),
+        ('{"success": true, "status": "ok", "items": []}', ""),
+        ('{"items": [], "next": null}', ""),
+        ("[]", ""),
+        ("", ""),
+        ("<p>No more news</p>", ""),
+        ("<html><body></body></html>", ""),
+        ("<html><body><h1>Technical works</h1></body></html>", "Technical works"),
+        ("<h1>Technical works</h1>", "Technical works"),
+        (f"<html><body>{_FRAME}<h1>World</h1></body></html>", ""),
+        (f"<html><body><h1>World</h1>{card_html(3)}</body></html>", ""),
+    ],
+)
+def test_an_answer_that_may_be_a_failure_or_the_end(body: str, said: str) -> None:
+    answer = Answer(200, "", body.encode())
+    found = misgiving(answer, LIST, SITE)
+    assert said in found
+    assert bool(found) == bool(said)
+    if said:
+        assert not complaint(answer, LIST, SITE)
 
 
 def test_json_that_lacks_the_place_of_the_cards_is_of_another_kind() -> None:

@@ -15,7 +15,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Card
-from caliber_crawler.listing.answers import Reading, complaint, read_answer, read_page
+from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
@@ -194,8 +194,13 @@ class ScrollingSpider(CardSpider):
             raise BrowserError("it shows none of the list's cards")
         if task.walk.unseen >= task.walk.largest > 0:
             raise BrowserError("the list ends before what was seen of it over HTTP")
+        # What may be how the list ends is believed when it comes to the same place once more.
+        is_same = task.attempts > 0 and task.walk.came_to_the_same_end
         for answer in scroller.recorder.last_answers:
-            if why := complaint(answer, task.url, self.config.site):
+            why = complaint(answer, task.url, self.config.site)
+            if not is_same:
+                why = why or misgiving(answer, task.url, self.config.site)
+            if why:
                 raise BrowserError(f"the list ends with another answer: {why}")
 
     async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
