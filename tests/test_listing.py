@@ -807,6 +807,29 @@ def test_cards_of_other_editions_do_not_hide_where_the_known_begins() -> None:
     assert walk.ended == "known"
 
 
+def beside(start: int, stop: int) -> list[Card]:
+    """Cards that stand in another place of a page, as of what is most read."""
+    return [replace(card, block=1) for card in cards(start, stop)]
+
+
+@pytest.mark.parametrize(
+    ("page", "end"),
+    [
+        ([*cards(30, 42), *beside(0, 12)], None),
+        ([*beside(0, 12), *cards(30, 42)], None),
+        ([*cards(0, 12), *beside(12, 24)], "known"),
+        ([*cards(30, 35), *cards(0, 7), *beside(12, 24)], "known"),
+        ([*cards(0, 12), *beside(30, 32)], "known"),
+        ([*cards(30, 42), *beside(0, 2)], None),
+        ([*cards(0, 2), *beside(2, 4)], "known"),
+    ],
+)
+def test_the_known_begins_in_each_place_with_cards(page: list[Card], end: str | None) -> None:
+    walk = Walk(stop_at_known=True)
+    walk.take(page, [card.url for card in cards(0, 24)])
+    assert walk.ended == end
+
+
 def test_a_limit_is_never_reported_as_the_end() -> None:
     walk = Walk(limit=7)
     assert len(walk.take(cards(0, 5))) == 5
