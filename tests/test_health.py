@@ -302,6 +302,20 @@ def test_lists_none_of_which_goes_on() -> None:
     assert at_once(lists | ended | {"sections/cards_first/en/sport": 19}) == []
 
 
+def test_short_lists_beside_those_that_do_not_go_on() -> None:
+    numbers = {"world": 20, "sport": 20, "culture": 20, "chess": 7}
+    lists = {
+        f"sections/{what}/en/{name}": number
+        for name, cards in numbers.items()
+        for what, number in (("lists", 1), ("cards_first", cards), ("cards", cards))
+    }
+    ended = {"lists/ended/end": 4, "lists/scrolled": 4}
+    [finding] = at_once(lists | ended)
+    assert (finding.rule, finding.sections) == ("no_growth", ("en/culture", "en/sport", "en/world"))
+    assert at_once(lists | ended | {"sections/cards_first/en/sport": 12}) == [], "two may be so"
+    assert at_once(lists | {**ended, "lists/scrolled": 1, "lists/batches": 30}) == []
+
+
 # --- figures
 
 

@@ -20,6 +20,7 @@ from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
@@ -96,7 +97,7 @@ class ScrollingSpider(CardSpider):
 
     async def parse_scrolled(self, response: Response, task: dict[str, Any]) -> AsyncIterator[Any]:
         """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
-        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
+        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
 
         browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
@@ -119,6 +120,9 @@ class ScrollingSpider(CardSpider):
                 yield found
         except Forbidden as error:
             for found in self._browser_trouble(browsed, str(error), 1, FORBIDDEN_BY_ROBOTS):
+                yield found
+        except Unnamed as error:
+            for found in self._browser_trouble(browsed, str(error), 1, OFF_SITE):
                 yield found
         except (BrowserError, TimeoutError) as error:
             for found in self._browser_trouble(browsed, str(error)):
