@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from copy import copy
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -332,6 +333,39 @@ def test_a_refusal_while_a_list_is_scrolled_is_believed_the_second_time(
         assert_took(run, world(site)[:10] if for_good else world(site))
     assert run.counts["browser/retries"] == 1
     assert "the list ends with another answer: success: False" in run.err
+
+
+def body_of(site: ServedSite, path: str) -> bytes:
+    with urlopen(site.url + path, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_a_batch_that_is_cut_off_once_is_had_whole(scrapy: Scrapy, database: Documents) -> None:
+    """With a stated length that is the part's: only its last letter shows it."""
+    with serve(SiteConfig(articles=120, seed=43, cards=5)) as site:
+        crawl(scrapy, site, "render=auto")
+        third = page_number(site, 3)
+        whole = body_of(site, third)
+        part = whole[: whole.index(b"float_block_title", len(whole) // 2) + 5]
+        site.knobs.raw = Moment(third, 1, (200, HTML, part))
+        run = crawl(scrapy, site, "render=http", "mode=full", BACKOFF_FIRST_SECONDS="0")
+        assert_took(run, world(site))
+    assert (run.counts["pages/cut_off"], run.counts["lists/cut_off"]) == (1, 0)
+
+
+def test_batches_with_words_behind_their_last_tag_are_asked_for_again_once_in_a_crawl(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=43, cards=5)) as site:
+        for number in range(2, 2 + -(-len(world(site)) // 5)):
+            path = page_number(site, number)
+            if body := body_of(site, path):
+                site.knobs.raw[path] = (200, HTML, body + b" More to come")
+        crawl(scrapy, site, "render=auto")
+        run = crawl(scrapy, site, "render=http", "mode=full", BACKOFF_FIRST_SECONDS="0")
+        assert_took(run, world(site))
+    assert (run.counts["pages/cut_off"], run.counts["lists/cut_off"]) == (2, 1)
 
 
 @pytest.mark.parametrize("how", ["home page", "status 400", "a word"])

@@ -25,8 +25,8 @@ from caliber_crawler.listing.rule import ListRule, Source, State, first_request,
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.reach import OFF_SITE
-from caliber_crawler.requests import PURPOSE, SEQUEL
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
+from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
@@ -124,6 +124,7 @@ class ListWalkingSpider(ScrollingSpider):
         self, task: ListTask, page: ListPage, response: Response
     ) -> AsyncIterator[Any]:
         self.count(counters.LISTS_READ)
+        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         self.count(counters.CARDS_BROKEN, number=page.broken_cards)
         self.count(counters.TIMES_UNKNOWN, number=page.unknown_times)
         for request in self.follow(page, task.language):
@@ -207,6 +208,7 @@ class ListWalkingSpider(ScrollingSpider):
         self, task: ListTask, rule: ListRule, reached: State, response: Response
     ) -> list[Any]:
         """What an answer brings, the request for the next one first."""
+        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         reading = self._batch_of(task, rule, response)
         why = self._refusal(task, rule, reached, response, reading)
         # What is no answer of the list's kind may still be how the list ends.
@@ -250,7 +252,8 @@ class ListWalkingSpider(ScrollingSpider):
         if asked is None or asked.meta.get(_AGAIN):
             return []
         self.count(counters.LISTS_ASKED_AGAIN)
-        meta = {PURPOSE: task.purpose("again"), SEQUEL: True, _AGAIN: True}
+        kept = {HTML_BATCH: asked.meta.get(HTML_BATCH, False)}
+        meta = {PURPOSE: task.purpose("again"), SEQUEL: True, _AGAIN: True, **kept}
         return [asked.replace(meta=meta)]
 
     def _batch_of(self, task: ListTask, rule: ListRule, response: Response) -> Reading | None:
