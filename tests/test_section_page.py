@@ -80,8 +80,10 @@ def run_of(name: str, number: int, around: str = "{}") -> str:
         ("".join(f"<div class=row>{run_of(row, 3)}</div>" for row in "abcd"), [12]),
         (f"<main>{run_of('a', 12, '<div class=col>{}</div>')}</main>", [12]),
         (
-            f"<main>{run_of('a', 12, '<li>{}</li>')}</main>"
-            f"<aside>{run_of('b', 5, '<li>{}</li>')}</aside>",
+            (
+                f"<main>{run_of('a', 12, '<li>{}</li>')}</main>"
+                f"<aside>{run_of('b', 5, '<li>{}</li>')}</aside>"
+            ),
             [12, 5],
         ),
     ],
