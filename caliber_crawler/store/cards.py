@@ -176,7 +176,7 @@ def _digest(card: Card) -> str:
     One that is not counts for nothing: "2 hours ago" is "3 hours ago" soon, and nothing changed.
     """
     at = card.published_at
-    return _hashed(card, at and at.astimezone(UTC).isoformat(timespec="minutes"))
+    return _hashed(card, at.astimezone(UTC).isoformat(timespec="minutes") if at else None)
 
 
 def _hashed(card: Card, time: str | None) -> str:
