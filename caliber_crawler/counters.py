@@ -39,6 +39,8 @@ LISTS_WITHOUT_CARDS = "lists/without_cards"
 LISTS_BATCHES = "lists/batches"
 LISTS_SCROLLED = "lists/scrolled"
 LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
+LISTS_ASKED_AGAIN = "lists/asked_again"
+LISTS_CUT_OFF = "lists/cut_off"
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
@@ -166,6 +168,8 @@ MEANING: dict[str, str] = {
     LISTS_BATCHES: "further batches of lists read over HTTP by a learned rule",
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",
     LISTS_ENDED: "lists walked, by the reason to stop",
+    LISTS_ASKED_AGAIN: "answers without a card asked for once more before a list's end is believed",
+    LISTS_CUT_OFF: "first pages and batches of lists cut off at every attempt; taken as they are",
     RULES_LEARNED: "lists whose way of asking for more was learned and checked",
     RULES_BROKEN: "learned rules that did not hold any more",
     RULES_UNKNOWN: "stored rules of a form that this version does not know; learned anew",

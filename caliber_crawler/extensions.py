@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -268,6 +269,7 @@ class CrawlRecord:
                     reason=reason,
                     exit_code=whole.code,
                     verdict=whole.line,
+                    lists_doubted=whole.doubts_lists,
                     sections=sections,
                     findings=[finding.document() for finding in findings],
                     silent_since=at - self._silence,
@@ -396,7 +398,7 @@ def _naming(failures: list[tuple[str, str]], verdict: Verdict) -> Verdict:
         return verdict
     if verdict.code == HEALTHY:
         return Verdict(PARTLY_FAILED, f"{len(failures)} requests failed: {named}")
-    return Verdict(verdict.code, f"{verdict.line}: {named}")
+    return replace(verdict, line=f"{verdict.line}: {named}")
 
 
 def _dead(workers: list[dict[str, Any]]) -> list[str]:

@@ -149,6 +149,8 @@ class Card:
     """One entry of a list: canonical article `url`, and `href`, the address as the list wrote it.
 
     `time_text` is what is printed; `published_at` its UTC instant, None when not understood.
+    `block` is the number of the place on its page where it stands, with others perhaps: pages may
+    show further cards beside their list, of what is most read, say.
     """
 
     url: str
@@ -158,6 +160,7 @@ class Card:
     time_text: str | None = None
     published_at: datetime | None = None
     image: str | None = None
+    block: int = 0
 
 
 @dataclass(slots=True)

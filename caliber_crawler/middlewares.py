@@ -16,6 +16,7 @@ from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.browser.ways import is_loopback
 from caliber_crawler.outcomes import Refused, is_certain
 from caliber_crawler.reach import OFF_SITE
+from caliber_crawler.requests import HTML_BATCH
 from caliber_crawler.responses import CUT_OFF, page_of
 from caliber_crawler.secrecy import keep_logins
 
@@ -119,14 +120,17 @@ class CutOffMiddleware:
     such pages with a good status. One that calls itself a part, though the whole was asked for, is
     believed. One that stays so passes on with the flag `CUT_OFF`. A site that
     never ends its documents is not asked in vain: after the first such page, and until a whole one
-    is seen, no other is taken for cut off.
+    is seen, no other is taken for cut off. Batches of lists, which are no documents, are told by
+    their last letter, and apart from pages: a site may write something behind their last tag.
     """
 
     def __init__(self, addon: CaliberAddon, crawler: Crawler) -> None:
         self._addon = addon
         self._crawler = crawler
-        self._ends_are_written = False
-        self._tried_in_vain = False
+        # Of pages (False) and of batches (True): whose ends are written, and which were asked for
+        # again in vain.
+        self._ends_are_written: set[bool] = set()
+        self._tried_in_vain: set[bool] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -137,10 +141,13 @@ class CutOffMiddleware:
             return response
         part = response.status == _PART and "Range" not in request.headers
         lossy = part or _LOSS in response.flags
-        if not lossy and not page_of(response).is_cut:
-            self._ends_are_written = True
+        is_batch = bool(request.meta.get(HTML_BATCH))
+        if not lossy and is_batch and not response.body.strip():
+            return response  # the end of a list, which says nothing of how others end
+        if not lossy and not _is_cut(response, is_batch=is_batch):
+            self._ends_are_written.add(is_batch)
             return response
-        if not lossy and self._tried_in_vain and not self._ends_are_written:
+        if not lossy and is_batch in self._tried_in_vain - self._ends_are_written:
             return response
         if self._crawler.spider is None:
             return response
@@ -148,6 +155,14 @@ class CutOffMiddleware:
         if again is not None:
             self._addon.count(counters.PAGES_CUT_OFF)
             return again
-        self._tried_in_vain = True
+        self._tried_in_vain.add(is_batch)
         response.flags.append(CUT_OFF)
         return response
+
+
+def _is_cut(response: Response, *, is_batch: bool) -> bool:
+    """Whether a page's end is missing, or a batch's: one that has tags and does not end in one."""
+    if page_of(response).is_cut:
+        return True
+    body = response.body.rstrip()
+    return is_batch and b"<" in body and not body.endswith(b">")

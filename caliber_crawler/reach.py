@@ -91,6 +91,15 @@ class Reach:
         host = _normal(host)
         return any(place.host == host and port in place.ports for place in self.places)
 
+    def is_of_the_site(self, host: str) -> bool:
+        """Whether a host lies under the domain of one that may be talked to, as ``api.caliber.az``
+        does: the operator may have forgotten to name it."""
+        host = _normal(host)
+        domains = {
+            place.host.removeprefix("www.") for place in self.places if _literal(place.host) is None
+        }
+        return any(host == domain or host.endswith(f".{domain}") for domain in domains)
+
     def may_connect(self, address: str) -> bool:
         """Whether an address, as an address, may be connected to: it is public, or was named."""
         try:

@@ -34,6 +34,9 @@ NEWEST = "newest"
 SEQUEL = "sequel"
 """The key in a request's meta for a step that only the page before it can ask for. It is made at
 once, while it is being added."""
+HTML_BATCH = "html_batch"
+"""The key in a request's meta for a batch of a list that comes as HTML: it ends with a tag unless
+it was cut off."""
 
 _LARGEST_INT = 2**63
 _OF_A_PROXY = frozenset({b"Proxy-Authorization"})

@@ -34,14 +34,20 @@ START_ERROR = "start_error"
 SHUTDOWN = "shutdown"
 # So many pages that no layout fits are no accident, when they are half of all.
 _FEW = 3
+# Findings by which lists may be longer, or other ones, than what was shown of them.
+_OF_LISTS = frozenset({"no_growth", "cards", "short_list"})
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`code` as in docs/exit-codes.md, `line` for people, `status` for the collection `crawls`."""
+    """`code` as in docs/exit-codes.md, `line` for people, `status` for the collection `crawls`.
+
+    With `doubts_lists` the lists themselves looked wrong, so that their ends are not believed.
+    """
 
     code: int
     line: str
+    doubts_lists: bool = False
 
     def __post_init__(self) -> None:
         """It is stored, sent and printed, and may repeat an error of any package."""
@@ -93,7 +99,8 @@ def judge(
     failed = "; ".join([*troubles, *(f.line for f in findings if f.rule in TROUBLES)])
     suspicions = _suspicions(stats, [f for f in findings if f.rule not in TROUBLES])
     if suspicions:
-        return Verdict(LOOKS_WRONG, "; ".join([*suspicions, *filter(None, [failed])]))
+        line = "; ".join([*suspicions, *filter(None, [failed])])
+        return Verdict(LOOKS_WRONG, line, _doubts_lists(stats, findings))
     if failed and not taken and not _is_quiet_hour(stats, reason):
         return Verdict(LOOKS_WRONG, f"nothing collected: {failed}")
     if failed:
@@ -123,10 +130,8 @@ def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> lis
         names = [name for name, seen in sections if seen.get("lists") and not seen.get("cards")]
         which = f" ({some(names)})" if names else ""
         found.append(f"{empty} list pages without cards{which}: has the layout changed?")
-    lists, other = (
-        _count(stats, name) for name in (counters.LISTS_READ, counters.LISTS_OTHER_EDITION)
-    )
-    if 2 * other >= lists > 0:
+    if _is_another_edition(stats):
+        lists, other = (_count(stats, name) for name in _EDITIONS)
         found.append(
             f"{other} of {lists} lists show another edition's articles only: "
             "is the site shown in another language?"
@@ -148,6 +153,26 @@ def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> lis
     own = [finding for finding in at_once(counts) if (finding.rule, finding.field) not in told]
     said = [f for f in (*findings, *own) if f.rule != FALLBACK or not half_guessed]
     return found + [finding.line for finding in said]
+
+
+_EDITIONS = (counters.LISTS_READ, counters.LISTS_OTHER_EDITION)
+
+
+def _is_another_edition(stats: Mapping[str, object]) -> bool:
+    """Whether half of the lists show another edition than the one they were asked for as."""
+    lists, other = (_count(stats, name) for name in _EDITIONS)
+    return 2 * other >= lists > 0
+
+
+def _doubts_lists(stats: Mapping[str, object], findings: Sequence[Finding]) -> bool:
+    """Whether what looks wrong is how lists end.
+
+    Not so when it is about articles, which are asked for again as long as they are not stored, or
+    about lists without a card, which no walk of them closes.
+    """
+    return _is_another_edition(stats) or any(
+        finding.rule in _OF_LISTS for finding in (*findings, *at_once(_counts(stats)))
+    )
 
 
 def _counts(stats: Mapping[str, object]) -> dict[str, int]:

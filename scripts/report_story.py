@@ -115,7 +115,8 @@ class Story:
         await crawls.leave(worker, counts, reason=reason, at=done)
         await crawls.close(
             counts, _coverage(counts), status=status, reason=reason, exit_code=code,
-            verdict=reason, sections={}, findings=[], silent_since=done, at=done,
+            verdict=reason, lists_doubted=False, sections={}, findings=[], silent_since=done,
+            at=done,
         )  # fmt: skip
         self.told.crawls += 1
 

@@ -98,3 +98,25 @@ async def test_without_rules_nothing_is_asked_for() -> None:
     assert blocked
     assert gate.blocker.lost[request] == "its rules cannot be had"
     assert request not in gate.blocker.forbidden
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "unnamed"),
+    [
+        ("https://api.caliber.az/list", "fetch", True),
+        ("https://static.caliber.az/list.js", "script", True),
+        ("https://caliber.az:8443/list", "xhr", True),
+        ("https://media.caliber.az/a.webp", "image", False),
+        ("https://code.jquery.com/jquery.js", "script", False),
+        ("https://notcaliber.az/a.js", "script", False),
+        ("https://caliber.az/list", "fetch", False),
+    ],
+)
+async def test_what_is_on_hosts_of_the_site_that_nobody_named_is_remembered(
+    url: str, kind: str, unnamed: bool
+) -> None:
+    gate = Gate()
+    blocked, request = await gate.blocks(url, kind)
+    assert blocked == ("//caliber.az/" not in url)
+    assert (request in gate.blocker.unnamed) == unnamed
+    assert not gate.turns or not blocked

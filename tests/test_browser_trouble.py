@@ -30,7 +30,7 @@ from pymongo.database import Database
 from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
-from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
+from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
 from caliber_crawler.reach import Reach
 from demo_site import ServedSite, SiteConfig, Truth, serve
 from tests.conftest import Run, Scrapy, wait_until
@@ -705,10 +705,33 @@ def _batch(address: str) -> str:
     [
         "<div class=more><span onclick='grow()'>Показать ещё</span></div>",
         "<a href='/away' onclick='event.preventDefault(); grow()'>More news</a>",
+        "<button onclick='grow()'>Load more (20 of 300)</button>",
+        "<p><b><span onclick='grow()'>Ещё 20 новостей</span></b></p>",
     ],
 )
 async def test_what_loads_more_is_pressed(below: str) -> None:
     assert await _scrolled(below, "grow();", lambda asked: (200, _batch(asked))) == (10, None)
+
+
+async def test_a_headline_with_a_number_is_not_pressed() -> None:
+    below = "<p onclick='grow()'>Ещё 20 человек приедут</p><p onclick='grow()'>20 more arrive</p>"
+    seen = await _scrolled(below, "grow();", lambda asked: (200, _batch(asked)))
+    assert seen == (5, None)
+
+
+@pytest.mark.parametrize(("host", "is_the_sites"), [("static.site", True), ("code.other", False)])
+async def test_a_list_whose_script_is_on_an_unnamed_host_of_the_site_has_not_ended(
+    host: str, is_the_sites: bool
+) -> None:
+    below = f"<script src='http://{host}.invalid/list.js'></script>"
+    seen, why = await _scrolled(
+        below, f"put({_batch('=0')!r});", lambda asked: (200, _batch(asked)), blocker=_blocker()
+    )
+    assert seen == 5
+    assert bool(why) == is_the_sites
+    if is_the_sites:
+        assert (why or "").startswith(Unnamed.__name__)
+        assert "SITE_HOSTS: http://static.site.invalid/list.js" in (why or "")
 
 
 async def test_a_list_whose_request_is_never_answered_has_not_ended() -> None:

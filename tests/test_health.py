@@ -302,6 +302,20 @@ def test_lists_none_of_which_goes_on() -> None:
     assert at_once(lists | ended | {"sections/cards_first/en/sport": 19}) == []
 
 
+def test_short_lists_beside_those_that_do_not_go_on() -> None:
+    numbers = {"world": 20, "sport": 20, "culture": 20, "chess": 7}
+    lists = {
+        f"sections/{what}/en/{name}": number
+        for name, cards in numbers.items()
+        for what, number in (("lists", 1), ("cards_first", cards), ("cards", cards))
+    }
+    ended = {"lists/ended/end": 4, "lists/scrolled": 4}
+    [finding] = at_once(lists | ended)
+    assert (finding.rule, finding.sections) == ("no_growth", ("en/culture", "en/sport", "en/world"))
+    assert at_once(lists | ended | {"sections/cards_first/en/sport": 12}) == [], "two may be so"
+    assert at_once(lists | {**ended, "lists/scrolled": 1, "lists/batches": 30}) == []
+
+
 # --- figures
 
 
@@ -332,3 +346,23 @@ def test_more_failures_than_ever_are_no_other_exit_code() -> None:
         "51 articles taken, but 9 requests failed; "
         "failed of the requests: 9 of 60 (before: 0 of 480)"
     )
+
+
+WITHOUT_TIMES = {f"sections/{w}/en/world": 20 for w in ("lists", "cards_first", "cards_no_time")}
+
+
+@pytest.mark.parametrize(
+    ("counts", "doubted"),
+    [
+        ({"lists/without_cards": 1, "lists/read": 8}, False),
+        ({"articles/read": 20, "articles/hollow": 20}, False),
+        ({"lists/read": 8, "lists/other_edition": 4}, True),
+        (WITHOUT_TIMES, True),
+    ],
+)
+def test_only_what_looks_wrong_with_lists_has_their_ends_doubted(
+    counts: dict[str, int], doubted: bool
+) -> None:
+    stats = {f"caliber/{name}": number for name, number in (*counts.items(), ("articles/new", 9))}
+    verdict = judge("finished", stats)
+    assert (verdict.code, verdict.doubts_lists) == (3, doubted)

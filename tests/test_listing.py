@@ -21,6 +21,7 @@ from caliber_crawler.listing.answers import (
     Format,
     complaint,
     find_format,
+    misgiving,
     read_answer,
     read_page,
 )
@@ -637,6 +638,32 @@ def test_a_notice_of_cookies_on_every_page_is_no_trouble(body: str, said: str) -
     assert bool(found) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"success": false, "items": [], "message": "Later"}', "success: False"),
+        ('{"status": "error", "html": ""}', "status: error"),
+        ('{"success": true, "status": "ok", "items": []}', ""),
+        ('{"items": [], "next": null}', ""),
+        ("[]", ""),
+        ("", ""),
+        ("<p>No more news</p>", ""),
+        ("<html><body></body></html>", ""),
+        ("<html><body><h1>Technical works</h1></body></html>", "Technical works"),
+        ("<h1>Technical works</h1>", "Technical works"),
+        (f"<html><body>{_FRAME}<h1>World</h1></body></html>", ""),
+        (f"<html><body><h1>World</h1>{card_html(3)}</body></html>", ""),
+    ],
+)
+def test_an_answer_that_may_be_a_failure_or_the_end(body: str, said: str) -> None:
+    answer = Answer(200, "", body.encode())
+    found = misgiving(answer, LIST, SITE)
+    assert said in found
+    assert bool(found) == bool(said)
+    if said:
+        assert not complaint(answer, LIST, SITE)
+
+
 def test_json_that_lacks_the_place_of_the_cards_is_of_another_kind() -> None:
     fmt = Format("json_html", "data.html")
     for body, cards_or_none in (
@@ -778,6 +805,29 @@ def test_cards_of_other_editions_do_not_hide_where_the_known_begins() -> None:
     walk = Walk(stop_at_known=True)
     walk.take(batch, known, lambda card: card.url not in others, others)
     assert walk.ended == "known"
+
+
+def beside(start: int, stop: int) -> list[Card]:
+    """Cards that stand in another place of a page, as of what is most read."""
+    return [replace(card, block=1) for card in cards(start, stop)]
+
+
+@pytest.mark.parametrize(
+    ("page", "end"),
+    [
+        ([*cards(30, 42), *beside(0, 12)], None),
+        ([*beside(0, 12), *cards(30, 42)], None),
+        ([*cards(0, 12), *beside(12, 24)], "known"),
+        ([*cards(30, 35), *cards(0, 7), *beside(12, 24)], "known"),
+        ([*cards(0, 12), *beside(30, 32)], "known"),
+        ([*cards(30, 42), *beside(0, 2)], None),
+        ([*cards(0, 2), *beside(2, 4)], "known"),
+    ],
+)
+def test_the_known_begins_in_each_place_with_cards(page: list[Card], end: str | None) -> None:
+    walk = Walk(stop_at_known=True)
+    walk.take(page, [card.url for card in cards(0, 24)])
+    assert walk.ended == end
 
 
 def test_a_limit_is_never_reported_as_the_end() -> None:

@@ -241,7 +241,7 @@ async def enter(
     await crawls.leave(worker, counts, reason="finished", at=end)
     assert await crawls.close(
         counts, coverage or {}, status=status, reason="finished", exit_code=code,
-        verdict="", sections={}, findings=[], silent_since=end, at=end,
+        verdict="", lists_doubted=False, sections={}, findings=[], silent_since=end, at=end,
     )  # fmt: skip
 
 

@@ -75,6 +75,36 @@ def test_one_article_under_two_addresses_has_a_card_for_each() -> None:
     assert len({card.href for card in found.cards}) == 2
 
 
+def run_of(name: str, number: int, around: str = "{}") -> str:
+    found = (around.format(card_html(f"/en/post/{name}-{n}")) for n in range(number))
+    return "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("html", "sizes"),
+    [
+        (f"<main>{run_of('a', 12)}</main>", [12]),
+        (f"<main>{run_of('a', 12)}</main><aside>{run_of('b', 12)}</aside>", [12, 12]),
+        (f"<div>{run_of('a', 12)}</div><div>{run_of('b', 12)}</div>", [12, 12]),
+        (f"<main>{run_of('a', 12)}</main><aside>{run_of('b', 3)}</aside>", [12, 3]),
+        ("".join(f"<div class=row>{run_of(row, 3)}</div>" for row in "abcd"), [12]),
+        (f"<main>{run_of('a', 12, '<div class=col>{}</div>')}</main>", [12]),
+        (
+            (
+                f"<main>{run_of('a', 12, '<li>{}</li>')}</main>"
+                f"<aside>{run_of('b', 5, '<li>{}</li>')}</aside>"
+            ),
+            [12, 5],
+        ),
+    ],
+)
+def test_cards_in_several_places_are_told_apart(html: str, sizes: list[int]) -> None:
+    blocks = [card.block for card in listing(f"{HEADER}<div>{html}</div>").cards]
+    assert blocks[0] == 0
+    assert [blocks.count(block) for block in dict.fromkeys(blocks)] == sizes
+    assert blocks == sorted(blocks)
+
+
 def test_addresses_that_differ_by_a_number_are_two_articles() -> None:
     found = listing(card_html("/en/post/x?id=1") + card_html("/en/post/x?id=2"))
     assert len({card.url for card in found.cards}) == 2

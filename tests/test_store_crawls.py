@@ -58,6 +58,7 @@ async def finish(
             reason=reason,
             exit_code=exit_code,
             verdict="healthy: so it is",
+            lists_doubted=False,
             sections={"en/world": {"cards": 20}},
             findings=[{"rule": "missing", "field": "body"}],
             silent_since=silent,
@@ -104,6 +105,7 @@ async def test_life_of_a_crawl(store: CrawlStore, database: Documents) -> None:
         "updated_at": START + 2 * MINUTE, "finished_at": START + 2 * MINUTE,
         "coverage": {"title": 1.0, "views": 0.5}, "sections": {"en/world": {"cards": 20}},
         "verdict": "healthy: so it is", "findings": [{"rule": "missing", "field": "body"}],
+        "lists_doubted": False,
     }  # fmt: skip
     assert document(database) == crawl
 
@@ -209,7 +211,7 @@ async def test_whoever_joins_at_the_last_moment_closes_the_crawl(
     await start(store, BOB)
     assert not await store.close(
         {"a": 1}, {}, status="finished", reason="finished", exit_code=0, verdict="healthy",
-        sections={}, findings=[], silent_since=START, at=START,
+        lists_doubted=False, sections={}, findings=[], silent_since=START, at=START,
     )  # fmt: skip
     assert document(database)["status"] == "running"
     await finish(store, BOB, {"a": 2})

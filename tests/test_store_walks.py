@@ -53,6 +53,7 @@ class Lists:
         status: str = "finished",
         code: int = 0,
         reason: str = "finished",
+        doubted: bool | None = False,
     ) -> None:
         """A crawl that goes beyond the first page; with `end` None it is not walked to an end."""
         walks = self._enter()
@@ -60,10 +61,15 @@ class Lists:
         await walks.open(KEY, before.known_before)
         if end is not None:
             await walks.end(KEY, end, bounds, before.known_before)
-        self.leave(status, code, reason)
+        self.leave(status, code, reason, doubted)
 
-    def leave(self, status: str, code: int, reason: str = "finished") -> None:
-        said = {"status": status, "exit_code": code, "reason": reason}
+    def leave(
+        self, status: str, code: int, reason: str = "finished", doubted: bool | None = False
+    ) -> None:
+        """`doubted` is None for what older versions noted."""
+        said: dict[str, Any] = {"status": status, "exit_code": code, "reason": reason}
+        if doubted is not None:
+            said["lists_doubted"] = doubted
         self.database.crawls.update_one({"_id": f"c{self.hour}"}, {"$set": said})
 
 
@@ -76,9 +82,14 @@ async def test_nothing_is_known_of_a_list_that_nobody_walked(lists: Lists) -> No
     assert await lists.begin() == Before(None, closed=False)
 
 
-@pytest.mark.parametrize(("code", "closed"), [(0, True), (4, True), (3, False)])
-async def test_a_walk_to_the_end_closes_a_list(lists: Lists, code: int, closed: bool) -> None:
-    await lists.walk("end", code=code)
+@pytest.mark.parametrize(
+    ("code", "doubted", "closed"),
+    [(0, None, True), (4, False, True), (3, False, True), (3, True, False), (3, None, False)],
+)
+async def test_a_walk_to_the_end_closes_a_list(
+    lists: Lists, code: int, doubted: bool | None, closed: bool
+) -> None:
+    await lists.walk("end", code=code, doubted=doubted)
     expected = Before(lists.at(2), closed=True) if closed else Before(None, closed=False)
     assert await lists.begin() == expected
 

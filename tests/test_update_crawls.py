@@ -246,6 +246,33 @@ def test_sections_are_remembered_when_the_site_has_another_origin(
 # Walks that were cut short
 
 
+def test_a_section_without_an_article_opens_no_other_list(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """It may stay without one for good, and so the crawl's exit code is 3 each time."""
+    with serve(SiteConfig(articles=60, seed=55)) as site:
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        empty = b"<html><body><p>Soon to come.</p></body></html>"
+        site.knobs.raw["/en/category/culture"] = (200, html, empty)
+        runs = [
+            scrapy.crawl(
+                "sections", "section=world,culture", "render=http", CALIBER_BASE_URL=site.url
+            )
+            for _ in range(2)
+        ]
+    for run in runs:
+        assert run.code == 3, run.err
+        assert "1 list pages without cards" in run.verdict
+    ends = [{name: n for name, n in run.counts.items() if "ended" in name} for run in runs]
+    assert ends == [
+        {"lists/ended/first_page": 2},
+        {"lists/ended/first_page": 1, "lists/ended/known": 1},
+    ]
+    ended = {d["_id"]: d["ended_by"] is not None for d in database["walks"].find()}
+    assert ended == {WORLD: True, "/en/category/culture": False}
+    assert runs[1].counts["lists/taken_up"] == 0
+
+
 def world_of(site: ServedSite) -> set[str]:
     return {truth.slug for truth in site.world.in_section("en", "world")}
 

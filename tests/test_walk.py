@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from copy import copy
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -263,6 +264,108 @@ def test_a_batch_that_is_empty_amid_the_list_is_no_healthy_crawl(
     assert run.code == PARTLY_FAILED, run.err
     assert run.counts["rejected/list_rule_broken"] == 1
     assert "cards came after an answer that had none" in run.err
+
+
+Raw = tuple[int, dict[str, str], bytes]
+JSON = {"Content-Type": "application/json"}
+EMPTY: Raw = (200, JSON, b'{"html": "", "next": null}')
+REFUSED: Raw = (200, JSON, b'{"success": false, "html": "", "next": null, "message": "Later."}')
+WORKS: Raw = (200, HTML, b"<html><body><h1>Technical works</h1></body></html>")
+
+
+class Moment(dict[str, Raw]):
+    """What a site answers in one bad moment: to one request for a path, by its number."""
+
+    def __init__(self, path: str, number: int, answer: Raw) -> None:
+        super().__init__({path: answer})
+        self._left = number
+
+    def __contains__(self, path: object) -> bool:
+        self._left -= super().__contains__(path)
+        return super().__contains__(path) and self._left == 0
+
+
+SECOND = "/ajax/list/next/10?lang=en&category=world"  # after the first page's five cards
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer", "again"),
+    [
+        ("next", EMPTY, 1),
+        ("next", REFUSED, 1),
+        ("last_time", (200, HTML, b""), 2),  # so does this list end, and is asked again there, too
+        ("last_time", WORKS, 2),
+    ],
+)
+def test_an_answer_without_cards_in_a_bad_moment_is_no_end(
+    scrapy: Scrapy, database: Documents, protocol: ListProtocol, answer: Raw, again: int
+) -> None:
+    path = "/ajax/list/before"
+    with serve(SiteConfig(articles=120, seed=43, cards=5, list_protocol=protocol)) as site:
+        crawl(scrapy, site, "render=auto")
+        by_next = protocol == "next"
+        site.knobs.raw = Moment(SECOND, 1, answer) if by_next else Moment(path, 2, answer)
+        run = crawl(scrapy, site, "render=http", "mode=full")
+        assert_took(run, world(site))
+    count = run.counts
+    assert (count["lists/asked_again"], count["rules/broken"]) == (again, 0)
+    assert count["lists/ended/end"] == 1
+
+
+def test_a_list_that_refuses_more_is_no_healthy_end(scrapy: Scrapy, database: Documents) -> None:
+    with serve(SiteConfig(articles=120, seed=43, cards=5, list_protocol="next")) as site:
+        crawl(scrapy, site, "render=auto")
+        site.knobs.raw[SECOND] = REFUSED
+        run = crawl(scrapy, site, "render=http", "mode=full")
+        assert len(run.records) == 10
+    assert run.code == PARTLY_FAILED, run.err
+    assert (run.counts["lists/asked_again"], run.counts["lists/ended/unfinished"]) == (1, 1)
+    assert "the rule of this list does not hold: success: False" in run.err
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_refusal_while_a_list_is_scrolled_is_believed_the_second_time(
+    scrapy_without_store: Scrapy, for_good: bool
+) -> None:
+    with serve(SiteConfig(articles=120, seed=43, cards=5, list_protocol="next")) as site:
+        site.knobs.raw = {SECOND: REFUSED} if for_good else Moment(SECOND, 1, REFUSED)
+        run = crawl(scrapy_without_store, site, "render=browser", SCROLL_QUIET_SECONDS="1")
+        assert_took(run, world(site)[:10] if for_good else world(site))
+    assert run.counts["browser/retries"] == 1
+    assert "the list ends with another answer: success: False" in run.err
+
+
+def body_of(site: ServedSite, path: str) -> bytes:
+    with urlopen(site.url + path, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_a_batch_that_is_cut_off_once_is_had_whole(scrapy: Scrapy, database: Documents) -> None:
+    """With a stated length that is the part's: only its last letter shows it."""
+    with serve(SiteConfig(articles=120, seed=43, cards=5)) as site:
+        crawl(scrapy, site, "render=auto")
+        third = page_number(site, 3)
+        whole = body_of(site, third)
+        part = whole[: whole.index(b"float_block_title", len(whole) // 2) + 5]
+        site.knobs.raw = Moment(third, 1, (200, HTML, part))
+        run = crawl(scrapy, site, "render=http", "mode=full", BACKOFF_FIRST_SECONDS="0")
+        assert_took(run, world(site))
+    assert (run.counts["pages/cut_off"], run.counts["lists/cut_off"]) == (1, 0)
+
+
+def test_batches_with_words_behind_their_last_tag_are_asked_for_again_once_in_a_crawl(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=43, cards=5)) as site:
+        for number in range(2, 2 + -(-len(world(site)) // 5)):
+            path = page_number(site, number)
+            if body := body_of(site, path):
+                site.knobs.raw[path] = (200, HTML, body + b" More to come")
+        crawl(scrapy, site, "render=auto")
+        run = crawl(scrapy, site, "render=http", "mode=full", BACKOFF_FIRST_SECONDS="0")
+        assert_took(run, world(site))
+    assert (run.counts["pages/cut_off"], run.counts["lists/cut_off"]) == (2, 1)
 
 
 @pytest.mark.parametrize("how", ["home page", "status 400", "a word"])

@@ -22,6 +22,8 @@ _NAMED = 50
 # What a list may need; "other" is what a page has loaded ahead for its script. All else is blocked
 # everywhere: pictures, which may never end and so hold a page, and what is not shown (beacons).
 _NEEDED = frozenset({"document", "stylesheet", "script", "xhr", "fetch", "other"})
+# What makes a list grow.
+_GROWING = frozenset({"script", "xhr", "fetch"})
 # What a page makes itself; nothing is asked of anyone.
 _OF_THE_PAGE = frozenset({"data", "blob", "about"})
 
@@ -37,8 +39,9 @@ class Blocker:
     that is turned away.
 
     A list may need what was turned away or waits: `waiting` are the requests that wait to be made,
-    each with what it waits for, `forbidden` those that robots.txt forbids, `lost` says why others
-    were not made.
+    each with what it waits for, `forbidden` those that robots.txt forbids, `unnamed` those for
+    scripts, and of scripts, that lead to hosts of the site which the operator did not name, `lost`
+    says why others were not made.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Blocker:
         self._blocked = blocked
         self.waiting: dict[Request, asyncio.Task[bool]] = {}
         self.forbidden: WeakSet[Request] = WeakSet()
+        self.unnamed: WeakSet[Request] = WeakSet()
         self.lost: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
 
     async def __call__(self, request: Request) -> bool:
@@ -71,6 +75,8 @@ class Blocker:
         if self._reach.refusal(request.url) is not None:
             why = "Pages ask for %s, which is none of the site's hosts (SITE_HOSTS)"
             self._name(parts.hostname or "", why)
+            if kind in _GROWING and self._reach.is_of_the_site(parts.hostname or ""):
+                self.unnamed.add(request)
             return kind
         if kind not in _NEEDED:
             return kind

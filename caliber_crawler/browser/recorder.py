@@ -53,10 +53,12 @@ class Recorder:
     document: Answer | None = None
     left: str | None = None
     blocker: Blocker | None = None
-    # By place (`_place`): what became of a last request that failed, which robots.txt forbade, the
-    # latest good answers. Of which places an answer held cards that appeared.
+    # By place (`_place`): what became of a last request that failed, which robots.txt forbade,
+    # which lead to a host of the site that nobody named, the latest good answers. Of which places
+    # an answer held cards that appeared.
     _refused: dict[str, str] = field(default_factory=dict)
     _forbidden: dict[str, str] = field(default_factory=dict)
+    _unnamed: dict[str, str] = field(default_factory=dict)
     _recent: list[tuple[str, Answer]] = field(default_factory=list)
     _bringing: set[str] = field(default_factory=set)
     _number: int = 0
@@ -131,6 +133,11 @@ class Recorder:
         return self._of_the_list(self._forbidden)
 
     @property
+    def unnamed(self) -> str | None:
+        """What the list may need and what is on a host of the site that is not to be asked."""
+        return self._of_the_list(self._unnamed)
+
+    @property
     def unanswered(self) -> str | None:
         """What the list may need and what is on its way, or waits for its turn."""
         return self._of_the_list({_place(request): request.url for request in self.pending})
@@ -200,6 +207,8 @@ class Recorder:
             self._refused[_place(request)] = f"{request.url}: {why}"
         if request.resource_type in _GROWING and self._is_forbidden(request):
             self._forbidden[_place(request)] = request.url
+        if self.blocker is not None and request in self.blocker.unnamed:
+            self._unnamed[_place(request)] = request.url
         self._numbers.pop(request, None)
         self.pending.discard(request)
 

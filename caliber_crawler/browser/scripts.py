@@ -87,13 +87,24 @@ keep => {{
 
 # What readers press for more, where a list stops growing by itself: the last such control below the
 # last card. Only what says so counts, and where it is a link, nothing but its script follows.
+_ENGLISH = r"(load|show|view|see|get|read)( me)?"
+_ENGLISH_NOUNS = r"( (news|articles|posts|stories|items|results|materials))?"
+_RUSSIAN = r"(показать|загрузить|смотреть|читать|посмотреть)"
+_RUSSIAN_NOUNS = r"( (новост\p{L}*|стат\p{L}*|материал\p{L}*|публикаци\p{L}*))?"
+# How many there are, with no other words round it: headlines have numbers, too.
+_NUMBERS = r"[^\p{L}]*((of|from|из)[^\p{L}]*)?"
 _MORE_WORDS = (
-    r"^\W*(((load|show|view|see|get|read)( me)? )?(some )?more|older)"
-    r"( (news|articles|posts|stories|items|results|materials))?\W*$"
-    r"|^\W*((показать|загрузить|смотреть|читать|посмотреть) )?(ещ[её]|больше|далее)"
-    r"( (новост\p{L}*|стат\p{L}*|материал\p{L}*|публикаци\p{L}*))?\W*$"
+    rf"^\W*(({_ENGLISH} )?(some )?more|older){_ENGLISH_NOUNS}\W*$"
+    rf"|^\W*({_RUSSIAN} )?(ещ[её]|больше|далее){_RUSSIAN_NOUNS}\W*$"
     r"|^\W*(daha (çox|cox)|davamı)( (xəbər|göstər|yüklə)\p{L}*)*\W*$|^\W*(daha )?yüklə\W*$"
     r"|^\W*((տեսնել|բեռնել|ցույց տալ) )?ավելին\W*$"
+    # The same with how many.
+    rf"|^[^\p{{L}}]*({_ENGLISH} )?(\d+ )?more( \d+)?{_ENGLISH_NOUNS}{_NUMBERS}$"
+    rf"|^[^\p{{L}}]*{_ENGLISH} (the )?next( \d+)?{_ENGLISH_NOUNS}{_NUMBERS}$"
+    rf"|^[^\p{{L}}]*({_RUSSIAN} )?(ещ[её]( \d+)?|больше|далее){_RUSSIAN_NOUNS}{_NUMBERS}$"
+    rf"|^[^\p{{L}}]*{_RUSSIAN} следующие( \d+)?{_RUSSIAN_NOUNS}{_NUMBERS}$"
+    r"|^[^\p{L}]*daha \d+( (xəbər|göstər|yüklə)\p{L}*)+[^\p{L}]*$"
+    r"|^[^\p{L}]*(daha (çox|cox)|ավելին)[^\p{L}]*$"
 )
 _MORE_NAMES = r"(load|show|view|next)[-_]?more|more[-_]?(btn|button|link)|btn[-_]?more"
 PRESS = f"""

@@ -15,7 +15,7 @@ from caliber_crawler.browser.waiting import within
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-__all__ = ["BrowserError", "Forbidden", "Scroller"]
+__all__ = ["BrowserError", "Forbidden", "Scroller", "Unnamed"]
 
 T = TypeVar("T")
 
@@ -26,6 +26,10 @@ _NUDGES_S = (0.3, 0.3, 0.5, 0.6)
 
 class Forbidden(BrowserError):
     """robots.txt forbids what the list asks for."""
+
+
+class Unnamed(BrowserError):
+    """What the list asks for is on a host of the site that the operator did not name."""
 
 
 class Scroller:
@@ -66,8 +70,8 @@ class Scroller:
         """Scroll until new cards appear and return them; empty when the list has ended.
 
         Raises the built-in TimeoutError when the browser does not answer any more, or when the
-        crawl is to end while it is waited for; `Forbidden`, and `BrowserError`, when the list may
-        have stopped growing for another reason than its end.
+        crawl is to end while it is waited for; `Forbidden`, `Unnamed`, and `BrowserError`, when the
+        list may have stopped growing for another reason than its end.
         """
         loop = asyncio.get_running_loop()
         began = quiet_since = loop.time()
@@ -101,6 +105,9 @@ class Scroller:
         recorder = self.recorder
         if recorder.forbidden:
             raise Forbidden(f"robots.txt forbids what the list may need: {recorder.forbidden}")
+        if recorder.unnamed:
+            why = "the list may need what is on another host of the site, name that in SITE_HOSTS"
+            raise Unnamed(f"{why}: {recorder.unnamed}")
         if recorder.refused:
             raise BrowserError(f"the list ends with a failed request: {recorder.refused}")
         if recorder.waiting:

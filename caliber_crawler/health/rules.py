@@ -75,7 +75,8 @@ def at_once(counts: Mapping[str, int]) -> list[Finding]:
 def _growth(crawl: Figures) -> list[Finding]:
     """Lists that were scrolled to their end, and not one of them brought more than its first page.
 
-    Short lists have different lengths; these have as many cards each as a page holds.
+    Short lists have different lengths; these have as many cards each as a page holds. Beside them
+    there may be shorter ones, which have no more.
     """
     first = {name: first_page(section) for name, section in crawl.sections.items()}
     walked = {name: cards for name, cards in first.items() if cards}
@@ -84,10 +85,12 @@ def _growth(crawl: Figures) -> list[Finding]:
     batches = crawl.count(counters.LISTS_SCROLLED)
     if len(walked) < FEW or ended < len(walked) or not 0 < batches <= len(walked):
         return []
-    page = next(iter(walked.values()))
-    if page < _FULL_LIST or any(cards != page for cards in walked.values()):
+    page = max(walked.values())
+    full = [name for name, cards in walked.items() if cards == page]
+    grew_over_http = crawl.count(counters.LISTS_BATCHES)
+    if page < _FULL_LIST or len(full) < FEW or grew_over_http:
         return []
-    return [findings.of_growth(page, sorted(walked))]
+    return [findings.of_growth(page, sorted(full))]
 
 
 def compare(

@@ -15,7 +15,7 @@ from caliber_crawler.items import Card
 from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
-from caliber_crawler.pages.html import Page, headings
+from caliber_crawler.pages.html import Page, headings, words
 from caliber_crawler.pages.kinds import stands_before, what_it_is
 from caliber_crawler.pages.section import parse_cards, section_links
 from caliber_crawler.site import Site
@@ -34,6 +34,11 @@ _LEAST_MILLISECONDS = 10**12
 # Members by which JSON tells of an error, and pages that stand before a list as before an article.
 _ERRORS = ("error", "errors", "exception")
 _BEFORE_THE_LIST = frozenset({"challenge", "consent"})
+# Members by which JSON says that it failed, though perhaps only because nothing is left.
+_SUCCESSES = ("success", "ok")
+_FAILED = frozenset({"error", "fail", "failed", "failure"})
+# What batches of cards, as a script fetches them, do not have.
+_OF_A_DOCUMENT = re.compile(rb"<(?:html|h1)[\s>]", re.IGNORECASE)
 _NOTHING = (b"", b"null", b"false", b'""', b"[]", b"{}")
 _LONGEST_HTML = 500_000  # letters of HTML within JSON; a batch has some ten thousand
 
@@ -149,6 +154,31 @@ def complaint(answer: Answer, url: str, site: Site) -> str:
         beside = what.kind == "consent" and _is_the_sites_own(page, site)
         return str(what) if what.kind in _BEFORE_THE_LIST and not beside else ""
     return ""
+
+
+def misgiving(answer: Answer, url: str, site: Site) -> str:
+    """What in an answer without cards looks like a failure, and may yet be how its list ends.
+
+    JSON that says that it did not succeed, or a whole page that is none of the site's, as that of a
+    server at work on itself; empty when it is neither.
+    """
+    value = _decoded(answer)
+    if isinstance(value, dict):
+        said = [(name, value.get(name)) for name in (*_SUCCESSES, "status")]
+        failed = (
+            f"{name}: {state}"
+            for name, state in said
+            if (name == "status" and str(state).lower() in _FAILED)
+            or (name in _SUCCESSES and (state is False or state == "false"))
+        )
+        return next(failed, "")
+    if value is not None or _OF_A_DOCUMENT.search(answer.body) is None:
+        return ""
+    page = Page(url, answer.body, answer.content_type)
+    shown = words(page.root)
+    if not shown or section_links(page, site) or parse_cards(page, site).cards:
+        return ""
+    return f"a page that says: {shown[:100]}"
 
 
 def _is_the_sites_own(page: Page, site: Site) -> bool:

@@ -27,8 +27,10 @@ class Walk:
     `limit` bounds the articles taken, `since` is an instant in UTC, `ceiling` bounds the batches.
     With `stop_at_known` the walk ends where the known begins: after a batch whose second half,
     three cards at least, are known and unchanged articles. Smaller batches count together, and a
-    list whose own page has fewer than three is left when it is known as a whole. So it is with
-    `since`: the walk ends after three cards at least in batches that are wholly older.
+    list whose own page has fewer than three is left when it is known as a whole. Where cards stand
+    in several places of a page, which of them is the list is not known, so each has to end so, of
+    those with three cards at least. So it is with `since`: the walk ends after three cards at
+    least in batches that are wholly older.
     """
 
     limit: int | None = None
@@ -87,8 +89,9 @@ class Walk:
             chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
             new = [card for card in new if card.url not in beside]
-            self._count_last(new, known)
-            self.ended = None if self.gap else self._reason(new)
+            lists = _lists(new)
+            self._count_last(new, lists, known)
+            self.ended = None if self.gap else self._reason(new, lists)
         return [card for forms in chosen.values() for card in forms]
 
     def restart(self) -> None:
@@ -146,17 +149,24 @@ class Walk:
         if self.ended is None:
             self.ended = "end"
 
-    def _count_last(self, new: Sequence[Card], known: Collection[str]) -> None:
+    def _count_last(
+        self, new: Sequence[Card], lists: Sequence[Sequence[Card]], known: Collection[str]
+    ) -> None:
         """Count on, with the cards of a batch that did not come before in this round."""
-        unknown = [k for k, card in enumerate(new) if card.url not in known]
-        self._known_last = len(new) - 1 - unknown[-1] if unknown else self._known_last + len(new)
+        lasts = [_known_last(cards, known) for cards in lists]
+        if len(lists) > 1:
+            ends = all(n >= _enough(cards) for n, cards in zip(lasts, lists, strict=True))
+            self._known_last = len(new) if ends else 0
+        else:
+            before = self._known_last if lasts[0] == len(lists[0]) else 0
+            self._known_last = before + lasts[0]
         # Times are typed by hand, so a batch may be out of order: only a whole older batch counts,
         # and one of which no time is understood tells nothing.
         times = [card.published_at for card in new]
         older = self.since is not None and all(t and t < self.since for t in times)
         self._older_last = self._older_last + len(new) if older else 0
 
-    def _reason(self, new: Sequence[Card]) -> End | None:
+    def _reason(self, new: Sequence[Card], lists: Sequence[Sequence[Card]]) -> End | None:
         if self.limit is not None and self.taken >= self.limit:
             return "limit"
         if self._without_new >= BATCHES_WITHOUT_NEW and self._repeated >= self._largest:
@@ -165,7 +175,7 @@ class Walk:
         least = min(_LEAST_CARDS, len(new)) if own_page else _LEAST_CARDS
         # Half a batch in a row bears times typed by hand, and leads to no further batch whenever a
         # few articles are new.
-        half = (len(new) + 1) // 2
+        half = (max(map(len, lists)) + 1) // 2
         if new and self.stop_at_known and self._known_last >= max(least, half):
             return "known"
         if new and self.since is not None and self._older_last >= least:
@@ -173,3 +183,23 @@ class Walk:
         if self.batches >= self.ceiling:
             return "ceiling"
         return None
+
+
+def _lists(cards: Sequence[Card]) -> Sequence[Sequence[Card]]:
+    """The cards by the places on their page where they stand, few ones left out; all as one where
+    only few stand anywhere."""
+    blocks: dict[int, list[Card]] = {}
+    for card in cards:
+        blocks.setdefault(card.block, []).append(card)
+    return [block for block in blocks.values() if len(block) >= _LEAST_CARDS] or [cards]
+
+
+def _known_last(cards: Sequence[Card], known: Collection[str]) -> int:
+    """How many cards in a row, up to the last one, are known."""
+    unknown = [k for k, card in enumerate(cards) if card.url not in known]
+    return len(cards) - 1 - unknown[-1] if unknown else len(cards)
+
+
+def _enough(cards: Sequence[Card]) -> int:
+    """So many of a list's last cards must be known for the known to begin there."""
+    return max(_LEAST_CARDS, (len(cards) + 1) // 2)

@@ -7,8 +7,10 @@ by where links lead and what they are called, not by their place on the page.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from caliber_crawler.dates import parse_printed
 from caliber_crawler.items import Card, SectionRef
@@ -17,6 +19,9 @@ from caliber_crawler.pages import media
 from caliber_crawler.pages.html import Element, Page, attribute, href_of, words
 from caliber_crawler.site import ROOT_LANGUAGE, SECTION_PATH, Address, Site
 from caliber_crawler.text import fold, line
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
 
 LAYOUT = "float-block-2025"
 
@@ -40,6 +45,10 @@ _EDITION_NAMES = {
     "рус": "ru",
     "русский": "ru",
 }
+# So many cards at most stand in one row of a grid; what holds more is a list by itself.
+_LONGEST_ROW = 4
+# Rows of one list are told by the names of so many elements round them.
+_ROUND_A_ROW = 6
 
 
 @dataclass(frozen=True)
@@ -99,8 +108,9 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
     seen: set[str] = set()
-    for element in page.with_class(CARD)[:MOST_CARDS]:
-        card = _card(element, page.base, site)
+    elements = page.with_class(CARD)[:MOST_CARDS]
+    for element, block in zip(elements, _blocks(elements), strict=True):
+        card = _card(element, page.base, site, block)
         if card is None:
             result.broken_cards += 1
             continue
@@ -109,6 +119,27 @@ def parse_cards(page: Page, site: Site) -> ListPage:
             seen.add(card.href)
             result.cards.append(card)
     return result
+
+
+def _blocks(elements: Sequence[Element]) -> list[int]:
+    """For each card the number of the list in which it stands.
+
+    Those that one element holds stand together. So do those of elements with few cards each that
+    have the same names round them: the rows of a grid, or boxes round single cards.
+    """
+    parents = [element.getparent() for element in elements]
+    held = Counter(parents)
+    numbers: dict[Hashable, int] = {}
+    for parent in parents:
+        place: Hashable = parent if held[parent] > _LONGEST_ROW else _names_round(parent)
+        numbers.setdefault(parent, numbers.setdefault(place, len(numbers)))
+    return [numbers[parent] for parent in parents]
+
+
+def _names_round(row: Element | None) -> Hashable:
+    """Tag and classes of an element and of some that it stands in."""
+    around = [] if row is None else [row, *islice(row.iterancestors(), _ROUND_A_ROW - 1)]
+    return tuple((str(one.tag), one.get("class")) for one in around)
 
 
 def section_links(page: Page, site: Site) -> list[SectionLink]:
@@ -199,8 +230,8 @@ def _codes(link: Element) -> list[str]:
     return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
-def _card(element: Element, base: str, site: Site) -> Card | None:
-    """One card; None when no link in it leads to an article of the site."""
+def _card(element: Element, base: str, site: Site, block: int) -> Card | None:
+    """One card of a block; None when no link in it leads to an article of the site."""
     article: Address | None = None
     href = ""
     section: Address | None = None
@@ -232,6 +263,7 @@ def _card(element: Element, base: str, site: Site) -> Card | None:
         time_text=time_text,
         published_at=printed.instant if printed else None,
         image=_image(parts.get(CARD_IMAGE), base, site),
+        block=block,
     )
 
 

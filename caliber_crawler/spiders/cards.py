@@ -19,7 +19,7 @@ from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
 from caliber_crawler.listing.rule import ListRule, Step
 from caliber_crawler.listing.walk import Walk
-from caliber_crawler.requests import PURPOSE, SEQUEL
+from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
@@ -270,6 +270,7 @@ class CardSpider(CaliberSpider):
 
     def _batch_request(self, task: ListTask, step: Step) -> Request:
         made = step.request
+        is_html = task.rule is not None and task.rule.format.kind == "html"
         return Request(
             made.url,
             method=made.method,
@@ -282,7 +283,7 @@ class CardSpider(CaliberSpider):
                 "task": task.to_document(with_first=step.state.index == 0),
                 "state": step.state.to_document(),
             },
-            meta={PURPOSE: task.purpose("batch"), SEQUEL: True},
+            meta={PURPOSE: task.purpose("batch"), SEQUEL: True, HTML_BATCH: is_html},
         )
 
     def _task_of(self, said: dict[str, Any]) -> ListTask:
@@ -345,7 +346,9 @@ class CardSpider(CaliberSpider):
         self.count(counters.LISTS_ENDED, str(end))
         addon = CaliberAddon.of(self.crawler)
         store, bounds = addon.store, _bounds(task.walk)
-        if store is not None and end is not None and not (task.is_closed and end == "known"):
+        # A list without a card shows nothing of where it ends: its cards may not be told any more.
+        is_told = task.walk.found_any and not (task.is_closed and end == "known")
+        if store is not None and end is not None and is_told:
             await addon.patiently(lambda: store.walks.end(task.key, end, bounds, task.known_before))
         task.walk.forget()
         if task.walk.found_any or task.empty is None:

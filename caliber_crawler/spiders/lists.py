@@ -17,6 +17,7 @@ from caliber_crawler.listing.answers import (
     Reading,
     complaint,
     is_blank,
+    misgiving,
     read_answer,
     read_page,
 )
@@ -24,7 +25,8 @@ from caliber_crawler.listing.rule import ListRule, Source, State, first_request,
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.reach import OFF_SITE
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
+from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
 from caliber_crawler.spiders.base import LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
@@ -39,6 +41,8 @@ _NO_SUCH_PAGE = frozenset({400, 405, 406, 416, 422})
 _NAMED_NEXT = ListRule(
     "GET", "", "", Format("html"), next_url=Source("answer", "link@next", "link@next")
 )
+# The key in a request's meta that tells that it is asked for once more.
+_AGAIN = "asked_again"
 
 
 class ListWalkingSpider(ScrollingSpider):
@@ -120,6 +124,7 @@ class ListWalkingSpider(ScrollingSpider):
         self, task: ListTask, page: ListPage, response: Response
     ) -> AsyncIterator[Any]:
         self.count(counters.LISTS_READ)
+        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         self.count(counters.CARDS_BROKEN, number=page.broken_cards)
         self.count(counters.TIMES_UNKNOWN, number=page.unknown_times)
         for request in self.follow(page, task.language):
@@ -203,11 +208,18 @@ class ListWalkingSpider(ScrollingSpider):
         self, task: ListTask, rule: ListRule, reached: State, response: Response
     ) -> list[Any]:
         """What an answer brings, the request for the next one first."""
+        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         reading = self._batch_of(task, rule, response)
         why = self._refusal(task, rule, reached, response, reading)
+        # What is no answer of the list's kind may still be how the list ends.
+        odd = reading is None and reached.index > 0 and not self._complaint(task, response)
+        if reading is not None and not reading.cards and not why:
+            why = misgiving(answer_of(response), task.url, self.config.site)
+            odd = bool(why)
+            is_end = odd or self._is_last(task, rule, reached, reading)
+            if is_end and (again := self._once_more(task, response)):
+                return again
         if reading is None or why:
-            # What is no answer of the list's kind may still be how the list ends.
-            odd = reading is None and reached.index > 0 and not self._complaint(task, response)
             return await self._disappointed(task, why, odd=odd)
         self.count(counters.LISTS_BATCHES)
         taken = await self._take(task, reading.cards)
@@ -224,6 +236,25 @@ class ListWalkingSpider(ScrollingSpider):
         if task.walk.ended is None and step is not None:
             return [self._batch_request(task, step), *taken]
         return taken + await self._ended(task)
+
+    def _is_last(self, task: ListTask, rule: ListRule, reached: State, reading: Reading) -> bool:
+        """Whether no request follows from an answer without cards."""
+        base = self.config.site.base
+        return next_request(rule, reached, reading, task.url, base, _now_ms()) is None
+
+    def _once_more(self, task: ListTask, response: Response) -> list[Any]:
+        """The request of an answer without cards, made again unless it was that already.
+
+        Such an answer ends a list, for good as far as updates go, and a server may give one in a
+        bad moment. Where numbers lead on, further answers tell.
+        """
+        asked = response.request
+        if asked is None or asked.meta.get(_AGAIN):
+            return []
+        self.count(counters.LISTS_ASKED_AGAIN)
+        kept = {HTML_BATCH: asked.meta.get(HTML_BATCH, False)}
+        meta = {PURPOSE: task.purpose("again"), SEQUEL: True, _AGAIN: True, **kept}
+        return [asked.replace(meta=meta)]
 
     def _batch_of(self, task: ListTask, rule: ListRule, response: Response) -> Reading | None:
         """The cards of an answer; None when it is of another kind than the rule's."""

@@ -15,11 +15,12 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Card
-from caliber_crawler.listing.answers import Reading, complaint, read_answer, read_page
+from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
+from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
@@ -96,7 +97,7 @@ class ScrollingSpider(CardSpider):
 
     async def parse_scrolled(self, response: Response, task: dict[str, Any]) -> AsyncIterator[Any]:
         """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
-        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller
+        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
 
         browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
@@ -119,6 +120,9 @@ class ScrollingSpider(CardSpider):
                 yield found
         except Forbidden as error:
             for found in self._browser_trouble(browsed, str(error), 1, FORBIDDEN_BY_ROBOTS):
+                yield found
+        except Unnamed as error:
+            for found in self._browser_trouble(browsed, str(error), 1, OFF_SITE):
                 yield found
         except (BrowserError, TimeoutError) as error:
             for found in self._browser_trouble(browsed, str(error)):
@@ -196,8 +200,13 @@ class ScrollingSpider(CardSpider):
             raise BrowserError("it shows none of the list's cards")
         if task.walk.unseen >= task.walk.largest > 0:
             raise BrowserError("the list ends before what was seen of it over HTTP")
+        # What may be how the list ends is believed when it comes to the same place once more.
+        is_same = task.attempts > 0 and task.walk.came_to_the_same_end
         for answer in scroller.recorder.last_answers:
-            if why := complaint(answer, task.url, self.config.site):
+            why = complaint(answer, task.url, self.config.site)
+            if not is_same:
+                why = why or misgiving(answer, task.url, self.config.site)
+            if why:
                 raise BrowserError(f"the list ends with another answer: {why}")
 
     async def _holds(self, task: ListTask, lesson: Lesson) -> bool:

@@ -176,11 +176,10 @@ def _digest(card: Card) -> str:
     """What a reader sees of the card's article; pictures and sections do not count.
 
     A time that is understood counts to the minute, however it is written: lists print no seconds.
+    One that is not counts for nothing: "2 hours ago" is "3 hours ago" soon, and nothing changed.
     """
     at = card.published_at
-    if at is None:
-        return _hashed(card, card.time_text)
-    return _hashed(card, at.astimezone(UTC).isoformat(timespec="minutes"))
+    return _hashed(card, at.astimezone(UTC).isoformat(timespec="minutes") if at else None)
 
 
 def _hashed(card: Card, time: str | None) -> str:

@@ -6,6 +6,7 @@
      coverage: {field: share of the articles that had it, 0 to 1},
      sections: {"edition/slug": {what: number}}, as in `health.figures`,
      verdict: one line, findings: [{rule, line, expected, seen, sections, field}],
+     lists_doubted: whether the verdict doubts how lists ended; there once it is closed,
      workers: [{id, host, pid, pid_namespace, started_at, seen_at, ended_at, reason, counts}],
      versions: {package: text}}
 
@@ -176,6 +177,7 @@ class CrawlStore:
         reason: str,
         exit_code: int,
         verdict: str,
+        lists_doubted: bool,
         sections: Mapping[str, Mapping[str, int]],
         findings: Sequence[Mapping[str, Any]],
         silent_since: datetime,
@@ -199,6 +201,7 @@ class CrawlStore:
                         "reason": reason,
                         "exit_code": exit_code,
                         "verdict": verdict,
+                        "lists_doubted": lists_doubted,
                         "sections": {name: dict(seen) for name, seen in sections.items()},
                         "findings": [dict(finding) for finding in findings],
                         "updated_at": at,

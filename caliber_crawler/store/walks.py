@@ -29,9 +29,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from caliber_crawler.listing.walk import End
 from caliber_crawler.store.client import driver_errors
 
-# Exit codes of crawls that did what was to be done, some of it in vain perhaps. One that collected
-# something that looks wrong may have been shown lists that were cut short.
+# Exit codes of crawls that did what was to be done, some of it in vain perhaps.
 _BELIEVED = (0, 4)
+# One that collected something that looks wrong may have been shown lists that were cut short, but
+# only where that is what looks wrong. Else it may do so for good, as a section does that has no
+# article yet, and every update would walk all lists to their ends.
+_LOOKS_WRONG = {"exit_code": 3, "lists_doubted": False}
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class WalkStore:
             "_id": walked.get("ended_by"),
             "status": "finished",
             "reason": "finished",  # none that was closed early, by CLOSESPIDER_ITEMCOUNT say
-            "exit_code": {"$in": _BELIEVED},
+            "$or": [{"exit_code": {"$in": _BELIEVED}}, _LOOKS_WRONG],
             "counts.frontier/lost": {"$exists": False},  # requests that nobody made
         }
         return await self._crawls.find_one(ended, {"_id": 1}) is not None
