@@ -99,8 +99,8 @@ class MongoPipeline:
     def __init__(self, addon: CaliberAddon, fates: Fates, concurrency: int) -> None:
         self._addon = addon
         self._fates = fates
-        # So many pages may be on their way and not stored (`scheduler`). Three of four make a batch,
-        # the others are fetched meanwhile: each round trip costs, so that few large ones are better.
+        # So many pages may be on their way and not stored (`scheduler`). Three of four are a batch,
+        # the others are fetched meanwhile: each round trip costs, so few large ones are better.
         self._size = min(max(1, concurrency * 3 // 4), _LARGEST)
         self._articles: Batcher[_Arrival, Saved]
         self._rejects: Batcher[Reject, None]
