@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Lists": ("lists", "cards", "rules", "feed"),
     "Pages": ("requests", "pages", "rejected", "limits", "browser", "robots"),
     "Fields": ("missing", "cut", "conflicts", "times", "views", "teasers", "boxes", "kept"),
-    "Frontier": ("frontier", "politeness"),
+    "Frontier": ("frontier", "politeness", "crawls"),
     "Storage and feeds": ("store", "items", "feeds"),
     "Schedules": ("schedule",),
 }
