@@ -44,7 +44,6 @@ AT_ONCE = 4
 """Batches of articles that are being stored at a time. Each takes several round trips to the
 database one after the other, and with one batch alone a crawl would wait for them."""
 _LARGEST = 100  # batch
-_LINGER = 0.05  # seconds for so many to come together
 _NOTES = {
     plans.MOVED: counters.ARTICLES_MOVED,
     plans.RETURNED: counters.ARTICLES_RETURNED,
@@ -99,9 +98,10 @@ class MongoPipeline:
     def __init__(self, addon: CaliberAddon, fates: Fates, concurrency: int) -> None:
         self._addon = addon
         self._fates = fates
-        # So many pages may be on their way and not stored (`scheduler`). Three of four are a batch,
-        # the others are fetched meanwhile: each round trip costs, so few large ones are better.
-        self._size = min(max(1, concurrency * 3 // 4), _LARGEST)
+        # So many pages may be on their way and not stored (`scheduler`). Half of them is a batch:
+        # the others are fetched meanwhile. Larger ones need fewer round trips, and have the crawl
+        # wait for each of them.
+        self._size = min(max(1, concurrency // 2), _LARGEST)
         self._articles: Batcher[_Arrival, Saved]
         self._rejects: Batcher[Reject, None]
         self._sightings: Batcher[Sighting, bool]
@@ -126,7 +126,6 @@ class MongoPipeline:
         self._articles = Batcher(
             self._patiently(partial(self._save_all, store)),
             size=self._size,
-            linger=_LINGER,
             at_once=AT_ONCE,
         )
         self._rejects = Batcher(self._patiently(store.rejects.save))
