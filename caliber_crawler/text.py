@@ -10,7 +10,6 @@ import unicodedata
 from functools import lru_cache
 from html import unescape
 
-
 # Characters that no reader sees and that break search and comparison: soft hyphen, zero-width
 # space and non-joiner, word joiner and the invisible operators, byte-order mark, direction marks,
 # grapheme joiner, fillers, variation selectors (but the one that makes an emoji), the place of a
