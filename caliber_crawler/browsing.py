@@ -216,7 +216,8 @@ class Browser:
         # Its own restarts of a dead browser are neither counted nor bounded in time.
         handler.config.target_closed_max_retries = 0
         handler.config.launch_options = await self._launch_options(handler.config.launch_options)
-        handler.browser_provider_cls = partial(Provider, complain=self._without_sandbox)
+        if not self._crawler.settings.get("PLAYWRIGHT_BROWSER_PROVIDER"):  # one of the user's own
+            handler.browser_provider_cls = partial(Provider, complain=self._without_sandbox)
         others = processes.drivers()
 
         async def start() -> None:

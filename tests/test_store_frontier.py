@@ -537,6 +537,7 @@ async def test_what_a_schedule_means_to_go_on_with_is_not_forgotten(database: An
     at_work = {"unfinished": None, "running": {"crawl_id": "slow"}}
     entries = {"a": left, "b": at_work, "c": {"unfinished": None, "running": None}}
     await database.schedule.insert_one({"_id": "s", "entries": entries})
+    await database.schedule.insert_one({"_id": "odd", "entries": [1]})  # somebody else's
     ages = {
         "rare": AT - month,
         "slow": AT - month,

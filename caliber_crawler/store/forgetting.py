@@ -75,8 +75,10 @@ async def _wanted(database: AsyncDatabase[dict[str, Any]]) -> set[str]:
     """Crawls that schedulers mean to go on with."""
     found: set[str] = set()
     async for schedule in database["schedule"].find({}, {"entries": 1}):
-        for entry in (schedule.get("entries") or {}).values():
-            for crawl in (entry.get("unfinished"), entry.get("running")):
-                if crawl:
-                    found.add(crawl["crawl_id"])
+        entries = schedule.get("entries")
+        for entry in entries.values() if isinstance(entries, dict) else ():
+            for name in ("unfinished", "running"):
+                crawl = entry.get(name) if isinstance(entry, dict) else None
+                if isinstance(crawl, dict):
+                    found.add(crawl.get("crawl_id", ""))
     return found
