@@ -10,6 +10,9 @@ import unicodedata
 from functools import lru_cache
 from html import unescape
 
+from ftfy import fix_encoding
+from ftfy.badness import is_bad
+
 # Characters that no reader sees and that break search and comparison: soft hyphen, zero-width
 # space and non-joiner, word joiner and the invisible operators, byte-order mark, direction marks,
 # grapheme joiner, fillers, variation selectors (but the one that makes an emoji), the place of a
@@ -209,8 +212,6 @@ def ungarbled(text: str) -> str:
     """
     if not _looks_wrong(text):
         return text
-    from ftfy import fix_encoding  # takes longer to import than most crawls need it
-
     fixed: str = fix_encoding(text)
     return text if is_garbled(fixed) else fixed
 
@@ -222,11 +223,7 @@ def is_garbled(text: str) -> bool:
 
 def _looks_wrong(text: str) -> bool:
     """Whether there are letters of a wrong encoding."""
-    if _SUSPECT.search(text) is None:
-        return False
-    from ftfy.badness import is_bad
-
-    return bool(is_bad(_BEFORE_ENDING.sub("'", text)))
+    return _SUSPECT.search(text) is not None and bool(is_bad(_BEFORE_ENDING.sub("'", text)))
 
 
 def word_count(*texts: str | None) -> int:

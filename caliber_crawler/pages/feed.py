@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
+import feedparser
+
 from caliber_crawler.items import Card
 from caliber_crawler.limits import LONGEST_LINE
 from caliber_crawler.pages.html import Page
@@ -48,8 +50,6 @@ def parse_feed(page: Page, site: Site) -> Feed:
     """Read a feed of any format that feedparser knows. Never fails."""
     if too_much := _too_much(page.body):
         return Feed(problem=too_much)
-    import feedparser  # of all spiders one needs it
-
     headers = {"content-type": page.content_type} if page.content_type else {}
     # A file object, because feedparser takes a plain text that looks like an address for one and
     # fetches it.
