@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
+from scrapy.utils.misc import load_object
 
 from caliber_crawler.config import OFF, Config
 from caliber_crawler.errors import ConfigError
@@ -38,6 +40,7 @@ class WithoutStore(ScrapyCommand):
         super().process_options(args, opts)
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         check_setting_names(self.settings)
+        begin_loop(self.settings)
         self.settings.set("MONGODB_URI", OFF, priority="cmdline")
         self.settings.set("CALIBER_DEBUGGING", True, priority="cmdline")
         self.settings.set("CALIBER_BY_HAND", self.by_hand, priority="cmdline")
@@ -52,6 +55,16 @@ class WithoutStore(ScrapyCommand):
             assert self.crawler_process is not None  # noqa: S101 - Scrapy sets it before
             check_spider(spider, self.crawler_process.spider_loader)
         super().run(args, opts)  # type: ignore[safe-super]  # a mix-in: Scrapy's comes next
+
+
+def begin_loop(settings: BaseSettings) -> None:
+    """Make the event loop that is wanted the present one.
+
+    Scrapy makes one of asyncio's own before, and drops it without closing it: a command that ends
+    before that was collected as garbage does so with a traceback.
+    """
+    if path := settings["ASYNCIO_EVENT_LOOP"]:
+        asyncio.set_event_loop(load_object(path)())
 
 
 def check_log(settings: BaseSettings) -> None:

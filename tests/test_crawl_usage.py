@@ -275,3 +275,13 @@ def test_settings_of_a_project_of_ones_own_pass(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SCRAPY_SETTINGS_MODULE", "others_project")
     check_names(given)
+
+
+@pytest.mark.parametrize("command", [("crawl", "sections", "-a", "mode=foo"), ("check", "nobody")])
+def test_no_event_loop_is_dropped_unclosed(
+    scrapy_without_store: Scrapy, command: tuple[str, ...]
+) -> None:
+    """When Python ends, it tells of such a one with a traceback, or not, by chance."""
+    run = scrapy_without_store(*command, PYTHONWARNINGS="always::ResourceWarning")
+    assert run.code == 2, run.err
+    assert "unclosed event loop" not in run.err

@@ -19,6 +19,7 @@ from caliber_crawler.alerts import Alert, check, send
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.config import Config
 from caliber_crawler.debugging import (
+    begin_loop,
     check_log,
     check_setting_names,
     check_spider,
@@ -53,6 +54,7 @@ class Command(crawl.Command):
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         check_log(self.settings)
         check_setting_names(self.settings)
+        begin_loop(self.settings)
         self._interrupts = Interrupts()
         self._interrupts.listen()
 
