@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMES_ON_PATH = ("chromium", "chromium-browser", "google-chrome")
 
-_TRIAL_SECONDS = 10.0
+_TRIAL = 0.5  # of the patience with a start, for its first page
 
 # The browser shall talk to the crawled site and to no one else.
 ARGUMENTS = (
@@ -56,33 +56,32 @@ async def launch(
 ) -> Browser:
     """Start it; without its sandbox where the system lets it have none, which `complain` is told.
 
-    The sandbox is made of name spaces, which containers and some systems do not let users have.
-    What is said then differs by version and system, so that it is simply tried without. Raises
-    Playwright's errors.
+    The sandbox is made of name spaces, which containers and some systems do not let users have. By
+    what is said then it is told from other troubles, which are raised as Playwright's errors.
     """
     if not options.get("chromium_sandbox"):
         return await kind.launch(**options)
     from playwright.async_api import Error
 
-    without = options | {"chromium_sandbox": False}
+    why = "its pages die in it"
+    browser = None
     try:
         browser = await kind.launch(**options)
-    except Error as error:
-        if not _is_about_the_sandbox(str(error)):
-            raise
-        browser = await kind.launch(**without)
-        complain("the system does not let it have one")
-        return browser
-    try:
-        async with asyncio.timeout(_TRIAL_SECONDS):
+        async with asyncio.timeout(options["timeout"] / 1000 * _TRIAL):
             page = await browser.new_page()
             await page.evaluate("1")
             await page.close()
-    except (Error, TimeoutError):  # it starts, and its pages die
-        with suppress(Error):
-            await browser.close()
-        browser = await kind.launch(**without)
-        complain("its pages die in it")
+        return browser
+    except (Error, TimeoutError) as error:
+        if browser is not None:
+            with suppress(Error):
+                await browser.close()
+        elif _is_about_the_sandbox(str(error)):
+            why = "the system does not let it have one"
+        else:
+            raise
+    browser = await kind.launch(**options | {"chromium_sandbox": False})
+    complain(why)
     return browser
 
 
