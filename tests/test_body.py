@@ -633,6 +633,10 @@ def test_a_text_in_a_box_with_a_wrong_name_is_kept(name: str) -> None:
     assert (with_text.article.body, with_text.notes.boxes) == ("Rain.", 1)
     assert article(f'<div class="{name}" hidden><p>{one}</p></div>').article.body == ""
     assert article(f'<div class="{name}"><p>Follow us.</p></div>').article.body == ""
+    video = '<iframe src="https://www.youtube.com/embed/abc"></iframe>'
+    beside = article(f'{video}<div class="{name}"><p>{one}</p></div>')
+    assert (beside.article.body, beside.notes.boxes) == ("", 1), "a video says enough by itself"
+    assert len(beside.article.embeds) == 1
 
 
 def test_boxes_left_out_with_sentences_are_counted() -> None:

@@ -10,7 +10,8 @@ Rules, each with its reason:
 * Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
   teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
-  and boxes with sentences are counted. A body that would have no text otherwise keeps those.
+  and boxes with sentences are counted. A body that would have neither text nor video otherwise
+  keeps those.
 * A paragraph that only points to other articles of the site is a teaser (`teasers` has the rules)
   and is left out with its links. A sentence that contains such a link is text. Digests keep them:
   a body that would have no text otherwise, the items of a list that a sentence with a colon
@@ -98,7 +99,9 @@ def read_body(
     body = reader.read(root, rest)
     if not (body.teasers or body.boxes) or _says_something(body):
         return body
-    if reader.boxes:  # a text in a box is likelier than a digest beside one
+    # A text in a box is likelier than a digest beside one; a video says enough by itself, so that
+    # what is beside it is what its name says.
+    if reader.boxes and not body.embeds:
         boxes = frozenset(reader.boxes)
         again = _Reader(page, site, skipped, limits, keep_boxes=boxes).read(root, rest)
         if _says_something(again):
@@ -277,11 +280,16 @@ class _Reader:
             return network in (None, "x")
         return False
 
+    def _note_box(self, box: Element) -> None:
+        """Note a box that was left out for its name, if it has sentences."""
+        if len(_WORD.findall(self._said)) >= _PROSE:
+            self.boxes.append(box)
+
     def _leave(self, element: Element) -> None:
         if self._foreign is not None and self._kept is None:
             if element is not self._foreign:
                 return
-            self.boxes += [element] * (len(_WORD.findall(self._said)) >= _PROSE)
+            self._note_box(element)
         tag = element.tag
         if _ends_paragraph(element):
             self._flush()
