@@ -35,8 +35,11 @@ _LEAST_MILLISECONDS = 10**12
 _ERRORS = ("error", "errors", "exception")
 _BEFORE_THE_LIST = frozenset({"challenge", "consent"})
 # Members by which JSON says that it failed, though perhaps only because nothing is left.
-_SUCCESSES = ("success", "ok")
-_FAILED = frozenset({"error", "fail", "failed", "failure"})
+_FAILURES = {
+    "success": ("false",),
+    "ok": ("false",),
+    "status": ("error", "fail", "failed", "failure"),
+}
 # What batches of cards, as a script fetches them, do not have.
 _OF_A_DOCUMENT = re.compile(rb"<(?:html|h1)[\s>]", re.IGNORECASE)
 _NOTHING = (b"", b"null", b"false", b'""', b"[]", b"{}")
@@ -164,14 +167,11 @@ def misgiving(answer: Answer, url: str, site: Site) -> str:
     """
     value = _decoded(answer)
     if isinstance(value, dict):
-        said = [(name, value.get(name)) for name in (*_SUCCESSES, "status")]
-        failed = (
-            f"{name}: {state}"
-            for name, state in said
-            if (name == "status" and str(state).lower() in _FAILED)
-            or (name in _SUCCESSES and (state is False or state == "false"))
-        )
-        return next(failed, "")
+        for name, failures in _FAILURES.items():
+            state = value.get(name)
+            if str(state).lower() in failures:
+                return f"{name}: {state}"
+        return ""
     if value is not None or _OF_A_DOCUMENT.search(answer.body) is None:
         return ""
     page = Page(url, answer.body, answer.content_type)

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from caliber_crawler.dedupe import FEW_WORDS, SAME_POSTING, Story, repeats
+from caliber_crawler.dedupe import FEW_WORDS, Story, repeats
 from caliber_crawler.errors import StoreError
 from caliber_crawler.items import Article
 from caliber_crawler.store.bulk import bulk_write
@@ -119,8 +119,7 @@ def _days(story: Story) -> list[int]:
     if story.word_count >= FEW_WORDS or story.published_at is None:
         return [0]
     day = story.published_at.astimezone(UTC).toordinal()
-    around = -(-SAME_POSTING // timedelta(days=1))
-    return sorted(range(day - around, day + around + 1), key=lambda other: abs(other - day))
+    return [day, day - 1, day + 1]  # `SAME_POSTING` is a day
 
 
 async def _read(
