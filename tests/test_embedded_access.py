@@ -203,7 +203,7 @@ def test_as_a_service_it_outlives_crawls_and_stops_cleanly(data_dir: Path, tmp_p
                 for _ in range(2):
                     with EmbeddedServer(data_dir) as uri:
                         assert access.server_pid(port_of(uri), password_of(uri)) in before
-                    time.sleep(1)
+                    time.sleep(1)  # many times as long as a server without users goes on
                     assert processes(data_dir) == before
             finally:
                 process.terminate()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.errors import StoreUnavailable
 from caliber_crawler.items import Card
 from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.cards import CardStore, Source
+from caliber_crawler.store.client import connect
 from caliber_crawler.store.migrations import prepare
+from tests.mongods import free_port, start_mongod
 from tests.stories import HOUR, START, story, url
 
 Documents = Database[dict[str, Any]]
@@ -104,3 +108,29 @@ async def test_nothing_is_written_where_nothing_is_new(shown: Shown, database: D
     database.command("profile", 0)
     asked = database["system.profile"].find({"ns": database.cards.full_name})
     assert {operation["op"] for operation in asked} == {"query"}
+
+
+async def test_a_server_that_ends_meanwhile_is_waited_for(tmp_path: Path) -> None:
+    """It has taken the write, and says that it may not be safe: `StoreUnavailable`, not an error of
+    these cards, by which the list would be lost."""
+    port = free_port()
+    server = start_mongod(tmp_path, port, "--setParameter=enableTestCommands=1")
+    try:
+        uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        async with await connect(uri, timeout_ms=30_000) as client:
+            database = client["caliber"]
+            await prepare(database)
+            said = {"code": 91, "codeName": "ShutdownInProgress", "errmsg": "it ends"}
+            data = {"failCommands": ["update"], "writeConcernError": said}
+            await client.admin.command(
+                {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data}
+            )
+            cards = CardStore(database)
+            compared = await cards.compare([CARD], START, "list")
+            with pytest.raises(StoreUnavailable, match="lost while writing to cards"):
+                await cards.note(compared)
+            await cards.note(compared)
+            assert await database["cards"].count_documents({}) == 1
+    finally:
+        server.terminate()
+        server.wait(60)
