@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ PREFIX = "caliber_"
 MOST_VALUES = 100
 REST = "other"
 _OUTCOMES = ("new", "changed", "unchanged")
+_KEPT = frozenset({"spider", "outcome"})  # labels that take few values
 _IN_SECTIONS = {counters.TAKEN, *(f"articles/{outcome}" for outcome in _OUTCOMES)}
 _LABEL = {
     counters.REJECTED: "reason",
@@ -190,14 +192,21 @@ def _gauge(
 
 
 def _merged(before: Metric, now: Metric) -> Metric:
-    """Two states of one metric as one."""
+    """Two states of one metric as one.
+
+    What is new counts as `REST` where a spider has as many values as are kept: the file is for
+    years, and a series that is there must not end.
+    """
     told = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for sample in before.samples
         if "spider" in sample.labels  # what is not a spider's is said anew by each crawl
     }
+    there = Counter((name, dict(labels)["spider"]) for name, labels in told)
     for sample in now.samples:
         key = (sample.name, tuple(sorted(sample.labels.items())))
+        if key not in told and there[sample.name, sample.labels.get("spider", "")] >= MOST_VALUES:
+            key = (sample.name, tuple((n, v if n in _KEPT else REST) for n, v in key[1]))
         base = told.get(key, 0.0) if now.type == "counter" else 0.0
         told[key] = base + sample.value
     metric = Metric(now.name, now.documentation, now.type)

@@ -208,6 +208,21 @@ def test_labels_are_bounded_and_nothing_is_lost() -> None:
         assert sum(values) == total
 
 
+def test_a_file_of_years_keeps_its_series_and_takes_so_many_new_ones() -> None:
+    text = ""
+    for crawl in range(10):
+        counts = {f"taken/en/{crawl}-{n}/new": 1 for n in range(30)} | {"taken/en/world/new": 5}
+        text = added_up(text, families(counts, FACTS)).decode()
+    found = {k: v for k, v in samples(text).items() if k[0] == "caliber_articles_total"}
+    assert len(found) <= MOST_VALUES + 31
+    assert sum(found.values()) == 10 * 35
+    assert found["caliber_articles_total", "new", "en/world"] == 50
+    assert found["caliber_articles_total", "new", "en/0-7"] == 1
+    assert found["caliber_articles_total", "new", "other"] == 350 - sum(
+        value for key, value in found.items() if key[2] != "other"
+    )
+
+
 @pytest.mark.parametrize(
     "name",
     [
