@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from caliber_crawler.pages.body import read_body
 from caliber_crawler.pages.gallery import Gallery
 from caliber_crawler.pages.html import Element
 from caliber_crawler.text import paragraphs
+from tests.growth import assert_linear
 from tests.pages import SITE, article, article_html, page
 
 OTHER = '<a href="/en/post/other">Another story of the day</a>'
@@ -792,15 +793,12 @@ def test_large_bodies_take_linear_time() -> None:
     ],
 )
 def test_what_recurs_takes_linear_time(before: str, piece: str) -> None:
-    def seconds(number: int) -> float:
+    def reading(number: int) -> Callable[[], object]:
         shown = page(article_html(before + piece * number))
         assert len(shown.root)
-        began = time.process_time()
-        parse_article(shown, SITE)
-        return time.process_time() - began
+        return lambda: parse_article(shown, SITE)
 
-    # A square would be a hundred times as long.
-    assert seconds(20_000) < 30 * max(seconds(2_000), 0.02)
+    assert_linear(reading, 1_250)
 
 
 def test_pictures_of_nested_figures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

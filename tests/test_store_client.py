@@ -130,7 +130,7 @@ async def test_dead_port(login: str) -> None:
     begin = time.monotonic()
     with pytest.raises(StoreUnavailable) as caught:
         await connect(f"mongodb://{login}127.0.0.1:{port}", timeout_ms=300)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 5  # as it would be unasked
     said = everything_said(caught.value)
     assert f"MongoDB at 127.0.0.1:{port} does not answer" in said
     assert "refused" in said or "Connect call failed" in said
@@ -146,7 +146,7 @@ async def test_server_that_accepts_and_is_silent() -> None:
         begin = time.monotonic()
         with pytest.raises(StoreUnavailable, match=f"127.0.0.1:{port} does not answer"):
             await connect(f"mongodb://127.0.0.1:{port}", timeout_ms=300)
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 5  # as it would be unasked
 
 
 @closes_while_connecting
