@@ -364,6 +364,20 @@ def test_wrong_usage(scrapy: Scrapy, options: tuple[str, ...], said: str) -> Non
     assert list(scrapy.folder.iterdir()) == []
 
 
+def test_editions_are_named_as_they_are_stored(scrapy: Scrapy, database: Documents) -> None:
+    fill(database, 3)
+    path = "hy/the-armenian-one"
+    database.articles.insert_one(document(9, id=path, language="hy") | {"_id": path})
+    run = scrapy("export", "-o", "a.jsonl", "--language", "hy")
+    assert run.code == 0, run.err
+    [line] = (scrapy.folder / "a.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == path
+    run = scrapy("export", "-o", "b.jsonl", "--language", "xx,hy")
+    assert run.code == 2
+    assert "language=xx: allowed are en, ru, arm, hy; SITE_LANGUAGES names them" in run.err
+    assert scrapy("report", "-o", "r.html", "--language", "hy").out.startswith("r.html: 1 articles")
+
+
 def test_a_format_may_be_given_for_any_other_name(scrapy: Scrapy, database: Documents) -> None:
     fill(database, 3)
     for name in ("news.txt", "news", "news.backup.gz"):

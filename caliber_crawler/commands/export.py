@@ -97,14 +97,14 @@ class Command(ScrapyCommand):
         try:
             config = Config.from_settings(self.settings)
             form = form_of(opts.output, opts.format)
-            selection = _selection(opts, config)
+            asked = _asked(opts, config)
         except ConfigError as error:
             raise usage_error(error) from None
         if config.store_is_off:
             raise UsageError("MONGODB_URI=off: nothing is stored to be exported", print_help=False)
         told = _Told()
         try:
-            asyncio.run(_export(config, selection, form, opts, told))
+            asyncio.run(_export(config, asked, form, opts, told))
         except ConfigError as error:
             raise usage_error(error) from None
         except asyncio.CancelledError:
@@ -142,9 +142,12 @@ class Command(ScrapyCommand):
         complain(message)
 
 
-def _selection(opts: argparse.Namespace, config: Config) -> Selection:
+def _asked(opts: argparse.Namespace, config: Config) -> ExportArguments:
     given = {name: value for name in _FILTERS if (value := getattr(opts, name)) is not None}
-    asked = ExportArguments.parse(given, config)
+    return ExportArguments.parse(given, config)
+
+
+def _selection(asked: ExportArguments, config: Config) -> Selection:
     since, before = bounds(asked.since, asked.until, config)
     return Selection(
         languages=asked.language,
@@ -157,7 +160,7 @@ def _selection(opts: argparse.Namespace, config: Config) -> Selection:
 
 
 async def _export(
-    config: Config, selection: Selection, form: Form, opts: argparse.Namespace, told: _Told
+    config: Config, asked: ExportArguments, form: Form, opts: argparse.Namespace, told: _Told
 ) -> None:
     _stop_on_signals(told)
     store = await Store.open(
@@ -165,6 +168,8 @@ async def _export(
     )
     try:
         reader = ArticleReader(store.database)
+        asked.check_editions(await reader.editions(), config)
+        selection = _selection(asked, config)
         told.undated = await reader.undated(selection)
         told.written = await _write(_until_stopped(reader.read(selection), told), form, opts)
     finally:

@@ -17,7 +17,7 @@ from caliber_crawler.errors import CaliberError, ConfigError
 from caliber_crawler.files import Claim, is_special, write_all
 from caliber_crawler.spiders.arguments import ExportArguments, bounds
 from caliber_crawler.store import Store
-from caliber_crawler.store.reading import Selection
+from caliber_crawler.store.reading import ArticleReader, Selection
 from caliber_crawler.store.report import ReportReader
 from caliber_crawler.store_command import StoreCommand
 
@@ -81,6 +81,7 @@ class Command(StoreCommand):
         assert self.settings is not None  # noqa: S101 - Scrapy sets it before it calls this
         config = Config.from_settings(self.settings)
         asked = _asked(opts, config)
+        asked.check_editions(await ArticleReader(store.database).editions(), config)
         since, before = bounds(asked.since, asked.until, config)
         selection = Selection(asked.language, asked.section, since, before)
         at = datetime.now(UTC)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -184,13 +184,20 @@ class ExportArguments(Arguments):
     def _from_text(cls, given: Mapping[str, str], config: Config) -> Self:
         since, until = _days(given)
         return cls(
-            language=_names("language", given, "", allowed=config.languages),
+            language=_names("language", given, ""),
             section=_names("section", given, ""),
             since=since,
             until=until,
             status=_choice("status", given, STATUSES),
             duplicates=_choice("duplicates", given, DUPLICATES),
         )
+
+    def check_editions(self, stored: Iterable[str], config: Config) -> None:
+        """Raise `ArgumentError` for an edition that is neither among those of the site nor stored.
+
+        The prefix of an edition in addresses may be another than the name that its label gave it.
+        """
+        _check_names("language", self.language, tuple(dict.fromkeys((*config.languages, *stored))))
 
 
 def bounds(
@@ -223,13 +230,19 @@ def _names(
     names = tuple(dict.fromkeys(filter(None, values)))
     if name in given and not names:
         raise ArgumentError(f"{name}={given[name]!r} names nothing")
-    unknown = [value for value in names if allowed and value not in allowed]
-    if unknown:
-        raise ArgumentError(f"{name}={','.join(unknown)}: allowed are {', '.join(allowed)}")
+    if allowed:
+        _check_names(name, names, allowed)
     bad = [value for value in names if set(value) & set(" /?#&\\")]
     if bad:
         raise ArgumentError(f"{name}={bad[0]!r}: give names as they are in addresses")
     return names
+
+
+def _check_names(name: str, names: Iterable[str], allowed: tuple[str, ...]) -> None:
+    unknown = [value for value in names if value not in allowed]
+    if unknown:
+        more = "; SITE_LANGUAGES names them" if name == "language" else ""
+        raise ArgumentError(f"{name}={','.join(unknown)}: allowed are {', '.join(allowed)}{more}")
 
 
 def _choice(name: str, given: Mapping[str, str], allowed: tuple[str, ...]) -> str:

@@ -107,6 +107,11 @@ class ArticleReader:
         with driver_errors("counting articles"):
             return await self._articles.count_documents(selection.undated(), hint=READING_INDEX)
 
+    async def editions(self) -> list[str]:
+        """The languages of all records, in order. Raises `StoreUnavailable` and `StoreError`."""
+        with driver_errors("reading articles"):
+            return sorted(await self._articles.distinct("language"))
+
 
 def _may_move(document: Document) -> bool:
     """Whether a record's time of publication may become another one while others are read."""
