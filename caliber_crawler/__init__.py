@@ -21,8 +21,8 @@ Which file answers which question, in the order in which data flow:
 * What is too much of a page or an answer?              `limits`, `bounds`, `heads`
 * Which pages are asked for?                            `spiders/`, `requests`
 * Which of them next, by which worker, and how fast?    `scheduler`, `ready`, `pump`, `outcomes`,
-  `middlewares`, `robots`, `cookies`, `politeness`, `workers`, with `store/frontier`, `store/limiter`,
-  `store/locks`
+  `middlewares`, `robots`, `cookies`, `politeness`, `workers`, with `store/frontier`,
+  `store/limiter`, `store/locks`
 * How do Scrapy's parts hang together?                  `settings`, `config`, `scrapy_settings`,
   `addon`, `responses`, `pipelines`, `extensions`, `exporters`, `logs`, `contracts`, `commands/`,
   `debugging`, `interrupts`, `store_command`, `fixtures`
