@@ -16,7 +16,7 @@ from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.cards import CardStore, Source
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.visits import VisitStore
-from tests.stories import DAY, HOUR, START, revisit, story, url
+from tests.stories import DAY, HOUR, START, prose, revisit, story, url
 
 Documents = Database[dict[str, Any]]
 
@@ -245,6 +245,80 @@ class TestRemoval:
 
     async def test_nothing_to_note(self, visits: VisitStore) -> None:
         assert await visits.note([]) == []
+
+
+class TestCopies:
+    """A story that was posted several times, of which the site removes some."""
+
+    @pytest.fixture(autouse=True)
+    async def posted(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> dict[str, Any]:
+        """Three copies in one minute; the last one was stored first."""
+        self.store, self.visits, self.database = store, visits, database
+        said: dict[str, Any] = {"title": "Council votes on the tunnel", "body": prose(80, "vote")}
+        self.said = said
+        await store.save([story("c", published_at=START, **said)])
+        await store.save([story(slug, hours=0.1, **said) for slug in "ab"])
+        assert self.originals() == {"a": "en/c", "b": "en/c", "c": None}
+        return said
+
+    def originals(self) -> dict[str, str | None]:
+        return {d["slug"]: d["duplicate_of"] for d in self.database.articles.find()}
+
+    async def removed(self, *slugs: str, hours: float = 1) -> None:
+        for number in (2, 3):
+            at = hours + number
+            noted = [revisit(slug, "missing", f"c{at}", at) for slug in slugs]
+            await self.visits.note(noted)
+
+    async def test_the_one_that_is_there_is_the_original(self) -> None:
+        await self.removed("b", "c")
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    async def test_one_of_two_that_are_there(self) -> None:
+        await self.removed("c")
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    @pytest.mark.parametrize("how", ["page", "not_modified"])
+    async def test_an_original_that_comes_back_names_the_one_that_took_its_place(
+        self, how: str
+    ) -> None:
+        await self.removed("b", "c")
+        if how == "page":
+            again = story("c", published_at=START, crawl_id="c9", hours=9, **self.said)
+            [saved] = await self.store.save([again])
+            assert saved.article.duplicate_of == "en/a"
+        else:
+            noted = await self.visits.note([revisit("c", "not_modified", "c9", 9, status=304)])
+            assert noted == ["returned"]
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    @pytest.mark.parametrize("how", ["page", "not_modified"])
+    async def test_of_copies_that_are_all_gone_the_one_that_comes_back(self, how: str) -> None:
+        await self.removed("a", "b", "c")
+        assert self.originals() == {"a": "en/c", "b": "en/c", "c": None}
+        if how == "page":
+            await self.store.save([story("b", crawl_id="c9", hours=9, **self.said)])
+        else:
+            await self.visits.note([revisit("b", "not_modified", "c9", 9, status=304)])
+        assert self.originals() == {"a": "en/b", "b": None, "c": "en/b"}
+
+    async def test_what_an_older_version_left_is_put_right_by_the_next_visit(self) -> None:
+        await self.removed("c")
+        for slug, original in {"a": "en/c", "b": "en/c", "c": None}.items():
+            put = {"$set": {"duplicate_of": original}}
+            self.database.articles.update_one({"_id": f"en/{slug}"}, put)
+        assert await self.visits.note([revisit("c", "missing", "c9", 9)]) == ["missing"]
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    async def test_what_nearly_repeats_the_original_names_the_one_in_its_place(self) -> None:
+        body = f"{self.said['body']} And so on."
+        await self.store.save([story("n", title=self.said["title"], body=body, hours=0.3)])
+        await self.removed("c")
+        record = self.database.articles.find_one({"_id": "en/n"})
+        assert record is not None
+        assert record["near_duplicate_of"] == "en/a"
 
 
 class TestCards:
