@@ -131,6 +131,23 @@ def is_another_story(seen: Article, stored: Article) -> bool:
     return shared < _UNLIKE and like.title < _UNLIKE_TITLE
 
 
+def is_told_anew(seen: Article, stored: Article, before: datetime | None) -> bool:
+    """Whether an address shows another story than before, and so one with a date of its own.
+
+    The date printed there was `before`, and is another day's now, while next to nothing of the text
+    is left; the headline may be the same, for headlines recur. Of an edited text the old words are
+    still there, however much it grew, and a caption says too little to tell.
+    """
+    if seen.published_at is None or before is None:
+        return False
+    if abs(seen.published_at - before) <= _ANOTHER_DAY:
+        return False
+    said, other = Words.of(seen), Words.of(stored)
+    like = compare(said, other)
+    is_text = min(len(said.body), len(other.body)) >= _A_TEXT
+    return max(like.kept, like.taken) < _UNLIKE and (is_text or like.title < _UNLIKE_TITLE)
+
+
 def _as_texts(like: Likeness, said: Words, other: Words) -> float:
     kept = max(like.kept, like.taken)
     short = min(len(said.body), len(other.body)) < FEW_WORDS

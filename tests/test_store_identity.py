@@ -600,6 +600,21 @@ class TestBatches:
 class TestChanges:
     """What is a change to a reader, and what is none."""
 
+    async def test_another_story_at_the_same_address(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """It is found near its own date, and so is what follows from it."""
+        await save(store, story("oil", title="Oil price falls", body=prose(60, "monday")))
+        later = START + 6 * DAY
+        said: dict[str, Any] = {"title": "Oil price falls", "body": prose(60, "sunday")}
+        await save(store, story("oil", published_at=later, crawl_id="c2", hours=145, **said))
+        [record] = database.articles.find()
+        assert (record["published_at"], record["internal"]["dated_at"]) == (later, later)
+        [revision] = database.revisions.find()
+        assert (revision["published_at"], revision["moved_to"]) == (START - HOUR, later)
+        renamed = story("oil-2", published_at=later, crawl_id="c3", hours=146, **said)
+        assert (await save(store, renamed)).asks == url("oil")
+
     @pytest.mark.parametrize(
         ("changes", "names"),
         [
