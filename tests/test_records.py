@@ -349,7 +349,7 @@ NEW = {"body": prose(60, "the new story"), "published_at": AT + DAYS}
         ({"body": prose(60, "the old story")}, {**NEW, "published_at": AT - DAYS}),
         (
             {"body": "Watch."},
-            {"title": "Salt is dearer", "body": "See.", "published_at": AT + DAYS},
+            {"title": "Salt is dear", "body": "See.", "published_at": AT + DAYS},
         ),
     ],
     ids=["headline recurs", "another headline", "what stood there before", "captions"],

@@ -294,6 +294,21 @@ class TestStaysApart:
         assert saved.article.id == "en/b"
         assert saved.article.near_duplicate_of is None
 
+    async def test_another_video_above_the_same_line(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """The first was removed, so that all but its video speaks for another headline of it."""
+        line = prose(26, "the line that stands below every video")
+        for number, title in enumerate(("Convoy crosses the delta VIDEO", "Storm at night VIDEO")):
+            video: list[Any] = [{"type": "youtube", "url": f"https://youtu.be/{number:011}"}]
+            post = story(
+                f"v{number}", title=title, body=line, embeds=video, crawl_id=f"c{number}",
+                hours=number,
+            )  # fmt: skip
+            saved = await save(store, post, "gone")
+            assert saved.article.near_duplicate_of is None
+        assert ids(database) == {"en/v0", "en/v1"}
+
     async def test_unknown_fate_keeps_apart_and_says_so(self, store: ArticleStore) -> None:
         body = prose(100, "pier")
         await save(store, story("a", title=OLD_TITLE, body=body))
