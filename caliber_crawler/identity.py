@@ -195,7 +195,7 @@ def _show_others(said: Words, other: Words, title: float) -> bool:
     embeds these decide, since the house has one cover for many videos; what shows nothing tells
     nothing.
     """
-    if title >= _SAME_CAPTION or min(len(said.body), len(other.body)) >= _SHOWS:
+    if title >= _UNLIKE_TITLE or min(len(said.body), len(other.body)) >= _SHOWS:
         return False
     if said.embeds and other.embeds:
         return _videos(said.embeds).isdisjoint(_videos(other.embeds))

@@ -23,6 +23,7 @@ from caliber_crawler.store.plans import (
     CANONICAL_IGNORED,
     MENDED,
     MOVED,
+    MOVED_BACK,
     OLD_ADDRESS,
     OVERTAKEN,
     REDIRECT_IGNORED,
@@ -365,11 +366,43 @@ class TestAddresses:
             "b", title=NEW_TITLE, body=f"{note}\n\n{prose(90, 'x')}", crawl_id="c2", hours=1
         )
         await save(store, new, "alive")
-        old = await save(store, story("a", title=OLD_TITLE, body=note, crawl_id="c3", hours=2))
+        again = story("a", title=OLD_TITLE, body=note, crawl_id="c3", hours=2)
+        old = await save(store, again, "alive")
         assert old.notes == (OLD_ADDRESS,)
         [record] = database.articles.find()
         assert (record["title"], record["url"], record["revision"]) == (NEW_TITLE, url("b"), 2)
         assert database.revisions.count_documents({}) == 1
+
+    @pytest.mark.parametrize("fate", ["gone", "moved"])
+    @pytest.mark.parametrize("title", [OLD_TITLE, NEW_TITLE])
+    async def test_the_old_address_says_what_it_said_and_the_new_one_nothing(
+        self, store: ArticleStore, database: Documents, title: str, fate: Fate
+    ) -> None:
+        """An editor took a headline back, or the address alone."""
+        body = prose(100, "pier")
+        await save(store, story("a", title=title, body=body))
+        await save(store, story("b", title=NEW_TITLE, body=body, crawl_id="c2", hours=1), "gone")
+        again = story("a", title=title, body=body, crawl_id="c3", hours=3)
+        [asking] = await store.save([again])
+        assert asking.asks == url("b")
+        assert (await save(store, again, fate)).notes == (MOVED_BACK,)
+        [record] = database.articles.find()
+        assert (record["url"], record["title"]) == (url("a"), title)
+        assert record["aliases"] == [url("b")]
+        assert [m["reason"] for m in record["internal"]["moves"]] == ["gone", "known"]
+
+    @pytest.mark.parametrize("fate", ["alive", "unknown"])
+    async def test_two_addresses_of_an_article_that_moved_do_not_alternate(
+        self, store: ArticleStore, database: Documents, fate: Fate
+    ) -> None:
+        body = prose(100, "pier")
+        await save(store, story("a", title=OLD_TITLE, body=body))
+        await save(store, story("b", title=OLD_TITLE, body=body, crawl_id="c2", hours=1), "gone")
+        again = story("a", title=OLD_TITLE, body=body, crawl_id="c3", hours=3)
+        assert (await save(store, again, fate)).notes == ()
+        [record] = database.articles.find()
+        assert (record["url"], record["revision"]) == (url("b"), 2)
+        assert record["internal"]["looked"] == [{"url": url("a"), "at": START + 3 * HOUR}]
 
     async def test_an_article_that_moves_back(
         self, store: ArticleStore, database: Documents

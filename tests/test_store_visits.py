@@ -11,6 +11,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.identity import Fate
 from caliber_crawler.items import Card, PageInfo
 from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.cards import CardStore, Source
@@ -214,6 +215,18 @@ class TestRemoval:
         )
         assert noted == ["unknown", "missing", "unknown", "missing"]
 
+    async def test_addresses_that_an_article_left_are_told_the_last_one_first(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        said: dict[str, Any] = {"title": "The harbour opens", "body": prose(60, "harbour")}
+        await store.save([story("a", aliases=[url("a?print=1")], **said)])
+        for number, (slug, old) in enumerate((("b", "a"), ("c", "b"), ("a", "c")), 2):
+            moved = story(slug, crawl_id=f"c{number}", hours=number, aliases=[url(old)], **said)
+            await store.save([moved], {url(old): "gone"})
+        [due] = await visits.due(START + DAY)
+        assert due.url == url("a")
+        assert due.others == (url("c"), url("b"), url("a?print=1"))
+
     async def test_a_visit_from_before_the_last_fetch_means_nothing(
         self, store: ArticleStore, visits: VisitStore, database: Documents
     ) -> None:
@@ -387,6 +400,51 @@ class TestCards:
         for hours in (3, 4):
             assert not await self.fetched(replace(card, time_text=f"{hours} hours ago"))
         assert await self.fetched(replace(card, title="Edited"))
+
+    async def moved(self, slug: str, hours: float, fate: Fate = "gone", **said: Any) -> None:
+        """The article is seen at an address, while the one before is not there."""
+        article = story(
+            slug, title="A story", body=prose(60, "a"), crawl_id=f"c{hours}", hours=hours, **said
+        )
+        [saved] = await self.store.save([article])
+        if saved.asks:
+            await self.store.save([article], {saved.asks: fate})
+
+    async def test_an_old_address_is_asked_for_after_each_move(self, database: Documents) -> None:
+        """Its card says what it said, and the article may be back."""
+        await self.moved("a", 0.5)
+        self.at = START + HOUR
+        assert not await self.known(self.LIST), "it was not noted before"
+        await self.moved("a", 1.5)
+        self.at = START + 2 * HOUR
+        assert await self.known(self.LIST)
+        await self.moved("b", 2.5)
+        self.at = START + 3 * HOUR
+        assert not await self.known(self.LIST)
+        await self.moved("a", 3.5, "alive")
+        self.at = START + 4 * HOUR
+        assert await self.known(self.LIST), "it was looked at"
+        await self.moved("c", 4.5)
+        self.at = START + 5 * HOUR
+        assert not await self.known(self.LIST)
+        await self.moved("c", 5.5, aliases=[url("a")])
+        self.at = START + 6 * HOUR
+        assert await self.known(self.LIST), "it leads there"
+        [looked] = only(database)["internal"]["looked"]
+        assert looked == {"url": url("a"), "at": START + 5.5 * HOUR}
+        assert not await self.known(replace(self.LIST, title="Edited"))
+
+    async def test_an_old_address_that_is_not_there_is_asked_for_once(
+        self, visits: VisitStore
+    ) -> None:
+        await self.moved("a", 0.5)
+        self.at = START + HOUR
+        await self.known(self.LIST)
+        await self.moved("b", 1.5)
+        assert not await self.known(self.LIST)
+        assert await visits.note([revisit("a", "missing", "c2", 2)]) == ["unknown"]
+        self.at = START + 3 * HOUR
+        assert await self.known(self.LIST)
 
     async def test_what_a_clock_that_was_ahead_noted_counts_for_nothing(
         self, database: Documents

@@ -21,7 +21,7 @@ from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.clocks import MARGIN, is_ahead
-from caliber_crawler.store.documents import Document, Missing, Stored, put_off, visit
+from caliber_crawler.store.documents import Document, Missing, Stored, put_off, visit, with_looks
 from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known
 from caliber_crawler.store.near import settle_near
@@ -41,12 +41,16 @@ already (``missing``), was not found by a second crawl (``gone``), or the site t
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An article to be visited: its canonical address, and the site's validators of it."""
+    """An article to be visited: its canonical address, and the site's validators of it.
+
+    `others` are addresses that it had before, or that led to it, those first that it left last.
+    """
 
     url: str
     published_at: datetime | None
     etag: str | None
     last_modified: str | None
+    others: tuple[str, ...] = ()
 
 
 class VisitStore:
@@ -82,7 +86,8 @@ class VisitStore:
             if newer_than is None
             else {"internal.dated_at": {"$gte": newer_than}}
         )
-        fields = {"url": 1, "published_at": 1, "internal.visit": 1}
+        names = ("url", "aliases", "published_at", "internal.visit", "internal.moves.from_url")
+        fields = dict.fromkeys(names, 1)
         with driver_errors("looking for articles to visit"):
             # By the order alone the planner may go through all articles for the few since a date.
             by = "due" if newer_than is None else "dated"
@@ -123,9 +128,12 @@ class VisitStore:
         taken: set[str | None] = set()
         for i, revisit in waiting.items():
             old = known.at(revisit.url)
-            # Of an address that is not the article's any more nothing follows.
             if old is None or old.article.url != revisit.url:
                 results[i] = "unknown"
+                # Of an address that is not the article's any more nothing follows but this.
+                if old is not None and old.internal["moves"]:
+                    looked = with_looks(old.internal, [revisit.url], revisit.crawl["fetched_at"])
+                    await self._set(old, {"internal.looked": looked.get("looked", [])})
                 continue
             if old.article.id in taken:
                 later[i] = revisit
@@ -207,5 +215,11 @@ class VisitStore:
 
 
 def _due(document: Mapping[str, Any]) -> Due:
-    plan = document["internal"]["visit"]
-    return Due(document["url"], document["published_at"], plan["etag"], plan["last_modified"])
+    plan, moves = document["internal"]["visit"], document["internal"]["moves"]
+    left = [move["from_url"] for move in reversed(moves)]
+    others = dict.fromkeys((*left, *reversed(document["aliases"])))
+    others.pop(document["url"], None)
+    return Due(
+        document["url"], document["published_at"], plan["etag"], plan["last_modified"],
+        tuple(others),
+    )  # fmt: skip
