@@ -16,6 +16,7 @@ DUPLICATES_ADDRESS = "duplicates/address"
 DUPLICATES_CONTENT = "duplicates/content"
 DUPLICATES_NEAR = "duplicates/near"
 ARTICLES_MOVED = "articles/moved"
+ARTICLES_MOVED_BACK = "articles/moved_back"
 ARTICLES_RETURNED = "articles/returned"
 ARTICLES_OVERTAKEN = "articles/overtaken"
 ARTICLES_OLD_ADDRESS = "articles/old_address"
@@ -27,6 +28,7 @@ CANONICAL_IGNORED = "addresses/canonical_ignored"
 REDIRECT_IGNORED = "addresses/redirect_ignored"
 VISITS = "visits"  # one counter for each thing that a visit without text means, below it
 VISITS_DUE = "visits/due"
+VISITS_ELSEWHERE = "visits/elsewhere"
 ROBOTS_READ = "robots/read"
 ROBOTS_RETRIES = "robots/retries"
 ROBOTS_KEPT = "robots/kept"
@@ -146,6 +148,7 @@ MEANING: dict[str, str] = {
     DUPLICATES_CONTENT: "articles that repeat another one; stored with duplicate_of, not exported",
     DUPLICATES_NEAR: "new or changed articles that nearly repeat another one; linked and exported",
     ARTICLES_MOVED: "articles found under a new address by what they say: an editor changed it",
+    ARTICLES_MOVED_BACK: "articles found under an address that they had before",
     ARTICLES_RETURNED: "articles that were gone and are there again",
     ARTICLES_OVERTAKEN: "pages fetched before the one that a record rests on; text not taken",
     ARTICLES_OLD_ADDRESS: "old addresses that still show what an article said then; not taken",
@@ -157,6 +160,7 @@ MEANING: dict[str, str] = {
     REDIRECT_IGNORED: "redirects to another story, which is a record of its own",
     VISITS: "visits to stored articles that brought no text, by what they mean",
     VISITS_DUE: "stored articles that the spider refresh found due",
+    VISITS_ELSEWHERE: "former addresses of articles not found under their own, asked for",
     REJECTED: "pages not stored, by reason (collection rejects)",
     FAILED_REQUESTS: "requests that gave no usable page after all retries",
     ROBOTS_READ: "robots.txt read, also again in a long crawl",

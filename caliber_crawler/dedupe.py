@@ -11,6 +11,8 @@ from caliber_crawler.items import Article
 # Below this many words a text is a caption rather than a story ("Watch the video"), so the same
 # words on another day or under another video make another article.
 FEW_WORDS = 20
+# A text this short under its headline may be a line that stands below many videos.
+SHORT = 60
 SAME_POSTING = timedelta(days=1)
 # Posted again so soon, the same headline over the same words is no coincidence.
 POSTED_AGAIN = timedelta(minutes=10)
@@ -36,11 +38,13 @@ class Story:
     word_count: int
     published_at: datetime | None
     media: frozenset[str]
+    embeds: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, article: Article) -> Story:
         """The story in a record; `media` are the addresses of its pictures and embeds."""
-        media = frozenset(entry["url"] for entry in (*article.images, *article.embeds))
+        embeds = frozenset(entry["url"] for entry in article.embeds)
+        media = embeds.union(entry["url"] for entry in article.images)
         return cls(
             article.id,
             article.language,
@@ -48,6 +52,7 @@ class Story:
             article.word_count,
             article.published_at,
             media,
+            embeds,
         )
 
 
@@ -55,13 +60,16 @@ def repeats(story: Story, other: Story) -> bool:
     """Whether `story` is `other` posted again under another address.
 
     Both have the same edition and the same words. A caption's worth of words must also come within
-    minutes, or with the same media and within a day, because such texts recur ("Watch the video").
+    minutes, or with the same media and within a day, because such texts recur ("Watch the video");
+    so must a short text below two different videos.
     """
     if story.id == other.id or story.language != other.language:
         return False
     if story.content_hash != other.content_hash:
         return False
-    if story.word_count >= FEW_WORDS:
+    both = story.embeds and other.embeds
+    enough = SHORT if both and story.embeds.isdisjoint(other.embeds) else FEW_WORDS
+    if story.word_count >= enough:
         return True
     if story.published_at is None or other.published_at is None:
         return False

@@ -52,6 +52,7 @@ _NOTES = {
     plans.CANONICAL_IGNORED: counters.CANONICAL_IGNORED,
     plans.REDIRECT_IGNORED: counters.REDIRECT_IGNORED,
     plans.UNDECIDED: counters.ARTICLES_UNDECIDED,
+    plans.MOVED_BACK: counters.ARTICLES_MOVED_BACK,
     plans.MENDED: counters.ARTICLES_MENDED,
     plans.SAME_TEXT: counters.ARTICLES_SAME_TEXT,
 }

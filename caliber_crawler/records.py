@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from caliber_crawler import text
 from caliber_crawler.dedupe import content_hash
+from caliber_crawler.identity import is_told_anew
 from caliber_crawler.items import Article, SectionRef
 from caliber_crawler.limits import MOST_ALIASES, MOST_NAMES
 from caliber_crawler.site import HOUSE
@@ -90,7 +91,8 @@ def meet(
 
     What the page no longer says is kept from before, so a hidden date or a hollow page wipes
     nothing, and `trusted` says whose text stands. Identity, first-seen time and publication time
-    stay what they first were, the latter unless it was read without a layout. The outcome in
+    stay what they first were, the latter unless it was read without a layout or the address tells
+    another story since (`identity.is_told_anew`). The outcome in
     `crawl` is ``changed`` when `changes` names anything; `printed_at` is the date that the page
     printed before, `moved` that it is the version of a stored article under an address that it was
     not known by, `lost` that the address known before answers no more.
@@ -109,7 +111,7 @@ def meet(
         description=text.description or seen.description or stored.description,
         authors=text.authors or stored.authors or seen.authors,
         sections=add_sections(text.sections, stored.sections if text is seen else seen.sections),
-        published_at=_published(stored, seen),
+        published_at=_published(stored, seen, printed_at or stored.published_at, text is seen),
         body=text.body or stored.body,
         images=text.images or stored.images or seen.images,
         embeds=(text.embeds or stored.embeds) if hollow else text.embeds,
@@ -188,10 +190,18 @@ def aside(stored: Article, seen: Article) -> Article:
     )
 
 
-def _published(stored: Article, seen: Article) -> datetime | None:
-    """When it was published: what was read first, but a layout's reading comes before a guess."""
-    methods = [reading.extraction and reading.extraction["method"] for reading in (stored, seen)]
-    if methods == ["fallback", "template"]:
+def _published(
+    stored: Article, seen: Article, before: datetime | None, is_text: bool
+) -> datetime | None:
+    """When it was published: what was read first, but a layout's reading comes before a guess, and
+    the date of the story that is told there now before that of another one.
+
+    `before` is the date as printed before, `is_text` whether the text is the one seen now.
+    """
+    was, now = (one.extraction["method"] if one.extraction else None for one in (stored, seen))
+    better = was == "fallback" and now == "template"
+    anew = is_text and now == "template" and is_told_anew(seen, stored, before)
+    if better or anew:
         return seen.published_at or stored.published_at
     return stored.published_at or seen.published_at
 

@@ -58,16 +58,21 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of an article, ready to be compared. `media` are addresses of its media."""
+    """The words of an article, ready to be compared.
+
+    `media` are addresses of its pictures and embeds, `embeds` of the latter.
+    """
 
     title: tuple[str, ...]
     body: tuple[str, ...]
     media: frozenset[str] = frozenset()
+    embeds: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, article: Article) -> Words:
-        media = frozenset(entry["url"] for entry in (*article.images, *article.embeds))
-        return cls(words(article.title or ""), words(article.body), media)
+        embeds = frozenset(entry["url"] for entry in article.embeds)
+        media = embeds.union(entry["url"] for entry in article.images)
+        return cls(words(article.title or ""), words(article.body), media, embeds)
 
     @cached_property
     def runs(self) -> list[str]:
@@ -139,19 +144,24 @@ def fingerprint(said: Words, language: str | None) -> Fingerprint:
 def compare(said: Words, other: Words) -> Likeness:
     """What `said` has in common with `other`."""
     common = len(said.of_body & other.of_body)
-    titles = (Counter(said.title) & Counter(other.title)).total()
-    both = len(said.title) + len(other.title)
     opening = other.body[:_OPENING]
     top = frozenset(_runs(said.body[:_TOP], _SHINGLE))
     wanted = frozenset(_runs(opening, _SHINGLE))
     return Likeness(
         whole=alike(said, other),
-        title=2 * titles / both if both else 0.0,
+        title=titles_alike(said, other),
         kept=common / len(other.of_body) if other.of_body else 0.0,
         taken=common / len(said.of_body) if said.of_body else 0.0,
         grown=len(said.body) / len(other.body) if other.body else 0.0,
         opening=bool(wanted) and 2 * len(wanted & top) >= len(wanted),
     )
+
+
+def titles_alike(said: Words, other: Words) -> float:
+    """Words common to both headlines, by Dice; 0 to 1."""
+    common = (Counter(said.title) & Counter(other.title)).total()
+    both = len(said.title) + len(other.title)
+    return 2 * common / both if both else 0.0
 
 
 def alike(said: Words, other: Words) -> float:

@@ -71,6 +71,18 @@ def test_captions_recur() -> None:
     assert not repeats(SHORT, later)
 
 
+def test_a_line_that_stands_below_many_videos() -> None:
+    """Under a headline that recurs, each below a video of its own."""
+    one, other = frozenset({"https://y.org/1"}), frozenset({"https://y.org/2"})
+    monday = replace(LONG, word_count=40, media=one, embeds=one)
+    tuesday = replace(monday, id="en/b", published_at=AT + SAME_POSTING, media=other, embeds=other)
+    assert not repeats(tuesday, monday)
+    assert repeats(replace(tuesday, published_at=AT + POSTED_AGAIN), monday)
+    assert repeats(replace(tuesday, embeds=monday.embeds), monday)
+    assert repeats(replace(tuesday, embeds=frozenset()), monday)
+    assert repeats(replace(tuesday, word_count=60), replace(monday, word_count=60))
+
+
 def test_a_caption_posted_again_within_minutes_with_another_picture() -> None:
     again = replace(SHORT, id="en/b", media=frozenset({"https://x.org/b.jpg"}))
     assert repeats(SHORT, again)

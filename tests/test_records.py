@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from caliber_crawler import records
 from caliber_crawler.items import Article, CrawlInfo, SectionRef
 from tests.pages import article as parsed
+from tests.stories import prose
 
 AT = datetime(2025, 4, 2, 9, 30, tzinfo=UTC)
 LATER = AT + timedelta(days=1)
@@ -334,6 +335,58 @@ def test_a_guessed_time_gives_way_to_the_one_that_a_layout_finds() -> None:
     assert (
         records.meet(stored(), full(extraction=guess, published_at=LATER), LATER).published_at == AT
     )
+
+
+DAYS = timedelta(days=6)
+NEW = {"body": prose(60, "the new story"), "published_at": AT + DAYS}
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"body": prose(60, "the old story")}, NEW),
+        ({"body": prose(60, "the old story")}, {**NEW, "title": "Quite another thing"}),
+        ({"body": prose(60, "the old story")}, {**NEW, "published_at": AT - DAYS}),
+        (
+            {"body": "Watch."},
+            {"title": "Salt is dear", "body": "See.", "published_at": AT + DAYS},
+        ),
+    ],
+    ids=["headline recurs", "another headline", "what stood there before", "captions"],
+)
+def test_another_story_at_the_same_address_has_its_own_date(before: Any, now: Any) -> None:
+    after = records.meet(stored(**before), full(**now), AT + DAYS, printed_at=AT)
+    assert after.published_at == now["published_at"]
+    assert (after.id, after.revision, after.first_seen_at) == ("en/a", 2, AT)
+
+
+NOTE = prose(25, "note")
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"body": NOTE}, {"body": f"{NOTE} {prose(75, 'more')}"}),
+        ({"body": NOTE}, {"body": f"{prose(600, 'more')}\n\n{NOTE}", "title": "North road shut"}),
+        ({"body": prose(500, "x") + NOTE}, {"body": NOTE}),
+        ({"body": "Watch the video."}, {"body": prose(60, "text of the video")}),
+        ({"body": ""}, {"body": NOTE}),
+        ({"body": NOTE}, {**NEW, "published_at": AT + timedelta(hours=5)}),
+        ({"body": NOTE}, {**NEW, "published_at": None}),
+        ({"body": NOTE}, {**NEW, "extraction": dict(GUESS)}),
+        ({"body": NOTE}, {**NEW, "extraction": {**(full().extraction or {}), "garbled": True}}),
+    ],
+)
+def test_an_edited_story_keeps_its_first_date(before: Any, now: Any) -> None:
+    now = {"published_at": AT + DAYS, **now}
+    after = records.meet(stored(**before), full(**now), AT + DAYS, printed_at=AT)
+    assert after.published_at == AT
+
+
+def test_a_date_that_moved_before_the_text_is_no_other_story_s() -> None:
+    moved = AT + DAYS
+    after = records.meet(stored(body=NOTE), full(**NEW), moved + DAYS, printed_at=moved)
+    assert after.published_at == AT
 
 
 def test_a_guess_replaces_a_guess() -> None:

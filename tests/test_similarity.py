@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caliber_crawler.identity import is_edit, suspect
+from caliber_crawler.identity import is_another_story, is_edit, near_duplicates, suspect
+from caliber_crawler.items import Article
 from caliber_crawler.similarity import (
     Words,
     alike,
@@ -18,7 +20,7 @@ from caliber_crawler.similarity import (
     traces,
     words,
 )
-from tests.stories import prose, story
+from tests.stories import HOUR, START, prose, story
 from tests.stories import words as made_words
 
 
@@ -141,3 +143,69 @@ def test_every_fate_of_an_address() -> None:
     assert is_edit(grew, "alive", same_words=False)
     assert not is_edit(repeated, "alive", same_words=True)
     assert not is_edit(grew, "unknown", same_words=False)
+
+
+LINE = prose(26, "the line that stands below every video")
+CONVOY, STORM = "Convoy crosses the delta VIDEO", "Storm over the ridge VIDEO"
+VIDEO = "https://www.youtube.com/embed/{}"
+
+
+def shown(slug: str, title: str, video: str = "", *pictures: str, body: str = LINE) -> Article:
+    """A post of a video, a picture, or both; half an hour later than another one if it is `b`."""
+    return story(
+        slug, title=title, body=body, published_at=START + (HOUR / 2 if slug == "b" else 0 * HOUR),
+        embeds=[{"type": "youtube", "url": video}] if video else [],
+        images=[{"url": url, "role": "cover", "caption": None} for url in pictures],
+    )  # fmt: skip
+
+
+ONE, OTHER = VIDEO.format("aaaaaaaaaa1"), VIDEO.format("bbbbbbbbbb2")
+SAME = "https://youtu.be/aaaaaaaaaa1?si=cccccccccc3"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (shown("a", CONVOY, ONE), shown("b", STORM, OTHER)),
+        (shown("a", CONVOY, ONE, "house.webp"), shown("b", STORM, OTHER, "house.webp")),
+        (shown("a", CONVOY, "", "a.webp"), shown("b", STORM, "", "b.webp")),
+        (shown("a", CONVOY, ONE), shown("b", STORM, "", "b.webp")),
+        (shown("a", CONVOY, ONE), shown("b", STORM, OTHER, body=f"{prose(12, 'storm')} {LINE}")),
+    ],
+    ids=["videos", "the house's cover", "pictures", "video and picture", "a sentence"],
+)
+def test_other_videos_under_other_headlines_are_other_articles(old: Article, new: Article) -> None:
+    """However much of their text is a line that stands below all of them."""
+    assert suspect(new, old) is None
+    assert near_duplicates(new, old) is None
+    if new.body == old.body:
+        assert is_another_story(new, old)
+    bare = replace(old, embeds=[], images=[]), replace(new, embeds=[], images=[])
+    assert suspect(*bare) is not None, "the text alone would not tell"
+
+
+def test_a_long_text_with_the_line_is_no_version_of_a_video() -> None:
+    old = shown("a", CONVOY, ONE)
+    new = shown("b", STORM, "", "b.webp", body=f"{prose(200, 'storm')}\n\n{LINE}")
+    assert suspect(new, old) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (shown("a", CONVOY, ONE), shown("b", STORM, ONE)),
+        (shown("a", CONVOY, ONE), shown("b", STORM, SAME)),
+        (shown("a", CONVOY, ONE), shown("b", f"{CONVOY} UPDATED", OTHER)),
+        (shown("a", CONVOY, ONE, "a.webp"), shown("b", STORM, "", "a.webp", "b.webp")),
+        (shown("a", CONVOY, ONE), shown("b", STORM)),
+        (
+            shown("a", CONVOY, ONE, body=prose(60, "text")),
+            shown("b", STORM, OTHER, body=prose(60, "text")),
+        ),
+    ],
+    ids=["video", "its other address", "headline", "cover", "nothing shown", "a text"],
+)
+def test_an_edit_keeps_something(old: Article, new: Article) -> None:
+    assert suspect(new, old) is not None
+    assert near_duplicates(new, old) is not None
+    assert not is_another_story(new, old)

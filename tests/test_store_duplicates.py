@@ -328,6 +328,7 @@ def groups(draw: st.DrawFn) -> list[Article]:
         )
         member.id = id_
         member.duplicate_of = draw(st.sampled_from([None, *IDS, "elsewhere"]))
+        member.status = draw(st.sampled_from(["live", "live", "gone"]))
         members.append(member)
     return members
 
@@ -343,6 +344,7 @@ def test_right_marks(members: list[Article], new: set[str | None], rng: random.R
             assert right[original] is None
             assert by_id[original].content_hash == by_id[id_].content_hash
             assert by_id[original].language == by_id[id_].language
+            assert by_id[original].status == "live" or by_id[id_].status == "gone"
     shuffled = rng.sample(members, len(members))
     assert originals(shuffled, new) == right
     for member in members:

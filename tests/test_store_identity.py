@@ -23,6 +23,7 @@ from caliber_crawler.store.plans import (
     CANONICAL_IGNORED,
     MENDED,
     MOVED,
+    MOVED_BACK,
     OLD_ADDRESS,
     OVERTAKEN,
     REDIRECT_IGNORED,
@@ -294,6 +295,21 @@ class TestStaysApart:
         assert saved.article.id == "en/b"
         assert saved.article.near_duplicate_of is None
 
+    async def test_another_video_above_the_same_line(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """The first was removed, so that all but its video speaks for another headline of it."""
+        line = prose(26, "the line that stands below every video")
+        for number, title in enumerate(("Convoy crosses the delta VIDEO", "Storm at night VIDEO")):
+            video: list[Any] = [{"type": "youtube", "url": f"https://youtu.be/{number:011}"}]
+            post = story(
+                f"v{number}", title=title, body=line, embeds=video, crawl_id=f"c{number}",
+                hours=number,
+            )  # fmt: skip
+            saved = await save(store, post, "gone")
+            assert saved.article.near_duplicate_of is None
+        assert ids(database) == {"en/v0", "en/v1"}
+
     async def test_unknown_fate_keeps_apart_and_says_so(self, store: ArticleStore) -> None:
         body = prose(100, "pier")
         await save(store, story("a", title=OLD_TITLE, body=body))
@@ -350,11 +366,43 @@ class TestAddresses:
             "b", title=NEW_TITLE, body=f"{note}\n\n{prose(90, 'x')}", crawl_id="c2", hours=1
         )
         await save(store, new, "alive")
-        old = await save(store, story("a", title=OLD_TITLE, body=note, crawl_id="c3", hours=2))
+        again = story("a", title=OLD_TITLE, body=note, crawl_id="c3", hours=2)
+        old = await save(store, again, "alive")
         assert old.notes == (OLD_ADDRESS,)
         [record] = database.articles.find()
         assert (record["title"], record["url"], record["revision"]) == (NEW_TITLE, url("b"), 2)
         assert database.revisions.count_documents({}) == 1
+
+    @pytest.mark.parametrize("fate", ["gone", "moved"])
+    @pytest.mark.parametrize("title", [OLD_TITLE, NEW_TITLE])
+    async def test_the_old_address_says_what_it_said_and_the_new_one_nothing(
+        self, store: ArticleStore, database: Documents, title: str, fate: Fate
+    ) -> None:
+        """An editor took a headline back, or the address alone."""
+        body = prose(100, "pier")
+        await save(store, story("a", title=title, body=body))
+        await save(store, story("b", title=NEW_TITLE, body=body, crawl_id="c2", hours=1), "gone")
+        again = story("a", title=title, body=body, crawl_id="c3", hours=3)
+        [asking] = await store.save([again])
+        assert asking.asks == url("b")
+        assert (await save(store, again, fate)).notes == (MOVED_BACK,)
+        [record] = database.articles.find()
+        assert (record["url"], record["title"]) == (url("a"), title)
+        assert record["aliases"] == [url("b")]
+        assert [m["reason"] for m in record["internal"]["moves"]] == ["gone", "known"]
+
+    @pytest.mark.parametrize("fate", ["alive", "unknown"])
+    async def test_two_addresses_of_an_article_that_moved_do_not_alternate(
+        self, store: ArticleStore, database: Documents, fate: Fate
+    ) -> None:
+        body = prose(100, "pier")
+        await save(store, story("a", title=OLD_TITLE, body=body))
+        await save(store, story("b", title=OLD_TITLE, body=body, crawl_id="c2", hours=1), "gone")
+        again = story("a", title=OLD_TITLE, body=body, crawl_id="c3", hours=3)
+        assert (await save(store, again, fate)).notes == ()
+        [record] = database.articles.find()
+        assert (record["url"], record["revision"]) == (url("b"), 2)
+        assert record["internal"]["looked"] == [{"url": url("a"), "at": START + 3 * HOUR}]
 
     async def test_an_article_that_moves_back(
         self, store: ArticleStore, database: Documents
@@ -599,6 +647,21 @@ class TestBatches:
 
 class TestChanges:
     """What is a change to a reader, and what is none."""
+
+    async def test_another_story_at_the_same_address(
+        self, store: ArticleStore, database: Documents
+    ) -> None:
+        """It is found near its own date, and so is what follows from it."""
+        await save(store, story("oil", title="Oil price falls", body=prose(60, "monday")))
+        later = START + 6 * DAY
+        said: dict[str, Any] = {"title": "Oil price falls", "body": prose(60, "sunday")}
+        await save(store, story("oil", published_at=later, crawl_id="c2", hours=145, **said))
+        [record] = database.articles.find()
+        assert (record["published_at"], record["internal"]["dated_at"]) == (later, later)
+        [revision] = database.revisions.find()
+        assert (revision["published_at"], revision["moved_to"]) == (START - HOUR, later)
+        renamed = story("oil-2", published_at=later, crawl_id="c3", hours=146, **said)
+        assert (await save(store, renamed)).asks == url("oil")
 
     @pytest.mark.parametrize(
         ("changes", "names"),

@@ -11,12 +11,13 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from caliber_crawler.identity import Fate
 from caliber_crawler.items import Card, PageInfo
 from caliber_crawler.store.articles import ArticleStore
 from caliber_crawler.store.cards import CardStore, Source
 from caliber_crawler.store.migrations import prepare
 from caliber_crawler.store.visits import VisitStore
-from tests.stories import DAY, HOUR, START, revisit, story, url
+from tests.stories import DAY, HOUR, START, prose, revisit, story, url
 
 Documents = Database[dict[str, Any]]
 
@@ -214,6 +215,18 @@ class TestRemoval:
         )
         assert noted == ["unknown", "missing", "unknown", "missing"]
 
+    async def test_addresses_that_an_article_left_are_told_the_last_one_first(
+        self, store: ArticleStore, visits: VisitStore
+    ) -> None:
+        said: dict[str, Any] = {"title": "The harbour opens", "body": prose(60, "harbour")}
+        await store.save([story("a", aliases=[url("a?print=1")], **said)])
+        for number, (slug, old) in enumerate((("b", "a"), ("c", "b"), ("a", "c")), 2):
+            moved = story(slug, crawl_id=f"c{number}", hours=number, aliases=[url(old)], **said)
+            await store.save([moved], {url(old): "gone"})
+        [due] = await visits.due(START + DAY)
+        assert due.url == url("a")
+        assert due.others == (url("c"), url("b"), url("a?print=1"))
+
     async def test_a_visit_from_before_the_last_fetch_means_nothing(
         self, store: ArticleStore, visits: VisitStore, database: Documents
     ) -> None:
@@ -245,6 +258,80 @@ class TestRemoval:
 
     async def test_nothing_to_note(self, visits: VisitStore) -> None:
         assert await visits.note([]) == []
+
+
+class TestCopies:
+    """A story that was posted several times, of which the site removes some."""
+
+    @pytest.fixture(autouse=True)
+    async def posted(
+        self, store: ArticleStore, visits: VisitStore, database: Documents
+    ) -> dict[str, Any]:
+        """Three copies in one minute; the last one was stored first."""
+        self.store, self.visits, self.database = store, visits, database
+        said: dict[str, Any] = {"title": "Council votes on the tunnel", "body": prose(80, "vote")}
+        self.said = said
+        await store.save([story("c", published_at=START, **said)])
+        await store.save([story(slug, hours=0.1, **said) for slug in "ab"])
+        assert self.originals() == {"a": "en/c", "b": "en/c", "c": None}
+        return said
+
+    def originals(self) -> dict[str, str | None]:
+        return {d["slug"]: d["duplicate_of"] for d in self.database.articles.find()}
+
+    async def removed(self, *slugs: str, hours: float = 1) -> None:
+        for number in (2, 3):
+            at = hours + number
+            noted = [revisit(slug, "missing", f"c{at}", at) for slug in slugs]
+            await self.visits.note(noted)
+
+    async def test_the_one_that_is_there_is_the_original(self) -> None:
+        await self.removed("b", "c")
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    async def test_one_of_two_that_are_there(self) -> None:
+        await self.removed("c")
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    @pytest.mark.parametrize("how", ["page", "not_modified"])
+    async def test_an_original_that_comes_back_names_the_one_that_took_its_place(
+        self, how: str
+    ) -> None:
+        await self.removed("b", "c")
+        if how == "page":
+            again = story("c", published_at=START, crawl_id="c9", hours=9, **self.said)
+            [saved] = await self.store.save([again])
+            assert saved.article.duplicate_of == "en/a"
+        else:
+            noted = await self.visits.note([revisit("c", "not_modified", "c9", 9, status=304)])
+            assert noted == ["returned"]
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    @pytest.mark.parametrize("how", ["page", "not_modified"])
+    async def test_of_copies_that_are_all_gone_the_one_that_comes_back(self, how: str) -> None:
+        await self.removed("a", "b", "c")
+        assert self.originals() == {"a": "en/c", "b": "en/c", "c": None}
+        if how == "page":
+            await self.store.save([story("b", crawl_id="c9", hours=9, **self.said)])
+        else:
+            await self.visits.note([revisit("b", "not_modified", "c9", 9, status=304)])
+        assert self.originals() == {"a": "en/b", "b": None, "c": "en/b"}
+
+    async def test_what_an_older_version_left_is_put_right_by_the_next_visit(self) -> None:
+        await self.removed("c")
+        for slug, original in {"a": "en/c", "b": "en/c", "c": None}.items():
+            put = {"$set": {"duplicate_of": original}}
+            self.database.articles.update_one({"_id": f"en/{slug}"}, put)
+        assert await self.visits.note([revisit("c", "missing", "c9", 9)]) == ["missing"]
+        assert self.originals() == {"a": None, "b": "en/a", "c": "en/a"}
+
+    async def test_what_nearly_repeats_the_original_names_the_one_in_its_place(self) -> None:
+        body = f"{self.said['body']} And so on."
+        await self.store.save([story("n", title=self.said["title"], body=body, hours=0.3)])
+        await self.removed("c")
+        record = self.database.articles.find_one({"_id": "en/n"})
+        assert record is not None
+        assert record["near_duplicate_of"] == "en/a"
 
 
 class TestCards:
@@ -313,6 +400,51 @@ class TestCards:
         for hours in (3, 4):
             assert not await self.fetched(replace(card, time_text=f"{hours} hours ago"))
         assert await self.fetched(replace(card, title="Edited"))
+
+    async def moved(self, slug: str, hours: float, fate: Fate = "gone", **said: Any) -> None:
+        """The article is seen at an address, while the one before is not there."""
+        article = story(
+            slug, title="A story", body=prose(60, "a"), crawl_id=f"c{hours}", hours=hours, **said
+        )
+        [saved] = await self.store.save([article])
+        if saved.asks:
+            await self.store.save([article], {saved.asks: fate})
+
+    async def test_an_old_address_is_asked_for_after_each_move(self, database: Documents) -> None:
+        """Its card says what it said, and the article may be back."""
+        await self.moved("a", 0.5)
+        self.at = START + HOUR
+        assert not await self.known(self.LIST), "it was not noted before"
+        await self.moved("a", 1.5)
+        self.at = START + 2 * HOUR
+        assert await self.known(self.LIST)
+        await self.moved("b", 2.5)
+        self.at = START + 3 * HOUR
+        assert not await self.known(self.LIST)
+        await self.moved("a", 3.5, "alive")
+        self.at = START + 4 * HOUR
+        assert await self.known(self.LIST), "it was looked at"
+        await self.moved("c", 4.5)
+        self.at = START + 5 * HOUR
+        assert not await self.known(self.LIST)
+        await self.moved("c", 5.5, aliases=[url("a")])
+        self.at = START + 6 * HOUR
+        assert await self.known(self.LIST), "it leads there"
+        [looked] = only(database)["internal"]["looked"]
+        assert looked == {"url": url("a"), "at": START + 5.5 * HOUR}
+        assert not await self.known(replace(self.LIST, title="Edited"))
+
+    async def test_an_old_address_that_is_not_there_is_asked_for_once(
+        self, visits: VisitStore
+    ) -> None:
+        await self.moved("a", 0.5)
+        self.at = START + HOUR
+        await self.known(self.LIST)
+        await self.moved("b", 1.5)
+        assert not await self.known(self.LIST)
+        assert await visits.note([revisit("a", "missing", "c2", 2)]) == ["unknown"]
+        self.at = START + 3 * HOUR
+        assert await self.known(self.LIST)
 
     async def test_what_a_clock_that_was_ahead_noted_counts_for_nothing(
         self, database: Documents

@@ -119,7 +119,7 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         response: Response,
         sections: Sequence[SectionRef] = (),
         addresses: Sequence[str] = (),
-    ) -> Iterator[Article | Reject | Revisit]:
+    ) -> Iterator[Article | Reject | Revisit | Request]:
         """One record, or one reject when the page is of another kind."""
         fetch = self.fetch()
         try:
@@ -151,7 +151,9 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         if detail := in_section("rejected", address.language if address else None, slug):
             self.count(counters.SECTIONS, detail)
 
-    def not_an_article(self, response: Response, error: NotAnArticle) -> Iterator[Reject | Revisit]:
+    def not_an_article(
+        self, response: Response, error: NotAnArticle
+    ) -> Iterator[Reject | Revisit | Request]:
         """What becomes of a page that shows no article: a reject.
 
         One that says that the article is not there is noted with its record, too.
@@ -175,7 +177,7 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
 
     # --- failures
 
-    def article_failed(self, failure: Failure) -> Iterator[Reject | Revisit]:
+    def article_failed(self, failure: Failure) -> Iterator[Reject | Revisit | Request]:
         """Errback of an article's request; that the site lacks it is noted with its record."""
         error = failure.value
         if isinstance(error, HttpError) and error.response.status in LACKING:

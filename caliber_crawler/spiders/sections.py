@@ -270,7 +270,7 @@ class SectionsSpider(ListWalkingSpider):
         response: Response,
         sections: Sequence[SectionRef] = (),
         addresses: Sequence[str] = (),
-    ) -> Iterator[Article | Reject | Revisit]:
+    ) -> Iterator[Article | Reject | Revisit | Request]:
         """One record with all that lists said of it up to now, or one reject."""
         asked = response.request.url if response.request else response.url
         named = self.articles.take(response.meta.get("redirect_urls", [asked])[0])

@@ -35,9 +35,9 @@ from caliber_crawler.store.documents import (
     revision,
 )
 from caliber_crawler.store.duplicates import settle
-from caliber_crawler.store.known import Known, by_address, suspects
+from caliber_crawler.store.known import Known, by_address, fate_of, suspects
 from caliber_crawler.store.near import settle_near
-from caliber_crawler.store.plans import OLD_ADDRESS, SAME_TEXT, Plan, addresses_of
+from caliber_crawler.store.plans import SAME_TEXT, Plan, addresses_of
 from caliber_crawler.store.races import ATTEMPTS, never_still
 from caliber_crawler.store.refusals import Refusals
 from caliber_crawler.store.sightings import note_sightings
@@ -49,10 +49,11 @@ class Saved:
     """What became of one article: the record as it is stored now, or why it was not stored.
 
     `refused` is why MongoDB cannot hold it. `asks` is an address whose fate decides whether the
-    article is another version of the one stored under it: find it out, and save again with it. In
-    both cases the article is the one that was given. `notes` are the words of `plans`. `inserted`
-    tells that no record of it was there before, `unsettled` that the crawl before this one wrote
-    another text, and may have been killed before it was known what that repeats.
+    article is another version of the one stored under it, or stands there no more: find it out, and
+    save again with it. In both cases the article is the one that was given. `notes` are the words
+    of `plans`. `inserted` tells that no record of it was there before, `unsettled` that the crawl
+    before this one wrote another text, and may have been killed before it was known what that
+    repeats.
     """
 
     article: Article
@@ -168,7 +169,7 @@ class ArticleStore:
                 later[i] = article
             taken |= names
         await self._find_moves(plans, results, fates)
-        await self._find_oldaddresses_of(plans)
+        await self._find_old_addresses(plans, results, fates)
         await self._find_one_text_for_all(plans)
         for plan in plans.values():
             plan.fill(self._pace)
@@ -192,24 +193,36 @@ class ArticleStore:
             if asks is not None:
                 results[i] = Saved(plans.pop(i).seen, asks=asks)
 
-    async def _find_oldaddresses_of(self, plans: Mapping[int, Plan]) -> None:
-        """Set aside what an old address of an article goes on saying."""
+    async def _find_old_addresses(
+        self, plans: dict[int, Plan], results: dict[int, Saved], fates: Mapping[str, Fate]
+    ) -> None:
+        """Set aside what an old address of an article goes on saying.
+
+        Unless the article is there again and its present address is not: an editor may take a
+        headline back. Takes out of `plans` those that cannot be judged before that was asked.
+        """
         may_be = {
-            (plan.old.article.id, plan.seen.content_hash): plan
-            for plan in plans.values()
+            (plan.old.article.id, plan.seen.content_hash): i
+            for i, plan in plans.items()
             if plan.old and plan.is_at_old_address
         }
-        if not may_be:
-            return
-        ids = [id_ for id_, _ in may_be]
-        said = self._revisions.find(
-            {"article_id": {"$in": ids}}, {"article_id": 1, "content_hash": 1}
-        )
-        async for document in said:
-            plan = may_be.get((document["article_id"], document["content_hash"]))
-            if plan is not None:
-                plan.is_aside = True
-                plan.notes.append(OLD_ADDRESS)
+        old_texts: set[int] = set()
+        if may_be:
+            ids = [id_ for id_, _ in may_be]
+            shown = {"article_id": 1, "content_hash": 1}
+            async for said in self._revisions.find({"article_id": {"$in": ids}}, shown):
+                key = said["article_id"], said["content_hash"]
+                old_texts.update({may_be[key]} if key in may_be else ())
+        others = {i for i, plan in plans.items() if plan.is_at_other_address}
+        for i in sorted(old_texts | others):
+            plan = plans[i]
+            if plan.old is None:
+                continue
+            fate = fate_of(plan.old, plan.seen, fates)
+            if fate is None:
+                results[i] = Saved(plans.pop(i).seen, asks=plan.old.article.url)
+            else:
+                plan.settle_address(fate, is_old_text=i in old_texts)
 
     async def _find_one_text_for_all(self, plans: Mapping[int, Plan]) -> None:
         """Set aside another article's words that stand in the place of an article's own.

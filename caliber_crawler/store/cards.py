@@ -33,6 +33,13 @@ from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.clocks import MARGIN, is_ahead
 
 Document = dict[str, Any]
+_FIELDS = dict.fromkeys(
+    (
+        "url", "aliases", "sections", "first_seen_at", "last_seen_at", "internal.moves.at",
+        "internal.looked",
+    ),
+    1,
+)  # fmt: skip
 Source = Literal["list", "feed"]
 """Who shows cards. All lists are one: an article's card looks the same in each."""
 
@@ -78,9 +85,11 @@ class CardStore:
         """Compare cards that a source shows at an instant in UTC; writes nothing.
 
         Known is what is stored under the canonical address of every card whose article is
-        stored and was fetched after its card last changed. A change that the other source showed
-        before, and later than this one its former card, is not new. What was noted or fetched
-        beyond `at` was so by a clock that was ahead, and counts for nothing (`clocks`).
+        stored and was fetched after its card last changed. Where that is an old address of an
+        article that moved, it must have been asked for there, and since the move: the article may
+        be back. A change that the other source showed before, and later than this one its former
+        card, is not new. What was noted or fetched beyond `at` was so by a clock that was ahead,
+        and counts for nothing (`clocks`).
         """
         compared = Compared(at, source)
         if not cards:
@@ -105,7 +114,8 @@ class CardStore:
                 compared.news[url] = {"digest": _digest(card), "changed_at": since.get(url, at)}
             stored = await self._stored(list(since))
         for url, document in stored.items():
-            if since[url] <= document["last_seen_at"] <= at + MARGIN:
+            seen_at = _seen_at(document, url, at)
+            if seen_at and since[url] <= seen_at <= at + MARGIN:
                 compared.known[url] = KnownArticle(
                     document["sections"], document["first_seen_at"], compared.lists[url]
                 )
@@ -149,13 +159,24 @@ class CardStore:
             "extraction.partial": {"$ne": True},  # a page that was cut off is to be had again
             "internal.missing": None,  # a list shows what was not found: it may be back
         }
-        fields = dict.fromkeys(("url", "aliases", "sections", "first_seen_at", "last_seen_at"), 1)
         found: dict[str, Document] = {}
-        async for document in self._articles.find(query, fields):
+        async for document in self._articles.find(query, _FIELDS):
             for address in (document["url"], *document["aliases"]):
-                if address in wanted:
+                # An address belongs first to the record that has it for its canonical one.
+                if address in wanted and (address == document["url"] or address not in found):
                     found[address] = document
         return found
+
+
+def _seen_at(document: Document, url: str, at: datetime) -> datetime | None:
+    """When an article was last seen at an address; None where that must be looked at."""
+    internal = document["internal"]
+    moves = [move["at"] for move in internal["moves"] if not is_ahead(move["at"], at)]
+    if url == document["url"] or not moves:  # it may be another form of its address, or lead there
+        last_seen: datetime = document["last_seen_at"]
+        return last_seen
+    looks = (look["at"] for look in internal.get("looked", ()) if look["url"] == url)
+    return max((look for look in looks if look >= moves[-1]), default=None)
 
 
 def _id(source: Source, url: str) -> str:

@@ -9,6 +9,8 @@ in no export:
     printed_at    the date as the page prints it now; `published_at` stays what it first was
     moves         [{url, from_url, reason, score, kept, title, at, crawl_id}]: why another address
                   than before is held for this article's
+    looked        [{url, at}]: old addresses of an article that moved, and when each was last asked
+                  for since then; not there before one was
     repeats       {reason, score} of `duplicate_of` or `near_duplicate_of`, None when both are
     missing       {crawl_id, at, reason, gone_in} of the first crawl that did not find it; None when
                   it is there
@@ -18,10 +20,10 @@ in no export:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from bson import decode, encode
 from bson.codec_options import CodecOptions
@@ -70,6 +72,13 @@ class Move(TypedDict):
     crawl_id: str
 
 
+class Look(TypedDict):
+    """That an article was asked for at an old address of its own."""
+
+    url: str
+    at: datetime
+
+
 class Repeats(TypedDict):
     """Why a record is held for a repetition: ``same words`` or ``nearly the same words``."""
 
@@ -105,6 +114,7 @@ class Internal(TypedDict):
     dated_at: datetime
     printed_at: datetime | None
     moves: list[Move]
+    looked: NotRequired[list[Look]]
     repeats: Repeats | None
     missing: Missing | None
     visit: Visit
@@ -280,6 +290,20 @@ def visit(at: datetime, wait: timedelta, page: PageInfo | None) -> Visit:
 def with_move(internal: Internal, move: Move) -> Internal:
     """The same with one more move, the latest ones kept."""
     return {**internal, "moves": [*internal["moves"], move][-_MOVES_KEPT:]}
+
+
+def with_looks(internal: Internal, urls: Collection[str], at: datetime) -> Internal:
+    """The same, where an article that moved was asked for at old addresses at an instant in UTC.
+
+    What was seen of them before the last move is forgotten: it may have moved back since.
+    """
+    if not internal["moves"]:
+        return internal
+    moved = min(at, internal["moves"][-1]["at"])
+    before = internal.get("looked", [])
+    looked = [look for look in before if look["at"] >= moved and look["url"] not in urls]
+    looked += [{"url": url, "at": at} for url in urls]
+    return {**internal, "looked": looked[-_MOVES_KEPT:]}
 
 
 def revision(old: Stored, new: Stored, changes: list[str]) -> Revision:

@@ -2,8 +2,9 @@
 
 Of articles that repeat each other (`dedupe.repeats`) one is the original, with None there, and the
 others name it, so there are no chains. The one stored first is the original; among those saved
-together the one published first. It stays so until its text changes: then the articles that named
-it are looked at again.
+together the one published first. It stays so until its text changes, or until the site removes it
+while another one is still there: then the articles that named it are looked at again. An original
+that comes back names the one that took its place.
 
 Nothing is locked. Whoever stores articles settles them afterwards, and reads again after every
 write: a write that rested on what another worker has changed meanwhile is seen and mended by its
@@ -32,7 +33,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _FIELDS = dict.fromkeys(
     (
         "id", "language", "content_hash", "word_count", "published_at", "images.url", "embeds.url",
-        "first_seen_at", "duplicate_of",
+        "first_seen_at", "duplicate_of", "status",
     ),
     1,
 )  # fmt: skip
@@ -42,10 +43,13 @@ async def settle(
     articles: AsyncCollection[dict[str, Any]],
     records: Collection[Article],
     refusals: Refusals | None = None,
+    *,
+    reread: bool = False,
 ) -> dict[str | None, str | None]:
     """Set `duplicate_of` of just stored records, and of all that this concerns.
 
-    Records of a first revision are taken as they are given. Returns it for each id of `records`,
+    Records of a first revision are taken as they are given, unless they are to be read again
+    (`reread`) because somebody else may have stored them, too. Returns it for each id of `records`,
     and of the others where it changed. That is how it was then: of two workers that store
     repetitions of each other at once, each may be told the other's, and one mends it afterwards.
     May be repeated. Records that MongoDB lets nobody change stay as they are, and are told to
@@ -57,6 +61,8 @@ async def settle(
     hashes = {record.content_hash for record in records}
     new = fresh  # those that give way to what was there before
     given = [record for record in records if record.revision == 1 and record.duplicate_of is None]
+    if reread:
+        given = []
     refusals = refusals or Refusals()
     fixed: set[str | None] = set()
     for _ in range(ATTEMPTS):
@@ -89,7 +95,8 @@ def originals(
     """For each id the id of the original that it repeats, or None for an original.
 
     `members` are articles with the same words, or several groups of such; those in `new` come
-    after the others. What is right already stays as it is.
+    after the others, and those that the site removed after all that are there: a reader of the
+    originals alone would else miss the copy that stands. What is right already stays as it is.
     """
     ordered = sorted(
         members,
@@ -99,7 +106,8 @@ def originals(
     kept: dict[tuple[str, int], dict[str | None, tuple[int, Story]]] = defaultdict(dict)
     result: dict[str | None, str | None] = {}
     # Originals first, so that an article that names one of them can go on naming it.
-    for place, member in enumerate(sorted(ordered, key=lambda m: m.duplicate_of is not None)):
+    ordered.sort(key=lambda m: (m.status == "gone", m.duplicate_of is not None))
+    for place, member in enumerate(ordered):
         story = Story.of(member)
         days = _days(story)
         near = [entry for day in days for entry in kept[story.content_hash, day].values()]

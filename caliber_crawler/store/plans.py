@@ -24,6 +24,7 @@ from caliber_crawler.store.documents import (
     new_internal,
     next_internal,
     put_off,
+    with_looks,
     with_move,
 )
 from caliber_crawler.store.known import Known, Suspect, fate_of
@@ -42,14 +43,16 @@ CANONICAL_IGNORED = "canonical_ignored"
 REDIRECT_IGNORED = "redirect_ignored"
 UNDECIDED = "undecided"
 MENDED = "mended"
+MOVED_BACK = "moved_back"
 SAME_TEXT = "same_text"
 
 
 @dataclass(slots=True)
 class Plan:
     """One article on its way: the record it meets (None: nobody has stored it before), and what is
-    to be written. `is_aside`: its text says nothing of how the article is now. `at` is the present,
-    if it is known: records from beyond it were told by a clock that was ahead.
+    to be written. `is_aside`: its text says nothing of how the article is now. `is_back`: it is at
+    home again where it was seen, and no more at the address that the record has. `at` is the
+    present, if it is known: records from beyond it were told by a clock that was ahead.
     """
 
     seen: Article
@@ -57,6 +60,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     move: Move | None = None
     is_aside: bool = False
+    is_back: bool = False
     at: datetime | None = None
     new: Stored | None = None
     changes: list[str] = field(default_factory=list)
@@ -146,6 +150,30 @@ class Plan:
         return elsewhere and holds and other and record.url not in seen.aliases
 
     @property
+    def is_at_other_address(self) -> bool:
+        """Whether it says at an address that it had before what it says at its present one.
+
+        Both may show it, or it moved back.
+        """
+        if self.old is None or self.is_aside or not self.old.internal["moves"]:
+            return False
+        seen, record = self.seen, self.old.article
+        elsewhere = seen.url != record.url and seen.url in record.aliases
+        holds = record.status == "live" and self.old.internal["missing"] is None
+        same = seen.content_hash == record.content_hash
+        return elsewhere and holds and same and record.url not in seen.aliases
+
+    def settle_address(self, fate: Fate, *, is_old_text: bool) -> None:
+        """Take the address where it was seen for its own, or set aside what is shown there.
+
+        `fate` is that of the address that the record has.
+        """
+        self.is_back = fate in ("gone", "moved")
+        if is_old_text and not self.is_back:
+            self.is_aside = True
+            self.notes.append(OLD_ADDRESS)
+
+    @property
     def is_replaced(self) -> bool:
         """Whether quite another story than the stored one stands under the article's own address.
 
@@ -169,6 +197,7 @@ class Plan:
             internal = old.internal
             if OVERTAKEN not in self.notes:  # its turn is over all the same
                 internal = {**internal, "visit": put_off(old, at, pace, keep=True)}
+                internal = with_looks(internal, self._elsewhere(old.article.url), at)
             self.new = Stored(aside(old.article, seen), internal)
         else:
             crawl = old.article.crawl
@@ -182,7 +211,8 @@ class Plan:
         # An old address that leads to the new one is a redirect like any other: nothing to be seen.
         seen, moved = self.seen, self.move is not None and self.move["reason"] != "moved"
         crawl, before = crawl_of(seen), old.internal["printed_at"]
-        at, lost = crawl["fetched_at"], old.internal["missing"] is not None
+        at = crawl["fetched_at"]
+        lost = self.is_back or old.internal["missing"] is not None
         record = meet(old.article, seen, at, printed_at=before, moved=moved, lost=lost)
         self.changes = changes(old.article, record, seen, printed_at=before, moved=moved)
         if record.content_hash != old.article.content_hash:
@@ -194,7 +224,18 @@ class Plan:
         internal = next_internal(old, record, seen, at, pace)
         if self.move is None and record.url != old.article.url:
             self.move = _led(seen, old.article)
-        self.new = Stored(record, with_move(internal, self.move) if self.move else internal)
+            if self.move["reason"] == "known":
+                self.notes.append(MOVED_BACK)
+        looked = self._elsewhere(record.url)
+        if self.move:
+            internal = with_move(internal, self.move)
+            if self.move["reason"] in ("alive", "moved"):  # it was asked for, and is there
+                looked.append(self.move["from_url"])
+        self.new = Stored(record, with_looks(internal, looked, at) if looked else internal)
+
+    def _elsewhere(self, url: str | None) -> list[str]:
+        """The addresses at which the article was seen, all but its own."""
+        return [address for address in addresses_of(self.seen) if address != url]
 
     @property
     def guard(self) -> dict[str, Any]:

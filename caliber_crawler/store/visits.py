@@ -1,12 +1,13 @@
 """Visits to stored articles: which are due, and those that brought no text.
 
 An article is ``gone`` once two crawls in turn did not find it. Its text is kept, and when it is
-seen again it is ``live`` again.
+seen again it is ``live`` again. Of articles that repeat each other the original is one that is
+there, so they are looked at then (`duplicates`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,13 +16,15 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.errors import StoreError
-from caliber_crawler.items import Revisit
+from caliber_crawler.items import Article, Revisit
 from caliber_crawler.revisit import Pace
 from caliber_crawler.store.bulk import bulk_write
 from caliber_crawler.store.client import driver_errors
 from caliber_crawler.store.clocks import MARGIN, is_ahead
-from caliber_crawler.store.documents import Document, Missing, Stored, put_off, visit
+from caliber_crawler.store.documents import Document, Missing, Stored, put_off, visit, with_looks
+from caliber_crawler.store.duplicates import settle
 from caliber_crawler.store.known import Known
+from caliber_crawler.store.near import settle_near
 from caliber_crawler.store.races import ATTEMPTS
 from caliber_crawler.store.refusals import Refusals
 
@@ -38,12 +41,16 @@ already (``missing``), was not found by a second crawl (``gone``), or the site t
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An article to be visited: its canonical address, and the site's validators of it."""
+    """An article to be visited: its canonical address, and the site's validators of it.
+
+    `others` are addresses that it had before, or that led to it, those first that it left last.
+    """
 
     url: str
     published_at: datetime | None
     etag: str | None
     last_modified: str | None
+    others: tuple[str, ...] = ()
 
 
 class VisitStore:
@@ -79,7 +86,8 @@ class VisitStore:
             if newer_than is None
             else {"internal.dated_at": {"$gte": newer_than}}
         )
-        fields = {"url": 1, "published_at": 1, "internal.visit": 1}
+        names = ("url", "aliases", "published_at", "internal.visit", "internal.moves.from_url")
+        fields = dict.fromkeys(names, 1)
         with driver_errors("looking for articles to visit"):
             # By the order alone the planner may go through all articles for the few since a date.
             by = "due" if newer_than is None else "dated"
@@ -95,25 +103,37 @@ class VisitStore:
         """
         results: dict[int, Noted] = {}
         waiting = dict(enumerate(revisits))
+        turned: dict[str | None, Article] = {}
         with driver_errors("noting visits"):
             for _ in range(ATTEMPTS):
-                waiting = await self._round(waiting, results, at)
+                waiting = await self._round(waiting, results, turned, at)
                 if not waiting:
+                    await self._link(turned.values())
                     return [results[i] for i in range(len(revisits))]
         raise StoreError(f"changed by others at each of {ATTEMPTS} attempts to note visits")
 
     async def _round(
-        self, waiting: Mapping[int, Revisit], results: dict[int, Noted], at: datetime | None
+        self,
+        waiting: Mapping[int, Revisit],
+        results: dict[int, Noted],
+        turned: dict[str | None, Article],
+        at: datetime | None,
     ) -> dict[int, Revisit]:
-        """One attempt; returns what lost a race or concerns a record that another one concerns."""
+        """One attempt; returns what lost a race or concerns a record that another one concerns.
+
+        `turned` gets the records that are gone now, or back.
+        """
         known = await Known.read(self._articles, {revisit.url for revisit in waiting.values()})
         later: dict[int, Revisit] = {}
         taken: set[str | None] = set()
         for i, revisit in waiting.items():
             old = known.at(revisit.url)
-            # Of an address that is not the article's any more nothing follows.
             if old is None or old.article.url != revisit.url:
                 results[i] = "unknown"
+                # Of an address that is not the article's any more nothing follows but this.
+                if old is not None and old.internal["moves"]:
+                    looked = with_looks(old.internal, [revisit.url], revisit.crawl["fetched_at"])
+                    await self._set(old, {"internal.looked": looked.get("looked", [])})
                 continue
             if old.article.id in taken:
                 later[i] = revisit
@@ -125,7 +145,18 @@ class VisitStore:
                 results[i] = "refused"
             elif outcome == "late":
                 later[i] = revisit
+            # Also what was gone before: whoever noted it may have been killed before it was linked.
+            elif results[i] == "returned" or changes.get("status", old.article.status) == "gone":
+                turned[old.article.id] = old.article
         return later
+
+    async def _link(self, turned: Collection[Article]) -> None:
+        """Find out anew which records repeat those that are gone now, or back."""
+        if not turned:
+            return
+        originals = await settle(self._articles, turned, self._refusals, reread=True)
+        if originals != {record.id: record.duplicate_of for record in turned}:
+            await settle_near(self._articles, [], originals.keys(), self._refusals)
 
     async def _set(
         self, old: Stored, changes: Mapping[str, Any]
@@ -184,5 +215,11 @@ class VisitStore:
 
 
 def _due(document: Mapping[str, Any]) -> Due:
-    plan = document["internal"]["visit"]
-    return Due(document["url"], document["published_at"], plan["etag"], plan["last_modified"])
+    plan, moves = document["internal"]["visit"], document["internal"]["moves"]
+    left = [move["from_url"] for move in reversed(moves)]
+    others = dict.fromkeys((*left, *reversed(document["aliases"])))
+    others.pop(document["url"], None)
+    return Due(
+        document["url"], document["published_at"], plan["etag"], plan["last_modified"],
+        tuple(others),
+    )  # fmt: skip
