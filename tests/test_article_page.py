@@ -369,6 +369,36 @@ def test_authors_of_the_head(head: str, authors: list[str]) -> None:
     assert article(head=head).article.authors == authors
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta name="author" content="World">',
+        '<meta name="author" content="By WORLD">',
+        '<meta property="article:author" content="sport">',  # of the navigation
+        ld('{"@type":"NewsArticle","author":{"@type":"Person","name":"WORLD"}}'),
+        ld('{"@type":"NewsArticle","author":["SPORT"]}'),
+        ld('{"@type":"NewsArticle","author":"Army","articleSection":"ARMY"}'),
+        ld('{"@type":"NewsArticle","author":"Army","articleSection":["Snow","Army"]}'),
+        '<meta name="author" content="Army"><meta property="article:section" content="Army">',
+        # As a whole, before it is taken apart at its conjunction.
+        ld('{"@type":"Article","author":"Army & Coast Guard","articleSection":"army & coast guard"}'),
+    ],
+)  # fmt: skip
+def test_a_section_is_no_author(head: str) -> None:
+    found = article(head=head).article
+    assert (found.authors, found.sections) == ([], [{"slug": "world", "name": "WORLD"}])
+    assert found.extraction is not None
+    assert "authors" in found.extraction["missing"]
+    assert "head_authors" not in found.extraction
+
+
+def test_persons_beside_a_section_are_authors() -> None:
+    found = article(head=ld('{"@type":"NewsArticle","author":["World","A. One"]}')).article
+    assert found.authors == ["A. One"]
+    assert found.extraction is not None
+    assert found.extraction.get("head_authors") == ["A. One"]
+
+
 def test_the_byline_wins_over_the_head() -> None:
     head = '<meta name="author" content="B. Two">'
     assert article("<p>x</p><p>By A. One</p>", head=head).article.authors == ["A. One"]

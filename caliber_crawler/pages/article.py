@@ -106,8 +106,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     article.description = head.description and unescaped(ungarbled(head.description))
     if byline is None:
         byline = _byline_apart(parts)
-    article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
+    article.authors = _head_authors(article, head, page, site) if byline is None else byline
     article.published_at = _published(parts.times, head, site, notes)
     article.body = "\n\n".join(map(ungarbled, body.paragraphs))[: limits.text]
     article.images = _images(parts.cover, head, body, page.base, site)
@@ -124,6 +124,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
         "missing": [name for name in EXPECTED if getattr(article, name) in (None, "", [])],
     }
     notes.cut = sorted(body.cut | bounds.cut(article, limits))
+    if byline is None and article.authors:
+        article.extraction["head_authors"] = [*article.authors]
     if notes.cut:
         article.extraction["cut"] = notes.cut
     if notes.conflicts:
@@ -223,6 +225,17 @@ def _byline_apart(parts: Parts) -> list[str] | None:
     """The persons of a byline that stands apart from the text; None when there is none."""
     stated = parse_byline(parts.byline) if parts.byline else None
     return stated or next(filter(None, map(parse_byline, parts.beside)), stated)
+
+
+def _head_authors(article: Article, head: Head, page: Page, site: Site) -> list[str]:
+    """The persons that the head names; the names of sections that the page shows are none."""
+    sections = [section["name"] for section in article.sections]
+    found = head.authors(sections)
+    if not found:  # as of most pages
+        return []
+    links = (known.ref for known in section_links(page, site))
+    named = (name for ref in links for name in (ref["name"], ref["slug"]) if name)
+    return head.authors([*sections, *named])
 
 
 def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:
