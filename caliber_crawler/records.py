@@ -203,7 +203,7 @@ def _from_head(article: Article) -> bool:
 
     Names that stayed from before are others than the head's.
     """
-    named = (article.extraction or {}).get("head_authors")
+    named = article.extraction.get("head_authors") if article.extraction else None
     return named is not None and set(map(text.line, named)) == set(article.authors)
 
 

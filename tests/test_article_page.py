@@ -381,7 +381,7 @@ def test_authors_of_the_head(head: str, authors: list[str]) -> None:
         ld('{"@type":"NewsArticle","author":"Army","articleSection":["Snow","Army"]}'),
         '<meta name="author" content="Army"><meta property="article:section" content="Army">',
         # As a whole, before it is taken apart at its conjunction.
-        ld('{"@type":"Article","author":"Army & Coast Guard","articleSection":"army & coast guard"}'),
+        ld('{"@type":"Article","author":"Army & Guard","articleSection":"army & guard"}'),
     ],
 )  # fmt: skip
 def test_a_section_is_no_author(head: str) -> None:
