@@ -650,6 +650,41 @@ def test_the_frame_that_holds_the_article_is_found() -> None:
     assert parse_article(page(html), SITE).article.body == "Snow fell."
 
 
+PASTED = (
+    '<p>The council opened the tunnel.</p><p class="post_categoty">SPORT</p>'
+    '<h2 class="post_title">Another story</h2><p class="post_time">01 March 2024 10:00</p>'
+    '<div class="post_cover" style="background-image:url(/b.jpg)"></div>'
+    '<div><p class="post_hits">Views: 99</p></div>'
+)
+
+
+def test_what_editors_paste_from_the_sites_pages_does_not_stand_for_the_pages_own() -> None:
+    cover = '<div class="post_cover" style="background-image:url(/a.jpg)"></div>'
+    for section in ("post_categoty", "post_category"):
+        label = f'<div class="{section}">WORLD</div>'
+        before = article(PASTED, cover=cover, section=label).article
+        assert (before.title, before.views, before.published_at) == ("North road reopens", 141, AT)
+        assert [section["name"] for section in before.sections] == ["WORLD"]
+        assert [(image["url"][-6:], image["role"]) for image in before.images] == [
+            ("/a.jpg", "cover"), ("/b.jpg", "body"),
+        ]  # fmt: skip
+        assert before.body.startswith("The council opened the tunnel.")
+        assert "99" not in before.body
+    # The page's own may stand behind the text, too.
+    behind = article(f"{PASTED}</div>{cover}<div>").article
+    assert [image["role"] for image in behind.images] == ["cover", "body"]
+    assert behind.images[0]["url"].endswith("/a.jpg")
+
+
+def test_parts_within_the_body_stand_in_where_there_are_no_others() -> None:
+    bare = f'<div class="post"><div class="post_body">{PASTED}</div></div>'
+    found = parse_article(page(bare), SITE).article
+    assert (found.title, found.views, len(found.images)) == ("Another story", 99, 1)
+    assert found.images[0]["role"] == "cover"
+    own = article(f"{PASTED}</div></div><p>More.</p>", views="Views: 7").article
+    assert own.views == 7, "of the page, behind a stray end tag"
+
+
 def test_parts_outside_the_frame_do_not_count() -> None:
     html = (
         f'<h1 class="post_title">Other</h1><div class="post_hits">9</div>{article_html(views="")}'
@@ -848,6 +883,12 @@ def test_damaged_pages_raise_nothing_else(at: int, gone: int, put: bytes) -> Non
         assert record.url.startswith("https://caliber.az/")
         for image in record.images:
             assert image["url"].startswith(("http://", "https://"))
+
+
+def test_a_page_cut_off_in_its_time_has_no_text() -> None:
+    whole = article_html(time="02 April 2025 13:24")
+    found = parse_article(page(whole[: whole.index("13:24") + 3]), SITE)
+    assert (found.article.body, found.notes.unknown_time) == ("", "02 April 2025 13:")
 
 
 @given(keep=st.integers(0, len(_valid())))
