@@ -699,6 +699,60 @@ def test_emoji_shown_as_pictures_are_text() -> None:
     assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
 
 
+EMOJI = [
+    "//telegram.org/img/emoji/40/F09F94A5.png",
+    "https://static.xx.fbcdn.net/images/emoji.php/v9/t4c/1/16/1f525.png",
+    "https://s.w.org/images/core/emoji/14.0.0/72x72/1f1e6-1f1ff.png",
+    "https://s.w.org/images/core/emoji/14.0.0/svg/1f525.svg",
+    "https://cdn.jsdelivr.net/gh/twitter/twemoji@14.0.2/assets/72x72/1f525.png",
+    "https://abs-0.twimg.com/emoji/v2/svg/1f525.svg",
+    "https://vk.com/emoji/e/d83dde0a.png",
+    "https://vk.com/emoji/e/d83dde0a_2x.png?1",
+    "/engine/data/emoticons/smile.png",
+]
+
+
+@pytest.mark.parametrize("url", EMOJI)
+@pytest.mark.parametrize("late", ["src", "data-src", "srcset"])
+def test_emoji_are_no_pictures(url: str, late: str) -> None:
+    found = record(f'<p>Snow <img alt="fire" {late}="{url}">fell.</p>')
+    assert (found.images, found.body) == ([], "Snow fell.")
+    box = f"<i class='x' style=\"background-image:url('{url}')\"><b>🔥</b></i>"
+    found = record(f'<p>Snow {box} fell.</p><a href="https://x.org/">{box}</a>')
+    assert (found.images, found.body) == ([], "Snow 🔥 fell.\n\n🔥")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<img class="emoji" alt="🔥" src="/a.jpg">', "🔥"),
+        ('<img class="wp-smiley" alt=":)" src="/a.jpg">', ""),
+        ('<img width="16" src="/emoji/fire.png">', ""),
+        ('<img height="20px" src="/images/smileys/fire.gif">', ""),
+        ('<b class="emoji" style="background:url(/a.png)"></b>', ""),
+        ('<i style="background:url(/a.png)"><b> 🔥 </b></i>', "🔥"),
+    ],
+)
+def test_what_says_that_it_is_an_emoji(html: str, text: str) -> None:
+    found = record(html)
+    assert (found.images, found.body) == ([], text)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="/news/emoji/snow-on-the-road.jpg">',
+        '<img width="640" src="/emoji/fire.png">',
+        '<img src="/media/photos/original/0123456789abcdef0123456789abcdef.webp">',
+        '<div style="background:url(/a.jpg)"><b>🔥</b> Snow</div>',
+        '<div style="background:url(/a.jpg)">' + "<i></i>" * 20 + "🔥</div>",
+        '<div style="background:url(/a.jpg)"></div>',
+    ],
+)
+def test_pictures_that_are_no_emoji(html: str) -> None:
+    assert len(record(html).images) == 1
+
+
 def test_pictures_in_backgrounds() -> None:
     slides = "".join(
         f'<div class="slide" style="background: URL(/media/photos/original/{digit * 32}.webp)">'

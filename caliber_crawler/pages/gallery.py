@@ -50,10 +50,10 @@ class Gallery:
     def background(self, element: Element) -> bool:
         """Take the picture in an element's background; False when it shows none.
 
-        What belongs to the page's template is none.
+        What belongs to the page's template is none, nor is an emoji.
         """
         url = media.background_url(element.get("style"), self._resolve)
-        if url is None or media.is_sign(url):
+        if url is None or media.is_sign(url) or media.shows_emoji(element):
             return False
         self._take(element, url, None)
         return True

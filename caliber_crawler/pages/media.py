@@ -39,6 +39,19 @@ _STYLE_PIECES = re.compile(
     re.IGNORECASE,
 )
 
+# Emoji and smileys as files: named by the emoji's code in a folder that says what it holds
+# ("/emoji/40/F09F94A5.png", "/twemoji@14/72x72/1f525.svg", "/emoji.php/v9/t4c/1/16/1f525.png"), or
+# with whatever name among a system's own ("/engine/data/emoticons/smile.png").
+_EMOJI_FILE = re.compile(
+    r"emoji[^/?#]{0,40}/(?:[^?#]{0,80}/)?(?:u|emoji_u)?[\da-f]{2,}(?:[-_][\da-f]{2,})*"
+    r"(?:[_@]\d?x\d?)?\.(?:png|svg|gif|webp)(?:[?#]|$)"
+    r"|/engine/data/emoticons/|/images/smilies/|/tinymce/plugins/emo",
+    re.IGNORECASE,
+)
+_EMOJI_FOLDER = re.compile(r"/(?:emojis?|emoticons|smil(?:ey|ie)s)[/.]", re.IGNORECASE)
+_EMOJI_NAMES = frozenset({"emoji", "emojione", "twemoji", "wp-smiley", "smiley", "emoticon"})
+_LARGEST_EMOJI = 72  # pixels
+_EMOJI_ELEMENTS = 8
 _SIZED = re.compile(r"/media/photos/[a-z]+/([\da-f]{32})\.\w+$")
 _OWN = re.compile(r"/media/(?:photos|videos?)/")
 # Files of the page's template, and names such as `site-logo.png`, `logo2.svg`, `no-image.jpg`.
@@ -116,11 +129,35 @@ def image_url(element: Element, resolve: Resolve) -> str | None:
     """
     if element.get("width") in ("0", "1") or element.get("height") in ("0", "1"):
         return None  # a counter's pixel
-    if is_emoji(element.get("alt") or ""):
+    if is_emoji(element.get("alt") or "") or _says_emoji(element):
         return None
     candidates = (_picture(value, resolve) for value in _image_candidates(element))
     url = next(filter(None, candidates), None)
+    if url and _is_small(element) and _EMOJI_FOLDER.search(url):
+        return None
     return url or next(filter(None, _picture_sources(element, resolve)), None)
+
+
+def _says_emoji(element: Element) -> bool:
+    names = element.get("class")
+    return names is not None and not _EMOJI_NAMES.isdisjoint(names.lower().split())
+
+
+def _is_small(element: Element) -> bool:
+    sizes = (attribute(element, name).removesuffix("px") for name in ("width", "height"))
+    return any(size.isdecimal() and int(size) <= _LARGEST_EMOJI for size in sizes)
+
+
+def shows_emoji(element: Element) -> bool:
+    """Whether a box stands for an emoji: its text is nothing else, or its name says so."""
+    if _says_emoji(element):
+        return True
+    inside = list(islice(element.iter(), _EMOJI_ELEMENTS + 1))
+    if len(inside) > _EMOJI_ELEMENTS:
+        return False
+    tails = (inner.tail for inner in inside if inner is not element)
+    said = "".join((text or "").strip() for text in (*(inner.text for inner in inside), *tails))
+    return is_emoji(said)
 
 
 def _picture_sources(image: Element, resolve: Resolve) -> Iterator[str | None]:
@@ -184,14 +221,14 @@ def box_picture(box: Element, resolve: Resolve) -> str | None:
 
 
 def _picture(value: str, resolve: Resolve) -> str | None:
-    """Absolute address of a picture; None for one within the page, and for the overlay."""
+    """Absolute address of a picture; None for one within the page, the overlay, and emoji."""
     value = value.strip()
     url = None if not value or _INLINE.match(value) else resolve(value)
     if url is None:
         return None
     # Taking an address apart is slow, and hardly any is the overlay's.
     overlay = _OVERLAY_FILE.search(url) and OVERLAY.search(urlsplit(url).path)
-    return None if overlay else url
+    return None if overlay or _EMOJI_FILE.search(url) else url
 
 
 def is_of_articles(url: str) -> bool:
