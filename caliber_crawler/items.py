@@ -32,7 +32,8 @@ class Image(TypedDict):
 class Embed(TypedDict):
     """Embedded media.
 
-    `type`: youtube, telegram, x, instagram, facebook, tiktok, video or iframe.
+    `type`: youtube, telegram, x, instagram, facebook, tiktok, vk, threads, bluesky, video, audio or
+    iframe.
     """
 
     type: str

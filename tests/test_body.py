@@ -494,6 +494,56 @@ def test_a_link_shown_as_a_block_is_a_paragraph() -> None:
             "x",
         ),
         (
+            (
+                '<p>Snow</p><div id="vk_post_-12_34"></div><script>(function(){return '
+                'VK.Widgets.Post("vk_post_-12_34", -12, 34, "hash");}());</script><p>fell.</p>'
+            ),
+            [("vk", "https://vk.com/wall-12_34")],
+            "Snow\n\nfell.",
+        ),
+        (
+            "x<div id='post'>wait</div><script>VK.Widgets.Post('post',-1,2,'h')</script>y",
+            [("vk", "https://vk.com/wall-1_2")],
+            "x\n\nwait\n\ny",
+        ),
+        ("<div id='vk_post_5_6'><p>loading</p></div>x", [("vk", "https://vk.com/wall5_6")], "x"),
+        ("<div id='vk_posts'><p>Snow</p></div><script>VK.init({a: 1})</script>x", [], "Snow\n\nx"),
+        (
+            '<iframe src="https://vk.com/video_ext.php?oid=-1&id=2"></iframe>',
+            [("vk", "https://vk.com/video_ext.php?oid=-1&id=2")],
+            "",
+        ),
+        (
+            (
+                '<blockquote class="text-post-media" data-text-post-permalink='
+                '"https://www.threads.net/@a/post/b"><a href="https://www.threads.net/@a/post/b">'
+                "<div>View on Threads</div></a></blockquote>x"
+            ),
+            [("threads", "https://www.threads.net/@a/post/b")],
+            "x",
+        ),
+        (
+            (
+                '<blockquote class="bluesky-embed" data-bluesky-uri='
+                '"at://did:plc:a1/app.bsky.feed.post/3k"><p>Post</p></blockquote>x'
+            ),
+            [("bluesky", "https://bsky.app/profile/did:plc:a1/post/3k")],
+            "Post\n\nx",
+        ),
+        (
+            (
+                '<blockquote class="bluesky-embed"><p>Post</p>— N '
+                '<a href="https://bsky.app/profile/n.org/post/3k">May</a></blockquote>'
+            ),
+            [("bluesky", "https://bsky.app/profile/n.org/post/3k")],
+            "Post\n\n— N May",
+        ),
+        (
+            '<p>a<audio src="/a.mp3">no</audio>b<audio><source src="/b.ogg">no</audio>c</p>',
+            [("audio", "https://caliber.az/a.mp3"), ("audio", "https://caliber.az/b.ogg")],
+            "a\n\nb\n\nc",
+        ),
+        (
             '<iframe src="https://notyoutube.com/a"></iframe>',
             [("iframe", "https://notyoutube.com/a")],
             "",
@@ -557,6 +607,8 @@ TWEET = (
             ["facebook"],
         ),
         ('<div class="promo"><video src="/media/videos/a.mp4"></video></div>', [], ["video"]),
+        ('<div class="promo"><audio src="/media/audio/a.mp3"></audio></div>', [], ["audio"]),
+        ('<div class="ads"><audio src="https://ads.example.org/a.mp3"></audio></div>', [], []),
         ('<div class="ads"><video src="https://ads.example.org/a.mp4"></video></div>', [], []),
         ('<div class="ads"><iframe src="https://ads.example.org/a"></iframe></div>', [], []),
         (
