@@ -797,6 +797,48 @@ def test_a_frame_that_says_not_found_is_no_article(title: str) -> None:
     assert article(title=title).article.title == title  # with time, section and counter
 
 
+NO_ACCESS = [
+    (
+        "По данному адресу публикаций на сайте не найдено, либо у Вас нет доступа для просмотра "
+        "информации по данному адресу."
+    ),
+    "К сожалению, данная страница для Вас не доступна, возможно был изменен ее адрес.",
+    (
+        "Unfortunately, this page is not available for you, perhaps your access rights have been "
+        "changed or removed"
+    ),
+    "The article cannot be found",
+]
+
+
+@pytest.mark.parametrize("said", NO_ACCESS)
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<title>Caliber.Az</title><div class="berrors"><b>Attention.</b> {}</div>',
+        '<title>x</title><div id="info"><div class="alert berrors">{}</div></div>',
+        '<title>x</title><div class="post"><div class="berrors">{}</div></div>',
+        '<div class="post"><h1 class="post_title">Error</h1><div class="post_body">{}</div></div>',
+    ],
+)
+def test_an_error_box_in_the_place_of_an_article(html: str, said: str) -> None:
+    frame = html.format(f"{said}<br>")
+    for shown in (frame, f"<body><p>{'Menu '}</p>{frame}{card_html()}</body>"):
+        with pytest.raises(NotAnArticle) as caught:
+            parse_article(page(shown), SITE)
+        assert caught.value.kind == "not_found", shown
+
+
+def test_an_error_box_beside_an_article_or_in_one_is_no_matter() -> None:
+    for said in NO_ACCESS:
+        assert article(f"<p>{said}</p>").article.body == said
+        beside = f'<div class="berrors">{said}</div>'
+        assert article(views=f"Views: 3</div>{beside}<div>").article.body == "Snow fell."
+    text = "Snow fell on the road. " * 30
+    story = f"<h1>Snow on the road</h1><p>{text}</p><p>The article cannot be found now.</p>"
+    assert parse_article(page(story), SITE).article.title == "Snow on the road"
+
+
 @pytest.mark.parametrize(
     "title",
     [

@@ -671,6 +671,31 @@ def test_what_no_screen_shows_is_no_text(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "text_spoiler", "spoiler-content", "su-spoiler-content", "x spoiler", "sp-body", "moretext",
+        "accordion-body", "accordion__content",
+    ],
+)  # fmt: skip
+def test_what_readers_open_is_text(name: str) -> None:
+    spoiler = (
+        '<div class="title_spoiler"><img src="/templates/Default/dleimages/spoiler-plus.gif">&nbsp;'
+        '<a href="javascript:ShowOrHide(1)">The list</a></div>'
+    )
+    for how in ('style="display:none"', "hidden"):
+        box = f'<div class="{name}" {how}><p>Two.</p><p hidden>No.</p><img src="/a.jpg"></div>'
+        found = record(f"<p>One.</p>{spoiler}{box}<p>Three.</p>")
+        assert found.body.split("\n\n") == ["One.", "The list", "Two.", "Three."]
+        assert ([image["url"][-6:] for image in found.images], found.links) == (["/a.jpg"], [])
+        assert body(f'<p>One.</p><div class="ads {name}" {how}>Buy</div>') == ["One."]
+
+
+@pytest.mark.parametrize("name", ["", "spoilered", "text", "more", "accordion"])
+def test_what_is_hidden_for_good_is_no_text(name: str) -> None:
+    assert body(f'<p>One.</p><div class="{name}" style="display: none">No.</div>') == ["One."]
+
+
 @pytest.mark.parametrize("name", ["share-content", "promo-text", "comment", "related-content"])
 def test_a_text_in_a_box_with_a_wrong_name_is_kept(name: str) -> None:
     one, two = (" ".join([f"Snow fell on the {n} road"] * 5) + "." for n in ("north", "south"))

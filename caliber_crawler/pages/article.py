@@ -21,7 +21,13 @@ from caliber_crawler.limits import MOST_NAMES, USUAL, Limits
 from caliber_crawler.pages import bounds, fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
 from caliber_crawler.pages.html import Element, Page, href_of, words
-from caliber_crawler.pages.kinds import is_not_found, stands_before, what_it_is
+from caliber_crawler.pages.kinds import (
+    has_error_box,
+    is_not_found,
+    says_missing,
+    stands_before,
+    what_it_is,
+)
 from caliber_crawler.pages.layouts import LAYOUTS
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
@@ -149,7 +155,9 @@ def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
         if found.title and found.body is not None:
             # A site may say so within its article's frame, in words that are not all known.
             bare = not (found.views or words(found.section))
-            if not found.times and is_not_found([found.title], bare=bare):
+            if not found.times and (
+                is_not_found([found.title], bare=bare) or (bare and says_missing(words(found.body)))
+            ):
                 raise what_it_is(page, site, title=found.title, says_not_found=True)
             return layout.name, found
         known = known or found
@@ -173,6 +181,9 @@ def _check(article: Article, page: Page, site: Site, head: Head, has_frame: bool
         or head.says_article
     )
     shown = article.body or article.embeds or article.images or has_frame
+    bare = article.published_at is None and article.views is None and not article.authors
+    if bare and (says_missing(article.body) or has_error_box(page)):
+        raise what_it_is(page, site, title=article.title, says_not_found=True)
     if may_be and article.title and shown and not stands_before([article.title]):
         if sign:
             return

@@ -7,8 +7,9 @@ Rules, each with its reason:
   table cell does not end its row. In ``<pre>`` line ends are as in the source.
 * Frames, players and forms end a paragraph; words never touch across a picture, a button or a box
   that is left out.
-* Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
-  teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
+* A spoiler's text is read, although it is hidden until a reader opens it.
+* Scripts, forms, buttons, other hidden elements and boxes that name themselves adverts, share bars
+  or teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
   and boxes with sentences are counted. A body that would have neither text nor video otherwise
   keeps those.

@@ -23,9 +23,11 @@ Resolve = Callable[[str], str | None]
 LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-url")
 SET_ATTRIBUTES = ("data-srcset", "data-lazy-srcset", "srcset")
 INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)  # no address
-# A magnifier that the page lays over its pictures.
-OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
-_OVERLAY_FILE = re.compile(r"/zoom\.png", re.IGNORECASE)
+# A magnifier that the page lays over its pictures, and what a spoiler is opened with.
+OVERLAY = re.compile(
+    r"/templates/[^/]+/(?:api/zoom\.png|dleimages/spoiler[^/]*\.\w+)$", re.IGNORECASE
+)
+_OVERLAY_FILE = re.compile(r"/(?:zoom\.png|dleimages/)", re.IGNORECASE)
 # Where pages keep the background of a box that loads late.
 BOX_ATTRIBUTES = ("data-bg", "data-background", "data-background-image", "data-src")
 # Pieces of an inline style: an address, a property's name, the end of a declaration. Addresses are
