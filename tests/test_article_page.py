@@ -670,6 +670,7 @@ def test_what_editors_paste_from_the_sites_pages_does_not_stand_for_the_pages_ow
         ]  # fmt: skip
         assert before.body.startswith("The council opened the tunnel.")
         assert "99" not in before.body
+    assert [image["role"] for image in article(PASTED).article.images] == ["body"]
     # The page's own may stand behind the text, too.
     behind = article(f"{PASTED}</div>{cover}<div>").article
     assert [image["role"] for image in behind.images] == ["cover", "body"]

@@ -68,11 +68,13 @@ def find(page: Page, site: Site) -> Parts | None:
                 if views is None and end is not None:
                     views = _counter(end)
             time = _first((TIME,), found, pasted)
+            # A counter outside the body says that the frame is whole: then it has no cover.
+            cover = _first((COVER,), found, {} if VIEWS in found else pasted)
             return Parts(
                 title=words(_first((TITLE,), found, pasted)),
                 times=time_texts(time) if time is not None else [],
                 section=_first(SECTION, found, pasted),
-                cover=_first((COVER,), found, pasted),
+                cover=cover,
                 body=body,
                 rest=rest,
                 views=words(views if views is not None else pasted.get(VIEWS)),
