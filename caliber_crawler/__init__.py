@@ -4,8 +4,8 @@ Which file answers which question, in the order in which data flow:
 
 * What does a record look like, and an address?         `items`, `site`
 * How is a page read?                                   `pages/` (`html`, `section`, `article`,
-  `layouts/`, `fallback`, `blocks`, `kinds`, `body`, `media`, `metadata`), with `text`, `dates` and
-  `people`
+  `layouts/`, `fallback`, `blocks`, `kinds`, `body`, `media`, `embeds`, `metadata`), with `text`,
+  `dates`, `people` and `offices`
 * What happens to a record before it is stored?         `records`, `dedupe`
 * Is it another version of a stored one, or nearly?     `identity`, `similarity`, with `fates`
 * When is it to be visited again?                       `revisit`

@@ -32,7 +32,8 @@ class Image(TypedDict):
 class Embed(TypedDict):
     """Embedded media.
 
-    `type`: youtube, telegram, x, instagram, facebook, tiktok, video or iframe.
+    `type`: youtube, telegram, x, instagram, facebook, tiktok, vk, threads, bluesky, video, audio or
+    iframe.
     """
 
     type: str
@@ -50,7 +51,8 @@ class Extraction(TypedDict):
     """How the page was read: `method` (template or fallback), `layout`, names of missing fields.
 
     Only where there is something to say: `conflicts` names fields of which the page's head says
-    something else than readers see; `garbled` that letters are lost; `partial` that the page was
+    something else than readers see; `head_authors` are the persons that the head names where the
+    page shows no byline; `garbled` that letters are lost; `partial` that the page was
     cut off; `cut` names fields that go beyond a limit, of which only the beginning is kept.
     """
 
@@ -58,6 +60,7 @@ class Extraction(TypedDict):
     layout: str
     missing: list[str]
     conflicts: NotRequired[list[str]]
+    head_authors: NotRequired[list[str]]
     garbled: NotRequired[bool]
     partial: NotRequired[bool]
     cut: NotRequired[list[str]]

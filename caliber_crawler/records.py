@@ -109,7 +109,7 @@ def meet(
         aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
         title=text.title or stored.title,
         description=text.description or seen.description or stored.description,
-        authors=text.authors or stored.authors or seen.authors,
+        authors=_authors(stored, seen, text),
         sections=add_sections(text.sections, stored.sections if text is seen else seen.sections),
         published_at=_published(stored, seen, printed_at or stored.published_at, text is seen),
         body=text.body or stored.body,
@@ -166,7 +166,7 @@ def changes(
         found = [name for name, old, new in texts if (old or "").split() != (new or "").split()]
     sure = all(a.extraction and a.extraction["method"] == "template" for a in (stored, seen))
     if sure and trusted(stored, seen) is seen:
-        if seen.authors and stored.authors and set(seen.authors) != set(stored.authors):
+        if stored.authors and set(record.authors) != set(stored.authors):
             found.append("authors")
         if seen.published_at and printed_at and seen.published_at != printed_at:
             found.append("published_at")
@@ -188,6 +188,25 @@ def aside(stored: Article, seen: Article) -> Article:
         alternates=_editions(seen.alternates | stored.alternates),
         page=seen.page,
     )
+
+
+def _authors(stored: Article, seen: Article, text: Article) -> list[str]:
+    """The persons: those of the trusted text, but those of a byline before a head's.
+
+    A page that lost its text has lost its byline, too, and what its head says is no edit of that.
+    """
+    if text is seen and stored.authors and _from_head(seen) and not _from_head(stored):
+        return stored.authors
+    return text.authors or stored.authors or seen.authors
+
+
+def _from_head(article: Article) -> bool:
+    """Whether the persons are those that a page's head named, because there was no byline.
+
+    Names that stayed from before are others than the head's.
+    """
+    named = article.extraction.get("head_authors") if article.extraction else None
+    return named is not None and set(map(text.line, named)) == set(article.authors)
 
 
 def _published(

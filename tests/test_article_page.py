@@ -369,6 +369,36 @@ def test_authors_of_the_head(head: str, authors: list[str]) -> None:
     assert article(head=head).article.authors == authors
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta name="author" content="World">',
+        '<meta name="author" content="By WORLD">',
+        '<meta property="article:author" content="sport">',  # of the navigation
+        ld('{"@type":"NewsArticle","author":{"@type":"Person","name":"WORLD"}}'),
+        ld('{"@type":"NewsArticle","author":["SPORT"]}'),
+        ld('{"@type":"NewsArticle","author":"Army","articleSection":"ARMY"}'),
+        ld('{"@type":"NewsArticle","author":"Army","articleSection":["Snow","Army"]}'),
+        '<meta name="author" content="Army"><meta property="article:section" content="Army">',
+        # As a whole, before it is taken apart at its conjunction.
+        ld('{"@type":"Article","author":"Army & Guard","articleSection":"army & guard"}'),
+    ],
+)  # fmt: skip
+def test_a_section_is_no_author(head: str) -> None:
+    found = article(head=head).article
+    assert (found.authors, found.sections) == ([], [{"slug": "world", "name": "WORLD"}])
+    assert found.extraction is not None
+    assert "authors" in found.extraction["missing"]
+    assert "head_authors" not in found.extraction
+
+
+def test_persons_beside_a_section_are_authors() -> None:
+    found = article(head=ld('{"@type":"NewsArticle","author":["World","A. One"]}')).article
+    assert found.authors == ["A. One"]
+    assert found.extraction is not None
+    assert found.extraction.get("head_authors") == ["A. One"]
+
+
 def test_the_byline_wins_over_the_head() -> None:
     head = '<meta name="author" content="B. Two">'
     assert article("<p>x</p><p>By A. One</p>", head=head).article.authors == ["A. One"]
@@ -620,6 +650,42 @@ def test_the_frame_that_holds_the_article_is_found() -> None:
     assert parse_article(page(html), SITE).article.body == "Snow fell."
 
 
+PASTED = (
+    '<p>The council opened the tunnel.</p><p class="post_categoty">SPORT</p>'
+    '<h2 class="post_title">Another story</h2><p class="post_time">01 March 2024 10:00</p>'
+    '<div class="post_cover" style="background-image:url(/b.jpg)"></div>'
+    '<div><p class="post_hits">Views: 99</p></div>'
+)
+
+
+def test_what_editors_paste_from_the_sites_pages_does_not_stand_for_the_pages_own() -> None:
+    cover = '<div class="post_cover" style="background-image:url(/a.jpg)"></div>'
+    for section in ("post_categoty", "post_category"):
+        label = f'<div class="{section}">WORLD</div>'
+        before = article(PASTED, cover=cover, section=label).article
+        assert (before.title, before.views, before.published_at) == ("North road reopens", 141, AT)
+        assert [section["name"] for section in before.sections] == ["WORLD"]
+        assert [(image["url"][-6:], image["role"]) for image in before.images] == [
+            ("/a.jpg", "cover"), ("/b.jpg", "body"),
+        ]  # fmt: skip
+        assert before.body.startswith("The council opened the tunnel.")
+        assert "99" not in before.body
+    assert [image["role"] for image in article(PASTED).article.images] == ["body"]
+    # The page's own may stand behind the text, too.
+    behind = article(f"{PASTED}</div>{cover}<div>").article
+    assert [image["role"] for image in behind.images] == ["cover", "body"]
+    assert behind.images[0]["url"].endswith("/a.jpg")
+
+
+def test_parts_within_the_body_stand_in_where_there_are_no_others() -> None:
+    bare = f'<div class="post"><div class="post_body">{PASTED}</div></div>'
+    found = parse_article(page(bare), SITE).article
+    assert (found.title, found.views, len(found.images)) == ("Another story", 99, 1)
+    assert found.images[0]["role"] == "cover"
+    own = article(f"{PASTED}</div></div><p>More.</p>", views="Views: 7").article
+    assert own.views == 7, "of the page, behind a stray end tag"
+
+
 def test_parts_outside_the_frame_do_not_count() -> None:
     html = (
         f'<h1 class="post_title">Other</h1><div class="post_hits">9</div>{article_html(views="")}'
@@ -732,6 +798,48 @@ def test_a_frame_that_says_not_found_is_no_article(title: str) -> None:
     assert article(title=title).article.title == title  # with time, section and counter
 
 
+NO_ACCESS = [
+    (
+        "По данному адресу публикаций на сайте не найдено, либо у Вас нет доступа для просмотра "
+        "информации по данному адресу."
+    ),
+    "К сожалению, данная страница для Вас не доступна, возможно был изменен ее адрес.",
+    (
+        "Unfortunately, this page is not available for you, perhaps your access rights have been "
+        "changed or removed"
+    ),
+    "The article cannot be found",
+]
+
+
+@pytest.mark.parametrize("said", NO_ACCESS)
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<title>Caliber.Az</title><div class="berrors"><b>Attention.</b> {}</div>',
+        '<title>x</title><div id="info"><div class="alert berrors">{}</div></div>',
+        '<title>x</title><div class="post"><div class="berrors">{}</div></div>',
+        '<div class="post"><h1 class="post_title">Error</h1><div class="post_body">{}</div></div>',
+    ],
+)
+def test_an_error_box_in_the_place_of_an_article(html: str, said: str) -> None:
+    frame = html.format(f"{said}<br>")
+    for shown in (frame, f"<body><p>{'Menu '}</p>{frame}{card_html()}</body>"):
+        with pytest.raises(NotAnArticle) as caught:
+            parse_article(page(shown), SITE)
+        assert caught.value.kind == "not_found", shown
+
+
+def test_an_error_box_beside_an_article_or_in_one_is_no_matter() -> None:
+    for said in NO_ACCESS:
+        assert article(f"<p>{said}</p>").article.body == said
+        beside = f'<div class="berrors">{said}</div>'
+        assert article(views=f"Views: 3</div>{beside}<div>").article.body == "Snow fell."
+    text = "Snow fell on the road. " * 30
+    story = f"<h1>Snow on the road</h1><p>{text}</p><p>The article cannot be found now.</p>"
+    assert parse_article(page(story), SITE).article.title == "Snow on the road"
+
+
 @pytest.mark.parametrize(
     "title",
     [
@@ -818,6 +926,12 @@ def test_damaged_pages_raise_nothing_else(at: int, gone: int, put: bytes) -> Non
         assert record.url.startswith("https://caliber.az/")
         for image in record.images:
             assert image["url"].startswith(("http://", "https://"))
+
+
+def test_a_page_cut_off_in_its_time_has_no_text() -> None:
+    whole = article_html(time="02 April 2025 13:24")
+    found = parse_article(page(whole[: whole.index("13:24") + 3]), SITE)
+    assert (found.article.body, found.notes.unknown_time) == ("", "02 April 2025 13:")
 
 
 @given(keep=st.integers(0, len(_valid())))

@@ -494,6 +494,56 @@ def test_a_link_shown_as_a_block_is_a_paragraph() -> None:
             "x",
         ),
         (
+            (
+                '<p>Snow</p><div id="vk_post_-12_34"></div><script>(function(){return '
+                'VK.Widgets.Post("vk_post_-12_34", -12, 34, "hash");}());</script><p>fell.</p>'
+            ),
+            [("vk", "https://vk.com/wall-12_34")],
+            "Snow\n\nfell.",
+        ),
+        (
+            "x<div id='post'>wait</div><script>VK.Widgets.Post('post',-1,2,'h')</script>y",
+            [("vk", "https://vk.com/wall-1_2")],
+            "x\n\nwait\n\ny",
+        ),
+        ("<div id='vk_post_5_6'><p>loading</p></div>x", [("vk", "https://vk.com/wall5_6")], "x"),
+        ("<div id='vk_posts'><p>Snow</p></div><script>VK.init({a: 1})</script>x", [], "Snow\n\nx"),
+        (
+            '<iframe src="https://vk.com/video_ext.php?oid=-1&id=2"></iframe>',
+            [("vk", "https://vk.com/video_ext.php?oid=-1&id=2")],
+            "",
+        ),
+        (
+            (
+                '<blockquote class="text-post-media" data-text-post-permalink='
+                '"https://www.threads.net/@a/post/b"><a href="https://www.threads.net/@a/post/b">'
+                "<div>View on Threads</div></a></blockquote>x"
+            ),
+            [("threads", "https://www.threads.net/@a/post/b")],
+            "x",
+        ),
+        (
+            (
+                '<blockquote class="bluesky-embed" data-bluesky-uri='
+                '"at://did:plc:a1/app.bsky.feed.post/3k"><p>Post</p></blockquote>x'
+            ),
+            [("bluesky", "https://bsky.app/profile/did:plc:a1/post/3k")],
+            "Post\n\nx",
+        ),
+        (
+            (
+                '<blockquote class="bluesky-embed"><p>Post</p>— N '
+                '<a href="https://bsky.app/profile/n.org/post/3k">May</a></blockquote>'
+            ),
+            [("bluesky", "https://bsky.app/profile/n.org/post/3k")],
+            "Post\n\n— N May",
+        ),
+        (
+            '<p>a<audio src="/a.mp3">no</audio>b<audio><source src="/b.ogg">no</audio>c</p>',
+            [("audio", "https://caliber.az/a.mp3"), ("audio", "https://caliber.az/b.ogg")],
+            "a\n\nb\n\nc",
+        ),
+        (
             '<iframe src="https://notyoutube.com/a"></iframe>',
             [("iframe", "https://notyoutube.com/a")],
             "",
@@ -557,6 +607,8 @@ TWEET = (
             ["facebook"],
         ),
         ('<div class="promo"><video src="/media/videos/a.mp4"></video></div>', [], ["video"]),
+        ('<div class="promo"><audio src="/media/audio/a.mp3"></audio></div>', [], ["audio"]),
+        ('<div class="ads"><audio src="https://ads.example.org/a.mp3"></audio></div>', [], []),
         ('<div class="ads"><video src="https://ads.example.org/a.mp4"></video></div>', [], []),
         ('<div class="ads"><iframe src="https://ads.example.org/a"></iframe></div>', [], []),
         (
@@ -617,6 +669,31 @@ def test_what_no_screen_shows_is_no_text(name: str) -> None:
     assert body(f'<p>One<span class="{name}">no</span> two.</p><p class="{name}">No.</p>') == [
         "One two."
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "text_spoiler", "spoiler-content", "su-spoiler-content", "x spoiler", "sp-body", "moretext",
+        "accordion-body", "accordion__content",
+    ],
+)  # fmt: skip
+def test_what_readers_open_is_text(name: str) -> None:
+    spoiler = (
+        '<div class="title_spoiler"><img src="/templates/Default/dleimages/spoiler-plus.gif">&nbsp;'
+        '<a href="javascript:ShowOrHide(1)">The list</a></div>'
+    )
+    for how in ('style="display:none"', "hidden"):
+        box = f'<div class="{name}" {how}><p>Two.</p><p hidden>No.</p><img src="/a.jpg"></div>'
+        found = record(f"<p>One.</p>{spoiler}{box}<p>Three.</p>")
+        assert found.body.split("\n\n") == ["One.", "The list", "Two.", "Three."]
+        assert ([image["url"][-6:] for image in found.images], found.links) == (["/a.jpg"], [])
+        assert body(f'<p>One.</p><div class="ads {name}" {how}>Buy</div>') == ["One."]
+
+
+@pytest.mark.parametrize("name", ["", "spoilered", "text", "more", "accordion"])
+def test_what_is_hidden_for_good_is_no_text(name: str) -> None:
+    assert body(f'<p>One.</p><div class="{name}" style="display: none">No.</div>') == ["One."]
 
 
 @pytest.mark.parametrize("name", ["share-content", "promo-text", "comment", "related-content"])
@@ -697,6 +774,60 @@ def test_emoji_shown_as_pictures_are_text() -> None:
     )
     assert found.body == "Snow 🔥 on the road🇦🇿"
     assert [image["url"] for image in found.images] == ["https://caliber.az/a.jpg"]
+
+
+EMOJI = [
+    "//telegram.org/img/emoji/40/F09F94A5.png",
+    "https://static.xx.fbcdn.net/images/emoji.php/v9/t4c/1/16/1f525.png",
+    "https://s.w.org/images/core/emoji/14.0.0/72x72/1f1e6-1f1ff.png",
+    "https://s.w.org/images/core/emoji/14.0.0/svg/1f525.svg",
+    "https://cdn.jsdelivr.net/gh/twitter/twemoji@14.0.2/assets/72x72/1f525.png",
+    "https://abs-0.twimg.com/emoji/v2/svg/1f525.svg",
+    "https://vk.com/emoji/e/d83dde0a.png",
+    "https://vk.com/emoji/e/d83dde0a_2x.png?1",
+    "/engine/data/emoticons/smile.png",
+]
+
+
+@pytest.mark.parametrize("url", EMOJI)
+@pytest.mark.parametrize("late", ["src", "data-src", "srcset"])
+def test_emoji_are_no_pictures(url: str, late: str) -> None:
+    found = record(f'<p>Snow <img alt="fire" {late}="{url}">fell.</p>')
+    assert (found.images, found.body) == ([], "Snow fell.")
+    box = f"<i class='x' style=\"background-image:url('{url}')\"><b>🔥</b></i>"
+    found = record(f'<p>Snow {box} fell.</p><a href="https://x.org/">{box}</a>')
+    assert (found.images, found.body) == ([], "Snow 🔥 fell.\n\n🔥")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<img class="emoji" alt="🔥" src="/a.jpg">', "🔥"),
+        ('<img class="wp-smiley" alt=":)" src="/a.jpg">', ""),
+        ('<img width="16" src="/emoji/fire.png">', ""),
+        ('<img height="20px" src="/images/smileys/fire.gif">', ""),
+        ('<b class="emoji" style="background:url(/a.png)"></b>', ""),
+        ('<i style="background:url(/a.png)"><b> 🔥 </b></i>', "🔥"),
+    ],
+)
+def test_what_says_that_it_is_an_emoji(html: str, text: str) -> None:
+    found = record(html)
+    assert (found.images, found.body) == ([], text)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="/news/emoji/snow-on-the-road.jpg">',
+        '<img width="640" src="/emoji/fire.png">',
+        '<img src="/media/photos/original/0123456789abcdef0123456789abcdef.webp">',
+        '<div style="background:url(/a.jpg)"><b>🔥</b> Snow</div>',
+        '<div style="background:url(/a.jpg)">' + "<i></i>" * 20 + "🔥</div>",
+        '<div style="background:url(/a.jpg)"></div>',
+    ],
+)
+def test_pictures_that_are_no_emoji(html: str) -> None:
+    assert len(record(html).images) == 1
 
 
 def test_pictures_in_backgrounds() -> None:

@@ -15,6 +15,7 @@ DATA = {"items", "site", "errors", "counters", "limits", "secrecy"}
 RULES = {
     "pages",
     "text",
+    "offices",
     "dates",
     "people",
     "dedupe",

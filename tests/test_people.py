@@ -51,7 +51,7 @@ from caliber_crawler.text import visible
         ("By Leyla Quliyeva, Vice President", ["Leyla Quliyeva"]),
         ("By Ahsan Nazir", ["Ahsan Nazir"]),
         ("Müəllif: Rauf Əliyev, Baş Nazir", ["Rauf Əliyev"]),
-        ("Автор: Иван Петров, главный редактор", None),
+        ("Автор: Иван Петров, главный редактор", ["Иван Петров"]),
         ("Автор: Иван Петров, Главный Редактор", ["Иван Петров"]),
         ("Автор Иван Петров, Баку", ["Иван Петров"]),
         ("Автор: Иван Петров, Южная Корея", ["Иван Петров"]),
@@ -85,6 +85,41 @@ from caliber_crawler.text import visible
         ("Müəllif: Rauf Əliyev oğlu", ["Rauf Əliyev oğlu"]),
         ("Հեղինակ՝ Արամ Պետրոսյան", ["Արամ Պետրոսյան"]),
         ("Հեղինակներ՝ Արամ Պետրոսյան և Լիլիթ Սարյան", ["Արամ Պետրոսյան", "Լիլիթ Սարյան"]),
+        # Offices and places as they are typed.
+        ("By Leyla Quliyeva, political analyst", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, political analyst.", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva – political analyst", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva (military expert)", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, special correspondent in Brussels", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, Caliber.Az correspondent", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, correspondent, 3 May 2024", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, professor of political science, Ganja", ["Leyla Quliyeva"]),
+        (
+            "By Leyla Quliyeva, head of the Centre for Strategic and International Studies",
+            ["Leyla Quliyeva"],
+        ),
+        ("By L. Quliyeva, analyst and columnist, and B. Two", ["L. Quliyeva", "B. Two"]),
+        ("By Leyla Quliyeva in Brussels", ["Leyla Quliyeva"]),
+        ("By Leyla Quliyeva, in New York", ["Leyla Quliyeva"]),
+        ("By A. One in Ganja and B. Two in Sheki", ["A. One", "B. Two"]),
+        ("Leyla Quliyeva, political analyst, Caliber.Az", ["Leyla Quliyeva"]),
+        ("Автор: Иван Петров, обозреватель", ["Иван Петров"]),
+        ("Автор: Иван Петров, политолог, Тбилиси", ["Иван Петров"]),
+        ("Автор: Иван Петров, доктор исторических наук", ["Иван Петров"]),
+        ("Автор: Иван Петров, эксперт-международник", ["Иван Петров"]),
+        ("Автор: Иван Петров из Баку", ["Иван Петров"]),
+        ("Müəllif: Rauf Əliyev, siyasi şərhçi", ["Rauf Əliyev"]),
+        ("Հեղինակ՝ Արամ Պետրոսյան, վերլուծաբան", ["Արամ Պետրոսյան"]),
+        ("Автор: Рауф Алиев оглу", ["Рауф Алиев оглу"]),
+        ("Автор: Лейла Алиева кызы", ["Лейла Алиева кызы"]),
+        ("Հեղինակ՝ Արամ Պետրոսյան օղլու", ["Արամ Պետրոսյան օղլու"]),
+        ("Հեղինակ` Արամ Պետրոսյան", ["Արամ Պետրոսյան"]),
+        ("Հեղինակ։ Արամ Պետրոսյան", ["Արամ Պետրոսյան"]),
+        ("By Dr. Leyla Quliyeva", ["Leyla Quliyeva"]),
+        ("By Assoc. Prof. Dr. Leyla Quliyeva and Mr A. One", ["Leyla Quliyeva", "A. One"]),
+        ("By Leyla Quliyeva PhD", ["Leyla Quliyeva"]),
+        ("Автор: проф. Иван Петров", ["Иван Петров"]),
+        ("Author: Dr. Quliyeva", ["Dr. Quliyeva"]),
         # Under an interview.
         ("Interviewed by Leyla Quliyeva", ["Leyla Quliyeva"]),
         ("Беседовала Анна Сидорова", ["Анна Сидорова"]),
@@ -125,6 +160,19 @@ def test_bylines(text: str, names: list[str] | None) -> None:
         "Авторы: Анна, Борис",
         "By Anna Stone (in Ganja)",
         "By Leyla's count, ten came.",
+        "By Friday, officials said",
+        "By Friday, political analyst",
+        "By Tuesday evening Baku time",
+        "By Leyla Quliyeva, officials said",
+        "By Leyla Quliyeva, the analyst said",
+        "By Leyla Quliyeva, analyst warns of snow",
+        "By Leyla Quliyeva, who met the minister",
+        "By Leyla Quliyeva, a minister in the cabinet, the road was opened",
+        "By Leyla Quliyeva, an expert on roads in the north.",
+        "By Leyla Quliyeva, snow",
+        "By train in Switzerland",
+        "Автор: Иван Петров, политолог, считает, что снег идёт",
+        "Автор Иван Петров, политолог считает",
         "By the end of May",
         "Byron Smith",
         "By",
@@ -189,6 +237,10 @@ def test_the_last_line_of_the_last_paragraph_can_be_the_byline() -> None:
         "#snow #road",
         "Updated at 15:40",
         "Обновлено в 15:40",
+        "Join our Telegram channel: t.me/caliber",
+        "Присоединяйтесь к нашему Telegram-каналу",
+        "Наш Телеграм-канал",
+        "Միացեք մեր ալիքին",
         "Мнение автора может не совпадать с позицией редакции.",
         "The views and opinions of guests are theirs; " + "the desk may think otherwise. " * 4,
     ],
@@ -200,7 +252,12 @@ def test_a_credit_behind_the_byline_hides_it_not(credit: str) -> None:
     assert split_byline([f"It snowed.\n{by}", credit]) == (["It snowed.", credit], names)
     assert split_byline(["It snowed.", f"{by}\n{credit}"]) == (["It snowed.", credit], names)
     assert split_byline([by, "It snowed.", credit]) == ([by, "It snowed.", credit], None)
-    assert split_byline([by, credit, credit]) == ([by, credit, credit], None)
+    assert split_byline([by, credit, credit]) == ([credit, credit], names)
+    assert split_byline(["It snowed.", f"{by}\n{credit}\n{credit}", credit]) == (
+        ["It snowed.", f"{credit}\n{credit}", credit],
+        names,
+    )
+    assert split_byline([by, *[credit] * 9]) == ([by, *[credit] * 9], None)
     assert split_byline([credit]) == ([credit], None)
 
 
@@ -224,6 +281,27 @@ def test_the_house_may_stand_in_the_line_below() -> None:
     assert split_byline(["It snowed.\nAuthor:\nCaliber.Az"]) == (["It snowed."], [])
     body = ["It snowed.\nCaliber.Az"]
     assert split_byline(body) == (body, None)
+
+
+def test_an_office_may_stand_in_the_line_below() -> None:
+    by, names = "By Leyla Quliyeva", ["Leyla Quliyeva"]
+    assert split_byline([f"It snowed.\n{by}\npolitical analyst"]) == (["It snowed."], names)
+    body = ["It snowed.\nBy noon it thawed.\npolitical analyst"]
+    assert split_byline(body) == (body, None)
+
+
+def test_each_person_may_have_a_line_or_a_paragraph() -> None:
+    names = ["Leyla Quliyeva", "A. One"]
+    one, two = (f"By {name}" for name in names)
+    assert split_byline(["It snowed.", one, two]) == (["It snowed."], names)
+    assert split_byline(["It snowed.", f"{one}\n{two}", "#snow"]) == (
+        ["It snowed.", "#snow"],
+        names,
+    )
+    assert split_byline(["It snowed.", one, "By Caliber.Az"]) == (["It snowed."], names[:1])
+    assert split_byline([one, "It snowed.", two]) == ([one, "It snowed."], names[1:])
+    many = ["It snowed.", *(f"By A. {name}" for name in "BCDEFG")]
+    assert split_byline(many) == (["It snowed."], [f"A. {name}" for name in "BCDEFG"])
 
 
 def test_bylines_elsewhere_are_text() -> None:

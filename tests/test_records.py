@@ -160,6 +160,30 @@ def test_a_page_that_hides_everything_wipes_nothing() -> None:
     assert after.last_seen_at == LATER
 
 
+def of_head(*names: str, **changes: Any) -> Article:
+    """A page without byline, whose head names persons."""
+    how = {"method": "template", "layout": "post-2025", "missing": [], "head_authors": [*names]}
+    return full(authors=[*names], extraction=how, **changes)
+
+
+@pytest.mark.parametrize("body", ["", "It snowed."])
+def test_the_heads_authors_do_not_replace_those_of_a_byline(body: str) -> None:
+    first = records.meet(stored(), of_head("B. Two", body=body), LATER)
+    assert (first.authors, first.revision, first.body) == (["A. One"], 1, "It snowed.")
+    again = records.meet(first, of_head("B. Two", body=body), LATER + timedelta(days=1))
+    assert (again.authors, again.revision) == (["A. One"], 1), "nor at the next visit"
+    other = records.meet(again, full(authors=["C. Three"]), LATER + timedelta(days=2))
+    assert (other.authors, other.revision) == (["C. Three"], 2), "another byline does"
+
+
+def test_the_heads_authors_replace_only_their_own_kind() -> None:
+    before = records.first_seen(of_head("B. Two"), AT)
+    assert records.meet(before, of_head("C. Three"), LATER).authors == ["C. Three"]
+    byline = records.meet(before, full(), LATER)
+    assert (byline.authors, byline.revision) == (["A. One"], 2)
+    assert records.meet(stored(authors=[]), of_head("B. Two"), LATER).authors == ["B. Two"]
+
+
 def test_embeds_and_links_that_an_editor_took_out_are_gone() -> None:
     after = records.meet(stored(), full(embeds=[], links=[]), LATER)
     assert (after.embeds, after.links) == ([], [])

@@ -21,7 +21,13 @@ from caliber_crawler.limits import MOST_NAMES, USUAL, Limits
 from caliber_crawler.pages import bounds, fallback, media, metadata
 from caliber_crawler.pages.body import Body, read_body
 from caliber_crawler.pages.html import Element, Page, href_of, words
-from caliber_crawler.pages.kinds import is_not_found, stands_before, what_it_is
+from caliber_crawler.pages.kinds import (
+    has_error_box,
+    is_not_found,
+    says_missing,
+    stands_before,
+    what_it_is,
+)
 from caliber_crawler.pages.layouts import LAYOUTS
 from caliber_crawler.pages.metadata import Head
 from caliber_crawler.pages.parts import Parts
@@ -106,8 +112,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
     article.description = head.description and unescaped(ungarbled(head.description))
     if byline is None:
         byline = _byline_apart(parts)
-    article.authors = byline if byline is not None else head.authors
     article.sections = _sections(parts.section, head, page, site)
+    article.authors = _head_authors(article, head, page, site) if byline is None else byline
     article.published_at = _published(parts.times, head, site, notes)
     article.body = "\n\n".join(map(ungarbled, body.paragraphs))[: limits.text]
     article.images = _images(parts.cover, head, body, page.base, site)
@@ -124,6 +130,8 @@ def parse_article(page: Page, site: Site, limits: Limits = USUAL) -> ParsedArtic
         "missing": [name for name in EXPECTED if getattr(article, name) in (None, "", [])],
     }
     notes.cut = sorted(body.cut | bounds.cut(article, limits))
+    if byline is None and article.authors:
+        article.extraction["head_authors"] = [*article.authors]
     if notes.cut:
         article.extraction["cut"] = notes.cut
     if notes.conflicts:
@@ -147,7 +155,9 @@ def _parts(page: Page, site: Site, head: Head) -> tuple[str | None, Parts]:
         if found.title and found.body is not None:
             # A site may say so within its article's frame, in words that are not all known.
             bare = not (found.views or words(found.section))
-            if not found.times and is_not_found([found.title], bare=bare):
+            if not found.times and (
+                is_not_found([found.title], bare=bare) or (bare and says_missing(words(found.body)))
+            ):
                 raise what_it_is(page, site, title=found.title, says_not_found=True)
             return layout.name, found
         known = known or found
@@ -171,6 +181,9 @@ def _check(article: Article, page: Page, site: Site, head: Head, has_frame: bool
         or head.says_article
     )
     shown = article.body or article.embeds or article.images or has_frame
+    bare = article.published_at is None and article.views is None and not article.authors
+    if bare and (says_missing(article.body) or has_error_box(page)):
+        raise what_it_is(page, site, title=article.title, says_not_found=True)
     if may_be and article.title and shown and not stands_before([article.title]):
         if sign:
             return
@@ -223,6 +236,17 @@ def _byline_apart(parts: Parts) -> list[str] | None:
     """The persons of a byline that stands apart from the text; None when there is none."""
     stated = parse_byline(parts.byline) if parts.byline else None
     return stated or next(filter(None, map(parse_byline, parts.beside)), stated)
+
+
+def _head_authors(article: Article, head: Head, page: Page, site: Site) -> list[str]:
+    """The persons that the head names; the names of sections that the page shows are none."""
+    sections = [section["name"] for section in article.sections]
+    found = head.authors(sections)
+    if not found:  # as of most pages
+        return []
+    links = (known.ref for known in section_links(page, site))
+    named = (name for ref in links for name in (ref["name"], ref["slug"]) if name)
+    return head.authors([*sections, *named])
 
 
 def _sections(element: Element | None, head: Head, page: Page, site: Site) -> list[SectionRef]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from lxml import etree
 
 from caliber_crawler import text
-from caliber_crawler.pages import media
+from caliber_crawler.pages.embeds import is_placeholder
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.html import BLOCKS, Element, is_hidden
 
@@ -124,7 +124,7 @@ class _Outliner:
             return next(element.iter("h1"), None) is None
         if not element.attrib:
             return element.tag in FURNITURE
-        return element.tag in FURNITURE or is_foreign(element) or media.is_placeholder(element)
+        return element.tag in FURNITURE or is_foreign(element) or is_placeholder(element)
 
     def _text(self, raw: str | None, within: Element) -> None:
         if not raw:

@@ -7,8 +7,9 @@ Rules, each with its reason:
   table cell does not end its row. In ``<pre>`` line ends are as in the source.
 * Frames, players and forms end a paragraph; words never touch across a picture, a button or a box
   that is left out.
-* Scripts, forms, buttons, hidden elements and boxes that name themselves adverts, share bars or
-  teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
+* A spoiler's text is read, although it is hidden until a reader opens it.
+* Scripts, forms, buttons, other hidden elements and boxes that name themselves adverts, share bars
+  or teasers do not enter. Names lie now and then ("social-embed", "promo-video"), so the posts, the
   networks' videos and the site's own photographs in such a box are taken if they are not linked,
   and boxes with sentences are counted. A body that would have neither text nor video otherwise
   keeps those.
@@ -22,8 +23,8 @@ Rules, each with its reason:
 * A picture in a link to another article goes with the words of the link, or of another link to
   that article: where those are left out, so is the picture.
 * Emoji shown as pictures are text. A row of links that only share the page is left out.
-* A quoted post of X is text (readers saw it) and an embed; the text in the placeholders of
-  Instagram, Facebook and TikTok is not what readers saw, so only the embed stays.
+* A quoted post of X or Bluesky is text (readers saw it) and an embed; the text in the placeholders
+  of Instagram, Facebook, TikTok, Threads and VK is not what readers saw, so only the embed stays.
 """
 
 from __future__ import annotations
@@ -39,20 +40,21 @@ from lxml import etree
 from caliber_crawler import text
 from caliber_crawler.items import Embed, Image, Link
 from caliber_crawler.limits import LONGEST_LINE, USUAL, Limits
+from caliber_crawler.pages.embeds import COMPONENTS, PLAYERS, QUOTED
 from caliber_crawler.pages.foreign import DROPPED, is_foreign
 from caliber_crawler.pages.gallery import Gallery
 from caliber_crawler.pages.html import BLOCKS, Element, Page, attribute, href_of, is_hidden
-from caliber_crawler.pages.media import COMPONENTS, IMAGES
+from caliber_crawler.pages.media import IMAGES
 from caliber_crawler.pages.prose import HEADINGS, OpenLink, Piece, Prose, says_something
 from caliber_crawler.site import Site
 
 _CELLS = frozenset({"td", "th"})
 _MARKED = HEADINGS | {"li"}
-_FRAMES = frozenset({"iframe", "video", "script", "oembed", "embed", "object"}) | COMPONENTS
+_FRAMES = frozenset({"iframe", *PLAYERS, "script", "oembed", "embed", "object"}) | COMPONENTS
 # A box that calls itself a caption, as "photo-caption", "wp-caption-text", "slider__caption".
 _CAPTION = re.compile(r"(?:^|[\s_-])(?:fig)?caption(?=[\s_-]|$)", re.IGNORECASE)
-_CLOSED = frozenset({"iframe", "video"}) | COMPONENTS  # what is inside them is no text
-_STANDS_ALONE = BLOCKS | (_FRAMES - {"script"}) | {"audio"}
+_CLOSED = frozenset({"iframe", *PLAYERS}) | COMPONENTS  # what is inside them is no text
+_STANDS_ALONE = BLOCKS | (_FRAMES - {"script"})
 _CONTROLS = frozenset({"button", "select", "textarea", "canvas"})
 _SHOWN_AS_BLOCK = re.compile(
     r"display\s*:\s*(?:block|flex|grid|table(?:-row)?|list-item)(?![\w-])", re.IGNORECASE
@@ -243,7 +245,7 @@ class _Reader:
 
     def _open_block(self, element: Element) -> None:
         network = self._gallery.post(element)
-        if network not in (None, "x") and self._silent is None:
+        if network is not None and network not in QUOTED and self._silent is None:
             self._silent = element
         if element.tag in _MARKED:
             self._marked.append(element)
@@ -274,10 +276,10 @@ class _Reader:
                 self._gallery.image(element, trusted_only=True)
         elif tag != "a" and tag not in DROPPED and not is_hidden(element):
             network = self._gallery.post(element)
-            if network == "x":
+            if network in QUOTED:
                 self._flush()
                 self._kept = element
-            return network in (None, "x")
+            return network is None or network in QUOTED
         return False
 
     def _note_box(self, box: Element) -> None:

@@ -197,7 +197,12 @@ class _Finder:
         return block.words >= SENTENCE and not self._shows_time(block)
 
     def _shows_time(self, block: Block) -> bool:
-        """Whether it is a line with a time and what stands beside one: labels, names, numbers."""
+        """Whether it is a line with a time and what stands beside one: labels, names, numbers.
+
+        What a layout took for the time is one, even if a cut left but "02 April 2025 13:" of it.
+        """
+        if block.text in self._parts.times:
+            return True
         return len(block.text) <= _LONGEST_LABELS and any(
             shows_time(element, self._site.zone)
             for element in dict.fromkeys((block.element, *block.elements))

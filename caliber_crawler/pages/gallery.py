@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from caliber_crawler.items import Embed, Image
-from caliber_crawler.pages import media
+from caliber_crawler.pages import embeds, media
 from caliber_crawler.pages.html import Element, words
 
 _CAPTIONS = 4  # of one figure
@@ -50,10 +50,10 @@ class Gallery:
     def background(self, element: Element) -> bool:
         """Take the picture in an element's background; False when it shows none.
 
-        What belongs to the page's template is none.
+        What belongs to the page's template is none, nor is an emoji.
         """
         url = media.background_url(element.get("style"), self._resolve)
-        if url is None or media.is_sign(url):
+        if url is None or media.is_sign(url) or media.shows_emoji(element):
             return False
         self._take(element, url, None)
         return True
@@ -101,15 +101,16 @@ class Gallery:
         return any(found if within else list(found))
 
     def frame(self, element: Element, *, trusted_only: bool = False) -> bool:
-        """Take what an ``iframe``, ``video``, widget script or the like stands for, if anything."""
+        """Take what an ``iframe``, player, widget script or the like stands for, if anything."""
         taken = False
-        sources = [element, *element.iter("source")] if element.tag == "video" else [element]
+        plays = element.tag in embeds.PLAYERS
+        sources = [element, *element.iter("source")] if plays else [element]
         for source in sources:
-            embed = media.frame_embed(source, self._resolve)
+            embed = embeds.frame_embed(source, self._resolve)
             if embed is None:
                 continue
             unknown = embed["type"] == "iframe" or (
-                embed["type"] == "video" and not media.is_of_articles(embed["url"])
+                embed["type"] in embeds.PLAYERS and not media.is_of_articles(embed["url"])
             )
             if not (trusted_only and unknown):
                 self._add(embed)
@@ -118,7 +119,7 @@ class Gallery:
 
     def post(self, element: Element) -> str | None:
         """Take the post of a network for which an element is the placeholder; its type, if any."""
-        embed = media.post_embed(element, self._resolve)
+        embed = embeds.post_embed(element, self._resolve)
         if embed is None:
             return None
         self._add(embed)

@@ -34,6 +34,12 @@ _OFF_SCREEN = frozenset(
     "sr-only visually-hidden screen-reader screen-reader-text print-only only-print visible-print "
     "visible-print-block visible-print-inline visible-print-inline-block".split()
 )
+# Boxes that are closed until a reader clicks: by that name their text is meant to be read.
+_OPENS = re.compile(
+    r"(?:^|[\s_-])spoilers?(?=[\s_-]|$)|(?:^|\s)(?:sp-body|more-?text|"
+    r"(?:accordion|collapsible)(?:-|__)(?:content|body|panel))(?=\s|$)",
+    re.IGNORECASE,
+)
 _NOT_SHOWN = frozenset({"script", "style", "template", "noscript", "svg"})
 _BOM_ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -194,12 +200,15 @@ def attribute(element: Element, name: str) -> str:
 
 
 def is_hidden(element: Element) -> bool:
-    """Whether an element says that it is not shown, or not on a screen."""
+    """Whether an element says that it is not shown, or not on a screen.
+
+    What a reader opens with a click, as a spoiler's text, is shown.
+    """
     if not element.attrib:
         return False
-    if "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None:
-        return True
     names = element.get("class")
+    if "hidden" in element.attrib or _HIDDEN.search(attribute(element, "style")) is not None:
+        return names is None or _OPENS.search(names) is None
     return names is not None and not _OFF_SCREEN.isdisjoint(names.split())
 
 

@@ -53,6 +53,16 @@ _NOT_FOUND = re.compile(
 )
 # As its beginning. News may begin so, too, so it is asked where nothing else makes an article.
 _BEGINS_NOT_FOUND = re.compile(rf"{_SORRY}{_SAYS_GONE}(?!\w)")
+# What DataLife Engine shows with a good status in place of an article, in a box with this name.
+_ERRORS = "berrors"
+_MOST_ERRORS = 5
+_NO_ACCESS = re.compile(
+    r"по данному адресу публикаций на сайте не найдено|"
+    r"данная страница для вас не ?доступна, возможно|"
+    r"this page is not available for you,? perhaps"
+)
+_LACKING = re.compile(rf"{_NO_ACCESS.pattern}|(?:^|[.!:] ){_SAYS_GONE}(?!\w)")
+_LONGEST_SAYING = 400
 _WRITTEN_OUT = {"’": "'", "can't": "can not", "cannot": "can not", "n't": " not", "'re": " are"}
 _CHALLENGE = re.compile(
     r"just a moment|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human|"
@@ -92,14 +102,15 @@ def what_it_is(
     shown = list(dict.fromkeys([title, *shown] if title else shown))
     excerpt = " ".join(shown[:3])[:200]
     address = site.address(page.url)
-    if says_not_found or is_not_found(shown):
+    body = next(page.root.iter("body"), None)
+    text = fold((words(body) or "")[:_READ]) if body is not None else ""
+    lacks = says_not_found or is_not_found(shown) or has_error_box(page)
+    if lacks or _NO_ACCESS.search(text):
         return NotAnArticle("not_found", f"the page says that it lacks the article: {excerpt!r}")
     if address and address.kind == "home":
         return NotAnArticle("home", f"the home page: {excerpt!r}")
     if page.classes(CARD) and not has_frame:
         return NotAnArticle("list", f"a page of cards: {excerpt!r}")
-    body = next(page.root.iter("body"), None)
-    text = fold((words(body) or "")[:_READ]) if body is not None else ""
     if any(map(_CHALLENGE.search, map(fold, shown))) or (
         _CHALLENGE.search(text) and len(text) < 600
     ):
@@ -120,6 +131,19 @@ def is_not_found(titles: list[str], *, bare: bool = False) -> bool:
     return any(
         _NOT_FOUND.fullmatch(title) or (bare and _BEGINS_NOT_FOUND.match(title)) for title in said
     )
+
+
+def has_error_box(page: Page) -> bool:
+    """Whether a page shows an error box that says that there is no article."""
+    boxes = page.classes(_ERRORS).get(_ERRORS, [])[:_MOST_ERRORS]
+    return any(map(says_missing, map(words, boxes)))
+
+
+def says_missing(shown: str | None) -> bool:
+    """Whether a short text in an article's place says that there is no article."""
+    if not shown or len(shown) > _LONGEST_SAYING:
+        return False
+    return _LACKING.search(_written_out(fold(shown))) is not None
 
 
 def stands_before(titles: list[str]) -> bool:

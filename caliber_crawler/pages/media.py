@@ -1,19 +1,16 @@
-"""Pictures and embedded media: which address a reader's browser would show."""
+"""Pictures: which address a reader's browser would show."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
-from caliber_crawler.items import Embed
 from caliber_crawler.pages.html import Element, attribute
 from caliber_crawler.text import is_emoji
 
 _BOX_ELEMENTS = 1_000  # of one box that are looked at for a picture
-_POST_LINKS = 20  # of one post
 _SOURCES = 8  # of one picture
 
 IMAGES = ("img", "amp-img")
@@ -25,10 +22,12 @@ Resolve = Callable[[str], str | None]
 # The real address of a picture that loads late; `src` then holds a placeholder.
 LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-url")
 SET_ATTRIBUTES = ("data-srcset", "data-lazy-srcset", "srcset")
-# A magnifier that the page lays over its pictures.
-_INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)
-OVERLAY = re.compile(r"/templates/[^/]+/api/zoom\.png$", re.IGNORECASE)
-_OVERLAY_FILE = re.compile(r"/zoom\.png", re.IGNORECASE)
+INLINE = re.compile(r"(?:data|blob|about|javascript):", re.IGNORECASE)  # no address
+# A magnifier that the page lays over its pictures, and what a spoiler is opened with.
+OVERLAY = re.compile(
+    r"/templates/[^/]+/(?:api/zoom\.png|dleimages/spoiler[^/]*\.\w+)$", re.IGNORECASE
+)
+_OVERLAY_FILE = re.compile(r"/(?:zoom\.png|dleimages/)", re.IGNORECASE)
 # Where pages keep the background of a box that loads late.
 BOX_ATTRIBUTES = ("data-bg", "data-background", "data-background-image", "data-src")
 # Pieces of an inline style: an address, a property's name, the end of a declaration. Addresses are
@@ -39,45 +38,26 @@ _STYLE_PIECES = re.compile(
     re.IGNORECASE,
 )
 
+# Emoji and smileys as files: named by the emoji's code in a folder that says what it holds
+# ("/emoji/40/F09F94A5.png", "/twemoji@14/72x72/1f525.svg", "/emoji.php/v9/t4c/1/16/1f525.png"), or
+# with whatever name among a system's own ("/engine/data/emoticons/smile.png").
+_EMOJI_FILE = re.compile(
+    r"emoji[^/?#]{0,40}/(?:[^?#]{0,80}/)?(?:u|emoji_u)?[\da-f]{2,}(?:[-_][\da-f]{2,})*"
+    r"(?:[_@]\d?x\d?)?\.(?:png|svg|gif|webp)(?:[?#]|$)"
+    r"|/engine/data/emoticons/|/images/smilies/|/tinymce/plugins/emo",
+    re.IGNORECASE,
+)
+_EMOJI_FOLDER = re.compile(r"/(?:emojis?|emoticons|smil(?:ey|ie)s)[/.]", re.IGNORECASE)
+_EMOJI_NAMES = frozenset({"emoji", "emojione", "twemoji", "wp-smiley", "smiley", "emoticon"})
+_LARGEST_EMOJI = 72  # pixels
+_EMOJI_ELEMENTS = 8
 _SIZED = re.compile(r"/media/photos/[a-z]+/([\da-f]{32})\.\w+$")
-_OWN = re.compile(r"/media/(?:photos|videos?)/")
+_OWN = re.compile(r"/media/(?:photos|videos?|audios?)/")
 # Files of the page's template, and names such as `site-logo.png`, `logo2.svg`, `no-image.jpg`.
 _SIGN = re.compile(
     r"^/templates/|(?:^|[/_.-])(?:logo(?:type)?\d*|favicon|no[-_]?(?:image|photo|picture))[^/a-z\d][^/]*$",
     re.IGNORECASE,
 )
-# What stands in share bars: a network's buttons.
-_BUTTONS = re.compile(
-    r"facebook\.com/(?:v[\d.]+/)?plugins/(?:like|share|follow|page|subscribe|send)"
-)
-
-# Where elements have the address of what they show, if not in `src`. Editors write `oembed`.
-_ADDRESS_IN = {"oembed": "url", "object": "data"}
-# Elements of web components and of AMP: type, attribute with the number, address of what is shown.
-_COMPONENTS = {
-    "lite-youtube": ("youtube", "videoid", "https://www.youtube.com/embed/"),
-    "amp-youtube": ("youtube", "data-videoid", "https://www.youtube.com/embed/"),
-    "amp-twitter": ("x", "data-tweetid", "https://x.com/i/status/"),
-    "amp-instagram": ("instagram", "data-shortcode", "https://www.instagram.com/p/"),
-    "amp-facebook": ("facebook", "data-href", ""),
-}
-COMPONENTS = frozenset(_COMPONENTS)
-"""Elements that stand for an embed and hold no text."""
-
-_EMBED_HOSTS = {
-    "youtube.com": "youtube",
-    "youtube-nocookie.com": "youtube",
-    "youtu.be": "youtube",
-    "t.me": "telegram",
-    "telegram.me": "telegram",
-    "telegram.org": "telegram",
-    "twitter.com": "x",
-    "x.com": "x",
-    "instagram.com": "instagram",
-    "facebook.com": "facebook",
-    "fb.watch": "facebook",
-    "tiktok.com": "tiktok",
-}
 # Where the buttons lead with which readers share the page.
 _SHARES = re.compile(
     r"^https?://(?:(?:[\w-]+\.)?facebook\.com/(?:sharer|share\.php|dialog/(?:share|feed))|"
@@ -88,25 +68,6 @@ _SHARES = re.compile(
     r"connect\.mail\.ru/share)",
     re.IGNORECASE,
 )
-_ADVERT_HOSTS = re.compile(
-    r"(?:^|\.)(?:doubleclick\.net|googlesyndication\.com|googleadservices\.com|adfox\.ru|"
-    r"an\.yandex\.ru|yandexadexchange\.net|adriver\.ru|googletagmanager\.com)$"
-)
-# Marks of posts that a network's script turns into an embed: class → type, attribute with address.
-_POST_CLASSES = {
-    "twitter-tweet": ("x", None),
-    "twitter-video": ("x", None),
-    "instagram-media": ("instagram", "data-instgrm-permalink"),
-    "fb-post": ("facebook", "data-href"),
-    "fb-video": ("facebook", "data-href"),
-    "tiktok-embed": ("tiktok", "cite"),
-}
-_POST_LINK = {
-    "x": re.compile(r"^https?://(?:[\w-]+\.)?(?:twitter|x)\.com/[^/]+/status/\d+"),
-    "instagram": re.compile(r"^https?://(?:[\w-]+\.)?instagram\.com/(?:p|reel|tv)/"),
-    "facebook": re.compile(r"^https?://(?:[\w-]+\.)?facebook\.com/"),
-    "tiktok": re.compile(r"^https?://(?:[\w-]+\.)?tiktok\.com/@[^/]+/video/\d"),
-}
 
 
 def image_url(element: Element, resolve: Resolve) -> str | None:
@@ -116,11 +77,35 @@ def image_url(element: Element, resolve: Resolve) -> str | None:
     """
     if element.get("width") in ("0", "1") or element.get("height") in ("0", "1"):
         return None  # a counter's pixel
-    if is_emoji(element.get("alt") or ""):
+    if is_emoji(element.get("alt") or "") or _says_emoji(element):
         return None
     candidates = (_picture(value, resolve) for value in _image_candidates(element))
     url = next(filter(None, candidates), None)
+    if url and _is_small(element) and _EMOJI_FOLDER.search(url):
+        return None
     return url or next(filter(None, _picture_sources(element, resolve)), None)
+
+
+def _says_emoji(element: Element) -> bool:
+    names = element.get("class")
+    return names is not None and not _EMOJI_NAMES.isdisjoint(names.lower().split())
+
+
+def _is_small(element: Element) -> bool:
+    sizes = (attribute(element, name).removesuffix("px") for name in ("width", "height"))
+    return any(size.isdecimal() and int(size) <= _LARGEST_EMOJI for size in sizes)
+
+
+def shows_emoji(element: Element) -> bool:
+    """Whether a box stands for an emoji: its text is nothing else, or its name says so."""
+    if _says_emoji(element):
+        return True
+    inside = list(islice(element.iter(), _EMOJI_ELEMENTS + 1))
+    if len(inside) > _EMOJI_ELEMENTS:
+        return False
+    tails = (inner.tail for inner in inside if inner is not element)
+    said = "".join((text or "").strip() for text in (*(inner.text for inner in inside), *tails))
+    return is_emoji(said)
 
 
 def _picture_sources(image: Element, resolve: Resolve) -> Iterator[str | None]:
@@ -184,14 +169,14 @@ def box_picture(box: Element, resolve: Resolve) -> str | None:
 
 
 def _picture(value: str, resolve: Resolve) -> str | None:
-    """Absolute address of a picture; None for one within the page, and for the overlay."""
+    """Absolute address of a picture; None for one within the page, the overlay, and emoji."""
     value = value.strip()
-    url = None if not value or _INLINE.match(value) else resolve(value)
+    url = None if not value or INLINE.match(value) else resolve(value)
     if url is None:
         return None
     # Taking an address apart is slow, and hardly any is the overlay's.
     overlay = _OVERLAY_FILE.search(url) and OVERLAY.search(urlsplit(url).path)
-    return None if overlay else url
+    return None if overlay or _EMOJI_FILE.search(url) else url
 
 
 def is_of_articles(url: str) -> bool:
@@ -221,72 +206,3 @@ def shares(url: str) -> bool:
 def is_sign(url: str) -> bool:
     """Whether an address is that of a logo or of a picture that stands in for one."""
     return _SIGN.search(urlsplit(url).path) is not None
-
-
-def embed_type(url: str) -> str | None:
-    """Type of an embed by its host; ``iframe`` for unknown hosts, None for advertising and
-    buttons."""
-    host = (urlsplit(url).hostname or "").lower()
-    if _ADVERT_HOSTS.search(host) or _BUTTONS.search(url):
-        return None
-    while host:
-        if host in _EMBED_HOSTS:
-            return _EMBED_HOSTS[host]
-        host = host.partition(".")[2]
-    return "iframe"
-
-
-def frame_embed(element: Element, resolve: Resolve) -> Embed | None:
-    """The embed that a frame, a video, one of its sources or a widget script stands for.
-
-    Of ``embed`` and ``object``, which may hold anything, only what networks show is one.
-    """
-    if element.tag == "script":
-        post = element.get("data-telegram-post")
-        return {"type": "telegram", "url": f"https://t.me/{post}"} if post else None
-    if element.tag in COMPONENTS:
-        component, holder, before = _COMPONENTS[str(element.tag)]
-        number = attribute(element, holder)
-        shown = resolve(before + number) if number else None
-        return {"type": component, "url": shown} if shown else None
-    name = _ADDRESS_IN.get(str(element.tag), "src")
-    value = attribute(element, "data-src") or attribute(element, name)
-    url = resolve(value) if value and not _INLINE.match(value) else None
-    if url is None:
-        return None
-    if element.tag in ("video", "source"):
-        return {"type": "video", "url": url}
-    kind = embed_type(url)
-    if kind == "iframe" and element.tag in ("embed", "object"):
-        return None
-    return {"type": kind, "url": url} if kind else None
-
-
-def is_placeholder(element: Element) -> bool:
-    """Whether an element's text is a network's own, which its script replaces by the post.
-
-    A post of X is quoted in full instead.
-    """
-    names = attribute(element, "class").split()
-    return any(name in _POST_CLASSES and _POST_CLASSES[name][0] != "x" for name in names)
-
-
-def post_embed(element: Element, resolve: Resolve) -> Embed | None:
-    """The embed that a social network's ``blockquote`` or ``div`` stands for, when it says which.
-
-    The address is the one in the network's attribute, else the last link to a single post.
-    """
-    for name in attribute(element, "class").split():
-        if name in _POST_CLASSES:
-            kind, holder = _POST_CLASSES[name]
-            break
-    else:
-        return None
-    stated = attribute(element, holder) if holder else ""
-    url = resolve(stated) if stated else None
-    if url is None:
-        last = deque(element.iter("a"), maxlen=_POST_LINKS)
-        links = [resolve(attribute(link, "href")) for link in last]
-        posts = [link for link in links if link and _POST_LINK[kind].match(link)]
-        url = posts[-1] if posts else None
-    return {"type": kind, "url": url} if url else None

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from caliber_crawler.pages.html import Element, Page, attribute, headings, raw_text
 from caliber_crawler.people import clean_authors, is_house
 from caliber_crawler.site import Site
-from caliber_crawler.text import line
+from caliber_crawler.text import fold, line
 
 ARTICLE_TYPES = frozenset({"Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle"})
 # Where an object of JSON-LD keeps further objects that may be the article.
@@ -83,11 +83,20 @@ class Head:
         stated = (self.meta.get("article:published_time"), _text(self.article, "datePublished"))
         return list(filter(None, stated))
 
-    @property
-    def authors(self) -> list[str]:
-        """The persons, those of JSON-LD first."""
+    def authors(self, sections: Iterable[str] = ()) -> list[str]:
+        """The persons, those of JSON-LD first, but for those whose names are `sections`'.
+
+        Templates put the section's name in the author's place.
+        """
+        stated = self.article.get("articleSection")
+        own = stated if isinstance(stated, list) else [stated, self.meta.get("article:section")]
+        names = (name for name in (*own, *sections) if isinstance(name, str))
+        known = {fold(name[:_LONGEST_META]) for name in names}
         named = [self.meta[name] for name in ("author", "article:author") if name in self.meta]
-        return clean_authors(json_ld_authors(self.article) or named)
+        values = json_ld_authors(self.article) or named
+        # Once as a whole: a section's name may have a conjunction.
+        found = clean_authors(value for value in values if fold(value[:_LONGEST_META]) not in known)
+        return [name for name in found if fold(name) not in known]
 
     def _first(self, names: Sequence[str], stated: str) -> str | None:
         values = (*(self.meta.get(name, "") for name in names), _text(self.article, stated))

@@ -16,7 +16,17 @@ _ICON = re.compile(
     r"\.svg(?:[?#]|$)|[/_-](?:icons?|avatars?|logos?|emoji|sprites?)[/_.-]", re.IGNORECASE
 )
 _LEAST_SIZE = 100  # pixels of a picture that is one
-_SHOWN_ALONE = ("article", "main", "figure", "img", "iframe", "video", "blockquote", "script")
+_SHOWN_ALONE = (
+    "article",
+    "main",
+    "figure",
+    "img",
+    "iframe",
+    "video",
+    "audio",
+    "blockquote",
+    "script",
+)
 
 
 class Pictures:

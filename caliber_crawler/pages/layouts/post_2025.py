@@ -32,7 +32,11 @@ _NAMES = frozenset({*SECTION, TITLE, TIME, COVER, BODY, VIEWS})
 
 
 def find(page: Page, site: Site) -> Parts | None:
-    """The first element of each part within the root; the root is the first that holds any."""
+    """The first element of each part within the root; the root is the first that holds any.
+
+    One in the body, where editors paste from the site's own pages, counts only where there is no
+    other.
+    """
     classes = page.classes(ROOT)
     roots = classes.get(ROOT, [])
     names: dict[Element, list[str]] = {}
@@ -45,12 +49,17 @@ def find(page: Page, site: Site) -> Parts | None:
         if root in nested:
             continue
         found: dict[str, Element] = {}
+        pasted: dict[str, Element] = {}
+        left = 0  # elements of the body that are still to come
         # Each element of the page is passed once, however many frames there are.
         for element in root.iterdescendants("*"):
             if element in frames:
                 nested.add(element)
             for name in names.get(element, ()):
-                found.setdefault(name, element)
+                (pasted if left else found).setdefault(name, element)
+            left = max(0, left - 1)
+            if found.get(BODY) is element:
+                left = sum(1 for _ in element.iterdescendants("*"))
         if TITLE in found or BODY in found:
             body, views = found.get(BODY), found.get(VIEWS)
             rest: list[Element | str] = []
@@ -58,18 +67,25 @@ def find(page: Page, site: Site) -> Parts | None:
                 rest, end = _behind(body, root, classes)
                 if views is None and end is not None:
                     views = _counter(end)
+            time = _first((TIME,), found, pasted)
+            # A counter outside the body says that the frame is whole: then it has no cover.
+            cover = _first((COVER,), found, {} if VIEWS in found else pasted)
             return Parts(
-                title=words(found.get(TITLE)),
-                times=time_texts(found[TIME]) if TIME in found else [],
-                section=next((found[name] for name in SECTION if name in found), None),
-                cover=found.get(COVER),
+                title=words(_first((TITLE,), found, pasted)),
+                times=time_texts(time) if time is not None else [],
+                section=_first(SECTION, found, pasted),
+                cover=cover,
                 body=body,
                 rest=rest,
-                views=words(views),
+                views=words(views if views is not None else pasted.get(VIEWS)),
                 beside=_beside(root, {found[n] for n in _NO_BYLINES if n in found}, frames),
                 has_frame=True,
             )
     return Parts(has_frame=True) if roots else None
+
+
+def _first(names: Sequence[str], *places: Mapping[str, Element]) -> Element | None:
+    return next((place[name] for place in places for name in names if name in place), None)
 
 
 def _beside(
