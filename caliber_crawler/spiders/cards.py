@@ -18,7 +18,7 @@ from caliber_crawler.health import in_section
 from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
 from caliber_crawler.listing.rule import ListRule, Step
-from caliber_crawler.listing.walk import Walk
+from caliber_crawler.listing.walk import Walk, places
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
@@ -46,8 +46,8 @@ class ListTask:
     `first` are the articles of its first page, `empty` is the reject for the case that the list
     turns out to have no card at all. With `named_next` its pages name the next one themselves.
     `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
-    note anything. `is_anothers`: it was counted already as one that shows, or is, another
-    edition's.
+    note anything. `met_known`: it came to where cards stand that walks took before that.
+    `is_anothers`: it was counted already as one that shows, or is, another edition's.
     """
 
     key: str
@@ -64,6 +64,7 @@ class ListTask:
     given_up: bool = False
     known_before: datetime | None = None
     is_closed: bool = False
+    met_known: bool = False
     is_anothers: bool = False
 
     @property
@@ -85,6 +86,7 @@ class ListTask:
             "named_next": self.named_next,
             "known_before": self.known_before.isoformat() if self.known_before else None,
             "is_closed": self.is_closed,
+            "met_known": self.met_known,
         }
 
     def purpose(self, what: str) -> str:
@@ -110,6 +112,7 @@ class ListTask:
             # Older versions had no such thing: there all that was known told where it began.
             known_before=_instant(said.get("known_before", _ALWAYS)),
             is_closed=said.get("is_closed", True),
+            met_known=said.get("met_known", True),
         )
 
 
@@ -169,6 +172,7 @@ class CardSpider(CaliberSpider):
         chosen = task.walk.take(
             cards, told, lambda card: self._admits_card(card, task.language), beside
         )
+        await self._look_for_known(task, [c for c in cards if c.url not in beside], compared)
         if is_first and task.walk.ended is None:
             await self._open(task)  # before what the walk took is noted
         await self._note(task, cards, compared, chosen)
@@ -190,6 +194,24 @@ class CardSpider(CaliberSpider):
         if len(self.articles) > _HELD_ARTICLES:
             found += self._article_requests()
         return found
+
+    async def _look_for_known(
+        self, task: ListTask, cards: Sequence[Card], compared: Compared | None
+    ) -> None:
+        """Note whether a batch comes to where cards stand that earlier walks of the list took.
+
+        They may have been edited since. Only those in the later half of their place on the page
+        tell it: a pinned article stands above all others for months.
+        """
+        before = task.known_before
+        if before is None or task.met_known:
+            return
+        later = [card for place in places(cards) for card in place[len(place) // 2 :]]
+        if compared is None:
+            compared = await self.compared_cards(later)
+        task.met_known = any(
+            (at := compared.taken_from(card.url, task.key)) and at < before for card in later
+        )
 
     def _count_first(self, task: ListTask, cards: Sequence[Card], broken: int) -> None:
         """Count what the first page of a section's list shows."""
@@ -343,6 +365,8 @@ class CardSpider(CaliberSpider):
     async def _ended(self, task: ListTask) -> list[Any]:
         """Count and note how a list's walk ended; a list that had no card at all is rejected."""
         end = task.walk.ended
+        if end == "end" and (early := await self._ended_early(task)):
+            return early
         self.count(counters.LISTS_ENDED, str(end))
         addon = CaliberAddon.of(self.crawler)
         store, bounds = addon.store, _bounds(task.walk)
@@ -355,6 +379,27 @@ class CardSpider(CaliberSpider):
             return []
         self.count(counters.LISTS_WITHOUT_CARDS)
         return [task.empty]
+
+    async def _ended_early(self, task: ListTask) -> list[Any]:
+        """The reject for a list that ends above all that earlier walks took there.
+
+        Below the newest articles there are those of before, unless all were removed. So what asks
+        for more may have been out of order; the walk is left open, and the next one goes on.
+        """
+        addon = CaliberAddon.of(self.crawler)
+        store, before = addon.store, task.known_before
+        if store is None or before is None or task.met_known or not task.walk.found_any:
+            return []
+        if not await addon.patiently(lambda: store.cards.any_taken(task.key, before)):
+            return []
+        if await addon.patiently(lambda: store.walks.doubt_end(task.key, addon.server_now())):
+            self.logger.warning("%s: it still ends above all that was known: believed", task.url)
+            return []
+        why = "the list ends above all articles that were known of it"
+        self.logger.error("%s: %s; the next crawl walks it again", task.url, why)
+        task.walk.forget()
+        self._given_up(task)
+        return [self._list_reject(task, "list_ends_early", why)]
 
     def _given_up(self, task: ListTask) -> None:
         """Count a list that a failure ended."""

@@ -64,6 +64,15 @@ class Compared:
     news: dict[str, Document] = field(default_factory=dict)
     lists: dict[str, Mapping[str, datetime] | None] = field(default_factory=dict)
 
+    def taken_from(self, url: str, key: str) -> datetime | None:
+        """When a walk along a list first took a card there, changed since or not; None: none did.
+
+        Of documents of older versions it is known for articles alone.
+        """
+        if (stored := self.known.get(url)) is not None:
+            return stored.taken_from(key)
+        return (self.lists.get(url) or {}).get(_mark(key))
+
 
 class CardStore:
     """Remembers cards."""
@@ -110,6 +119,15 @@ class CardStore:
                     document["sections"], document["first_seen_at"], compared.lists[url]
                 )
         return compared
+
+    async def any_taken(self, key: str, before: datetime) -> bool:
+        """Whether walks of a list took any article there before an instant.
+
+        Reads cards until it finds one; for lists that look odd, not for each.
+        """
+        with driver_errors("looking for cards of a list"):
+            taken = {f"lists.{_mark(key)}": {"$lt": before}}
+            return await self._cards.find_one(taken, {"_id": 1}) is not None
 
     async def note(self, compared: Compared, taken: Iterable[tuple[str, str]] = ()) -> None:
         """Note cards that were compared; nothing is written when there is nothing new in them.
