@@ -110,6 +110,15 @@ def test_addresses_that_differ_by_a_number_are_two_articles() -> None:
     assert len({card.url for card in found.cards}) == 2
 
 
+def test_today_on_a_card_is_the_day_of_the_answer() -> None:
+    html = card_html(time="Today, 10:00").encode()
+    at = datetime(2025, 4, 1, 12, tzinfo=UTC)
+    [card] = parse_cards(Page(SECTION_URL, html, at=at), SITE).cards
+    assert card.published_at == datetime(2025, 4, 1, 6, tzinfo=UTC)
+    [card] = parse_cards(Page(SECTION_URL, html), SITE).cards
+    assert card.published_at is None, "it is not the day on which somebody reads it"
+
+
 def test_unknown_times_are_counted() -> None:
     found = listing(card_html(time="soon") + card_html("/en/post/y", time=""))
     assert found.unknown_times == 1

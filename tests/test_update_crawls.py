@@ -294,6 +294,24 @@ def test_sections_are_remembered_when_the_site_has_another_origin(
     assert pages == [WORLD]
 
 
+def test_cards_without_a_time_that_is_understood_open_no_list(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=55)) as site:
+        with urlopen(f"{site.url}{WORLD}") as answer:
+            page = answer.read()
+        print_ = re.compile(rb'(class="float_block_time">)[^<]+')
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        runs = []
+        for hours in (2, 3, 4):
+            site.knobs.raw[WORLD] = (200, html, print_.sub(rb"\g<1>%d hours ago" % hours, page))
+            runs.append(crawl_world(scrapy, site))
+    assert [run.code for run in runs] == [0, 0, 0], runs[0].verdict
+    assert runs[0].counts["times/unknown"] == len(runs[0].records) == 20
+    assert [run.counts["lists/ended/known"] for run in runs] == [0, 1, 1]
+    assert [run.records for run in runs[1:]] == [[], []]
+
+
 # Walks that were cut short
 
 

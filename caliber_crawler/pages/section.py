@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from caliber_crawler.dates import parse_printed
+from caliber_crawler.dates import parse_on_card
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.limits import CARD_ELEMENTS, LONGEST_LINE, MOST_CARDS
 from caliber_crawler.pages import media
@@ -110,7 +110,7 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     seen: set[str] = set()
     elements = page.with_class(CARD)[:MOST_CARDS]
     for element, block in zip(elements, _blocks(elements), strict=True):
-        card = _card(element, page.base, site, block)
+        card = _card(element, page, site, block)
         if card is None:
             result.broken_cards += 1
             continue
@@ -230,8 +230,9 @@ def _codes(link: Element) -> list[str]:
     return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
-def _card(element: Element, base: str, site: Site, block: int) -> Card | None:
+def _card(element: Element, page: Page, site: Site, block: int) -> Card | None:
     """One card of a block; None when no link in it leads to an article of the site."""
+    base = page.base
     article: Address | None = None
     href = ""
     section: Address | None = None
@@ -254,7 +255,7 @@ def _card(element: Element, base: str, site: Site, block: int) -> Card | None:
     if article is None:
         return None
     time_text = words(parts.get(CARD_TIME))
-    printed = parse_printed(time_text, site.zone)
+    printed = parse_on_card(time_text, site.zone, page.at)
     return Card(
         url=article.url,
         href=href,

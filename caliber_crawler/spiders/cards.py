@@ -14,12 +14,14 @@ from scrapy.http import Request, Response
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.dates import names_a_day
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
 from caliber_crawler.listing.rule import ListRule, Step
 from caliber_crawler.listing.walk import Walk, places
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
+from caliber_crawler.responses import answered_at
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
@@ -220,7 +222,10 @@ class CardSpider(CaliberSpider):
             lists=1,
             cards_first=len(cards),
             cards_broken=broken,
-            cards_no_time=sum(card.published_at is None for card in cards),
+            # After midnight days that have names are not understood for a while, which is no loss.
+            cards_no_time=sum(
+                card.published_at is None and not names_a_day(card.time_text) for card in cards
+            ),
             cards_no_title=sum(not card.title for card in cards),
         )
 
@@ -428,4 +433,5 @@ def _instant(said: str | None) -> datetime | None:
 
 def answer_of(response: Response) -> Answer:
     header = response.headers.get("Content-Type") or b""
-    return Answer(response.status, header.decode("latin-1"), response.body)
+    at = answered_at(response)
+    return Answer(response.status, header.decode("latin-1"), response.body, at)

@@ -147,7 +147,7 @@ class ScrollingSpider(CardSpider):
         html = await scroller.present()
         seen = False
         while True:
-            piece = Page(task.url, "".join(html).encode(), begins_at=base)
+            piece = Page(task.url, "".join(html).encode(), begins_at=base, at=now())
             cards = parse_cards(piece, site).cards
             self.count(counters.LISTS_SCROLLED)
             seen = seen or bool(cards)
