@@ -105,6 +105,30 @@ def test_a_list_without_a_rule_is_scrolled_to_its_end(scrapy: Scrapy, database: 
     assert scrapy.alive() == []
 
 
+def test_cards_that_a_script_adds_one_by_one_are_those_of_one_request(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    slowly = b"""new Promise(function (done) {
+      var held = document.createElement('div');
+      held.innerHTML = html;
+      (function step() {
+        if (!held.firstElementChild) { done(html.length > 0); return; }
+        list.appendChild(held.firstElementChild);
+        setTimeout(step, 150);
+      })();
+    })"""
+    with serve(SiteConfig(articles=160, seed=44, cards=10)) as site:
+        with urlopen(f"{site.url}{SECTION}") as answer:
+            page = answer.read()
+        assert page.count(b"return append(html)") == 1
+        page = page.replace(b"return append(html)", b"return " + slowly)
+        site.knobs.raw[SECTION] = (200, HTML, page)
+        run = crawl(scrapy, site, "render=auto")
+        assert len(world(site)) > 40
+        assert_took(run, world(site), database)
+    assert (run.counts["rules/learned"], run.counts["rules/none"]) == (1, 0)
+
+
 def test_without_a_rule_and_a_browser_the_first_page_is_taken_and_that_is_said(
     scrapy: Scrapy, database: Documents
 ) -> None:

@@ -135,6 +135,10 @@ class Walk:
         """How many cards of earlier rounds this one has not come to."""
         return sum(last < self.rounds for last in self._seen.values())
 
+    def has_seen(self, card: Card) -> bool:
+        """Whether a card's article came before in this round."""
+        return self._seen.get(card.url) == self.rounds
+
     @property
     def found_any(self) -> bool:
         """Whether the list had any card at all."""
