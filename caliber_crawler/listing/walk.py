@@ -89,7 +89,7 @@ class Walk:
             chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
             new = [card for card in new if card.url not in beside]
-            lists = places(new)
+            lists = by_place(new)
             self._count_last(new, lists, known)
             self.ended = None if self.gap else self._reason(new, lists)
         return [card for forms in chosen.values() for card in forms]
@@ -189,7 +189,7 @@ class Walk:
         return None
 
 
-def places(cards: Sequence[Card]) -> Sequence[Sequence[Card]]:
+def by_place(cards: Sequence[Card]) -> Sequence[Sequence[Card]]:
     """The cards by the places on their page where they stand, few ones left out; all as one where
     only few stand anywhere."""
     blocks: dict[int, list[Card]] = {}

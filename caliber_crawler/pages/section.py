@@ -8,7 +8,7 @@ by where links lead and what they are called, not by their place on the page.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,10 @@ _EDITION_NAMES = {
     "рус": "ru",
     "русский": "ru",
 }
-# So many cards at most stand in one row of a grid; what holds more is a list by itself.
-_LONGEST_ROW = 4
+PLACE = "data-caliber-place"
+"""Attribute round a card that a browser showed: the number of the place where it stood."""
+LONGEST_ROW = 4
+"""So many cards at most stand in one row of a grid; what holds more is a list by itself."""
 # Rows of one list are told by the names of so many elements round them.
 _ROUND_A_ROW = 6
 
@@ -107,17 +109,22 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     """Read the cards alone, as of a fragment that a list's script fetched."""
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
-    seen: set[str] = set()
+    seen: dict[str, int] = {}  # address → which of the cards has it
     elements = page.with_class(CARD)[:MOST_CARDS]
-    for element, block in zip(elements, _blocks(elements), strict=True):
+    blocks = _blocks(elements)
+    sizes = Counter(blocks)
+    for element, block in zip(elements, blocks, strict=True):
         card = _card(element, page, site, block)
         if card is None:
             result.broken_cards += 1
             continue
         result.unknown_times += bool(card.time_text and not card.published_at)
-        if card.href not in seen:
-            seen.add(card.href)
+        at = seen.setdefault(card.href, len(result.cards))
+        if at == len(result.cards):
             result.cards.append(card)
+        elif sizes[card.block] > sizes[result.cards[at].block]:
+            # What is most read may stand above a list that has it, too.
+            result.cards[at] = replace(result.cards[at], block=card.block)
     return result
 
 
@@ -131,7 +138,10 @@ def _blocks(elements: Sequence[Element]) -> list[int]:
     held = Counter(parents)
     numbers: dict[Hashable, int] = {}
     for parent in parents:
-        place: Hashable = parent if held[parent] > _LONGEST_ROW else _names_round(parent)
+        if parent is not None and (said := attribute(parent, PLACE)).isdecimal():
+            numbers[parent] = int(said[:10])
+            continue
+        place: Hashable = parent if held[parent] > LONGEST_ROW else _names_round(parent)
         numbers.setdefault(parent, numbers.setdefault(place, len(numbers)))
     return [numbers[parent] for parent in parents]
 

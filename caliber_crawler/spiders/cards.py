@@ -1,9 +1,8 @@
-"""What list spiders share: one list's state, its cards, and the requests for their articles."""
+"""What list spiders share: the cards of lists, and the requests for their articles."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from datetime import time as clock_time
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,15 @@ from caliber_crawler.dates import names_a_day
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
+from caliber_crawler.listing.places import Places
 from caliber_crawler.listing.rule import ListRule, Step
-from caliber_crawler.listing.walk import Walk, places
+from caliber_crawler.listing.walk import Walk, by_place
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import answered_at
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
+from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.store.walks import Bounds
 
 if TYPE_CHECKING:
@@ -38,84 +39,6 @@ if TYPE_CHECKING:
 # More articles than this are not kept waiting for the last list.
 _HELD_ARTICLES = 2_000
 _REMEMBERED_AT_ONCE = 200
-_ALWAYS = datetime.max.replace(tzinfo=UTC).isoformat()
-
-
-@dataclass
-class ListTask:
-    """One list of this crawl. `key` is its address without origin; `language` its edition.
-
-    `first` are the articles of its first page, `empty` is the reject for the case that the list
-    turns out to have no card at all. With `named_next` its pages name the next one themselves.
-    `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
-    note anything. `met_known`: it came to where cards stand that walks took before that.
-    `is_anothers`: it was counted already as one that shows, or is, another edition's.
-    """
-
-    key: str
-    url: str
-    section: SectionRef | None
-    language: str
-    walk: Walk
-    first: Collection[str] = ()
-    empty: Reject | None = None
-    rule: ListRule | None = None
-    named_next: bool = False
-    relearned: bool = False
-    attempts: int = 0
-    given_up: bool = False
-    known_before: datetime | None = None
-    is_closed: bool = False
-    met_known: bool = False
-    is_anothers: bool = False
-
-    @property
-    def position(self) -> list[int]:
-        """How far it is; the same again only when a worker does again what another one did."""
-        return [*self.walk.position, self.relearned, self.attempts]
-
-    def to_document(self, *, with_first: bool = True) -> dict[str, Any]:
-        """What another worker needs to go on, as plain data."""
-        return {
-            "key": self.key,
-            "url": self.url,
-            "section": self.section,
-            "language": self.language,
-            "position": self.position,
-            "found": self.walk.found_any,
-            "first": sorted(self.first) if with_first else [],
-            "empty": asdict(self.empty) if self.empty else None,
-            "named_next": self.named_next,
-            "known_before": self.known_before.isoformat() if self.known_before else None,
-            "is_closed": self.is_closed,
-            "met_known": self.met_known,
-        }
-
-    def purpose(self, what: str) -> str:
-        """What tells a request of this walk from all others, also when it is made once more."""
-        return f"{what} {self.key} {'.'.join(map(str, map(int, self.position)))}"
-
-    @classmethod
-    def from_document(cls, said: dict[str, Any], walk: Walk) -> ListTask:
-        """The inverse of `to_document`, with a fresh walk."""
-        *position, relearned, attempts = said["position"]
-        walk.go_on_from(position, found=said["found"])
-        return cls(
-            key=said["key"],
-            url=said["url"],
-            section=said["section"],
-            language=said["language"],
-            walk=walk,
-            first=frozenset(said["first"]),
-            empty=Reject(**said["empty"]) if said["empty"] else None,
-            named_next=said["named_next"],
-            relearned=bool(relearned),
-            attempts=attempts,
-            # Older versions had no such thing: there all that was known told where it began.
-            known_before=_instant(said.get("known_before", _ALWAYS)),
-            is_closed=said.get("is_closed", True),
-            met_known=said.get("met_known", True),
-        )
 
 
 class CardSpider(CaliberSpider):
@@ -155,8 +78,13 @@ class CardSpider(CaliberSpider):
 
     # --- cards and articles
 
-    async def _take(self, task: ListTask, cards: Sequence[Card]) -> list[Any]:
-        """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests."""
+    async def _take(
+        self, task: ListTask, cards: Sequence[Card], places: Places | None = None
+    ) -> list[Any]:
+        """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests.
+
+        `places` are those of a page that grows, None for a page or an answer by itself.
+        """
         found: list[Any]
         cards, found = self.first_of("cards", task.url, cards, self.config.limits.cards)
         self.count(counters.CARDS_SEEN, number=len(cards))
@@ -174,24 +102,29 @@ class CardSpider(CaliberSpider):
         chosen = task.walk.take(
             cards, told, lambda card: self._admits_card(card, task.language), beside
         )
-        await self._look_for_known(task, [c for c in cards if c.url not in beside], compared)
+        strangers = (places or Places()).strangers(cards, task.section) if task.section else set()
+        own = [card for card in cards if card.url not in beside | strangers]
+        await self._look_for_known(task, own, compared)
         if is_first and task.walk.ended is None:
             await self._open(task)  # before what the walk took is noted
         await self._note(task, cards, compared, chosen)
         for card in chosen:
+            section = None if card.url in strangers else task.section
+            self.count(counters.CARDS_BESIDE, number=card.url in strangers)
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)
-                slugs = {section["slug"] for section in known[card.url].sections}
-                if task.section is None or task.section["slug"] in slugs:
+                if section is None or section["slug"] in {
+                    ref["slug"] for ref in known[card.url].sections
+                }:
                     continue
-                found.append(self.articles.sighting(card, task.section))
+                found.append(self.articles.sighting(card, section))
                 continue
             if self.articles.knows(card.url):
                 self.count(counters.CARDS_REPEATED)
             if self.durable:  # the frontier collects what lists say of an article
-                found.append(self._asked_for(card, task.section))
+                found.append(self._asked_for(card, section))
                 continue
-            sighting = self.articles.note(card, task.section)
+            sighting = self.articles.note(card, section)
             found += [sighting] if sighting else []
         if len(self.articles) > _HELD_ARTICLES:
             found += self._article_requests()
@@ -208,7 +141,7 @@ class CardSpider(CaliberSpider):
         before = task.known_before
         if before is None or task.met_known:
             return
-        later = [card for place in places(cards) for card in place[len(place) // 2 :]]
+        later = [card for place in by_place(cards) for card in place[len(place) // 2 :]]
         if compared is None:
             compared = await self.compared_cards(later)
         task.met_known = any(
@@ -425,10 +358,6 @@ class CardSpider(CaliberSpider):
 
 def _bounds(walk: Walk) -> Bounds:
     return Bounds(walk.limit, walk.since, walk.ceiling)
-
-
-def _instant(said: str | None) -> datetime | None:
-    return datetime.fromisoformat(said) if said else None
 
 
 def answer_of(response: Response) -> Answer:

@@ -17,6 +17,7 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Card
 from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.listing.places import Places
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
@@ -24,7 +25,8 @@ from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
-from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
+from caliber_crawler.spiders.cards import CardSpider, answer_of
+from caliber_crawler.spiders.tasks import ListTask
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
@@ -146,7 +148,7 @@ class ScrollingSpider(CardSpider):
         learning = self.arguments.render == "auto" and page is not None
         task.walk.restart()
         batches: list[Batch] = []
-        looks = 0
+        looks, places = 0, Places()
         base = page.base if page else ""
         html = await scroller.present()
         seen = False
@@ -155,7 +157,7 @@ class ScrollingSpider(CardSpider):
             cards = parse_cards(piece, site).cards
             self.count(counters.LISTS_SCROLLED)
             seen = seen or bool(cards)
-            for found in await self._take(task, cards):
+            for found in await self._take(task, cards, places):
                 yield found
             await self._remember(task)
             if task.walk.ended or self._stopping:
