@@ -8,8 +8,8 @@ from typing import Any
 from scrapy.http import Request
 
 from caliber_crawler.items import Card, SectionRef
-from caliber_crawler.spiders.cards import ListTask
 from caliber_crawler.spiders.sections import SectionsSpider
+from caliber_crawler.spiders.tasks import ListTask
 
 
 class ListsOnlySpider(SectionsSpider):

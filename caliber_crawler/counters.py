@@ -52,6 +52,7 @@ LISTS_OTHER_EDITION = "lists/other_edition"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
+CARDS_BESIDE = "cards/beside"
 CARDS_BROKEN = "cards/broken"
 CARDS_OUT_OF_RANGE = "cards/out_of_range"
 CARDS_OTHER_EDITION = "cards/other_edition"
@@ -196,6 +197,7 @@ MEANING: dict[str, str] = {
     CARDS_SEEN: "cards on the lists read, and entries of the feed",
     CARDS_REPEATED: "cards of articles that another list or card named already",
     CARDS_KNOWN: "cards of stored articles that say what they said before; not fetched again",
+    CARDS_BESIDE: "cards beside a section's list that name another section; not taken for its own",
     CARDS_BROKEN: "cards without a link to an article",
     CARDS_OUT_OF_RANGE: "cards left out because their time is outside since and until",
     CARDS_OTHER_EDITION: "cards left out because they lead to an edition not asked for",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from babel.dates import get_day_names, get_month_names
@@ -27,6 +28,7 @@ _FILLERS = frozenset(
     "опубликовано размещено дата публикации tarix dərc olunub yayimlanib հրապարակվել հրապարակված է "
     "ամսաթիվ".split()
 )
+_LONGEST_RELATIVE = 60
 _YEARS = range(1990, 2101)
 
 _CLOCK = (
@@ -50,6 +52,15 @@ _DATES = (
     # Day first, as all of the site's languages write it. With slashes the order is not known.
     re.compile(r"(?P<day>\d{1,2})([.-])(?P<month>\d{1,2})\2(?P<year>\d{4})"),
 )
+# How lists call the days that need no date, folded; "bu gün" is two words.
+_DAYS_AGO = {
+    **dict.fromkeys(("today", "сегодня", "այսօր", "bugün"), 0),
+    **dict.fromkeys(("yesterday", "вчера", "երեկ", "dünən"), 1),
+}
+_TWO_WORDS = re.compile(r"\bbu\s+(?=gün\b)")
+# A page that was made before midnight may be answered with after it: then its days are not known.
+_AFTER_MIDNIGHT = timedelta(minutes=15)
+_AHEAD = timedelta(minutes=5)  # clocks differ
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CLOCK_ALONE = re.compile(rf"(?<![\d:։]){_CLOCK}(?![\d:։])")
 _LEFT_OVER = re.compile(rf"{_WORD}|\d+")
@@ -73,6 +84,66 @@ def parse_printed(text: str | None, zone: tzinfo) -> PrintedTime | None:
     if not text or len(text) > 200:
         return None
     return parse_iso(line(text), zone) or _parse_words(fold(text), zone)
+
+
+def parse_relative(text: str | None, zone: tzinfo, at: datetime) -> PrintedTime | None:
+    """The instant that ``Today, 14:35`` or ``Вчера в 12:10`` means on a page answered with at `at`.
+
+    None when the text is anything else, which a time of day alone is, too: of which day it is, it
+    does not say. None as well just after midnight, and for a time of today that is yet to come.
+    """
+    named = _named_day(text)
+    if named is None:
+        return None
+    days, clock = named
+    here = at.astimezone(zone)
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        hour, minute, second = _clock_parts(clock)
+        day = midnight - timedelta(days=days)
+        printed = _printed(day.replace(hour=hour, minute=minute, second=second), True, zone)
+    except (ValueError, OverflowError):
+        return None
+    if printed is None or here - midnight < _AFTER_MIDNIGHT or printed.instant > at + _AHEAD:
+        return None
+    return printed
+
+
+def names_a_day(text: str | None) -> bool:
+    """Whether a text has the form that `parse_relative` reads, at whatever hour."""
+    return _named_day(text) is not None
+
+
+def _named_day(text: str | None) -> tuple[int, re.Match[str]] | None:
+    """How many days ago the day was that a text names, and the time of day in it."""
+    if not text or len(text) > _LONGEST_RELATIVE:
+        return None
+    folded = _TWO_WORDS.sub("bu", fold(text))
+    clock = _CLOCK_ALONE.search(folded)
+    if clock is None:
+        return None
+    words = _LEFT_OVER.findall(folded[: clock.start()] + " " + folded[clock.end() :])
+    days = [_DAYS_AGO[word] for word in words if word in _DAYS_AGO]
+    others = [word for word in words if word not in _DAYS_AGO and word not in _FILLERS]
+    return (days[0], clock) if len(days) == 1 and not others else None
+
+
+def parse_on_card(text: str | None, zone: tzinfo, at: datetime | None) -> PrintedTime | None:
+    """The instant of a time as lists print it: a whole date, or a day near `at` by its name.
+
+    `at` is when the list was answered with; where that is None no day has a name.
+    """
+    printed = parse_printed(text, zone)
+    return printed or (parse_relative(text, zone, at) if at else None)
+
+
+def parse_http_date(header: str) -> datetime | None:
+    """The instant in UTC of a header such as ``Date``; None when it is no such time."""
+    try:
+        said = parsedate_to_datetime(header[:100])
+    except (ValueError, OverflowError):
+        return None
+    return (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from scrapy.http import Response
 
 from caliber_crawler import counters, records
+from caliber_crawler.dates import parse_http_date
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, CrawlInfo, PageInfo, Reject, SectionRef
 from caliber_crawler.limits import MOST_ALIASES, USUAL, Limits
@@ -17,7 +19,6 @@ from caliber_crawler.pages.html import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from caliber_crawler.errors import NotAnArticle
     from caliber_crawler.site import Site
@@ -79,9 +80,16 @@ def page_of(response: Response) -> Page:
     page = _PAGES.get(response)
     if page is None:
         header = response.headers.get("Content-Type") or b""
-        page = Page(response.url, response.body, header.decode("latin-1"))
+        at = answered_at(response)
+        page = Page(response.url, response.body, header.decode("latin-1"), at=at)
         _PAGES[response] = page
     return page
+
+
+def answered_at(response: Response) -> datetime:
+    """When a server answered, by its own clock if it tells: that one made "today" on the page."""
+    said = (response.headers.get("Date") or b"").decode("latin-1")
+    return parse_http_date(said) or datetime.now(UTC)
 
 
 def article_of(

@@ -168,10 +168,12 @@ def _doubts_lists(stats: Mapping[str, object], findings: Sequence[Finding]) -> b
     """Whether what looks wrong is how lists end.
 
     Not so when it is about articles, which are asked for again as long as they are not stored, or
-    about lists without a card, which no walk of them closes.
+    about lists without a card, which no walk of them closes. Nor when cards have no time: no list
+    ends earlier for that.
     """
     return _is_another_edition(stats) or any(
-        finding.rule in _OF_LISTS for finding in (*findings, *at_once(_counts(stats)))
+        finding.rule in _OF_LISTS and (finding.rule, finding.field) != ("cards", "time")
+        for finding in (*findings, *at_once(_counts(stats)))
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from caliber_crawler.spiders.cards import CardSpider, ListTask
+from caliber_crawler.spiders.cards import CardSpider
+from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.store.crawls import sums
 from caliber_crawler.store.overview import CrawlReader, FrontierSize
 from caliber_crawler.tally import Figures, by_section, counts_of

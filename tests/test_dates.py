@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from babel.dates import format_datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caliber_crawler.dates import parse_iso, parse_printed
+from caliber_crawler.dates import names_a_day, parse_iso, parse_on_card, parse_printed
 
 BAKU = ZoneInfo("Asia/Baku")
 
@@ -115,6 +115,47 @@ def test_one_time_in_many_forms(text: str) -> None:
 )  # fmt: skip
 def test_what_is_not_understood_is_no_time(text: str | None) -> None:
     assert printed(text) is None
+
+
+AFTERNOON = datetime(2026, 6, 25, 12, 30, tzinfo=UTC)  # half past four in Baku
+
+
+def on_card(text: str, at: datetime | None = AFTERNOON) -> str | None:
+    found = parse_on_card(text, BAKU, at)
+    return f"{found.instant.astimezone(BAKU):%d.%m. %H:%M}" if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Today, 14:35", "25.06. 14:35"), ("Today at 2:35 pm", "25.06. 14:35"),
+        ("TODAY 14:35", "25.06. 14:35"), ("14:35, today", "25.06. 14:35"),
+        ("Сегодня, 14:35", "25.06. 14:35"), ("Вчера в 12:10", "24.06. 12:10"),
+        ("Yesterday, 23:59", "24.06. 23:59"), ("Այսօր, 14։35", "25.06. 14:35"),
+        ("Երեկ, ժամը 12:10", "24.06. 12:10"), ("Bugün, 09:05", "25.06. 09:05"),
+        ("BU GÜN 09:05", "25.06. 09:05"), ("Dünən saat 12:10", "24.06. 12:10"),
+        ("25 June 2026 14:35", "25.06. 14:35"), ("Today, 16:33", "25.06. 16:33"),
+        # What is yet to come was printed on another day; which day it is must be said, once.
+        ("Today, 17:00", None), ("14:35", None), ("Today", None), ("Yesterday", None),
+        ("Today, 25:10", None), ("Today, yesterday 14:35", None), ("Updated today, 14:35", None),
+        ("2 hours ago", None), ("Monday, 14:35", None), ("Today, 14:35 - 15:00", None),
+        ("today " * 30 + "14:35", None),
+    ],
+)  # fmt: skip
+def test_days_that_have_names_are_those_near_the_answer(text: str, meant: str | None) -> None:
+    assert on_card(text) == meant
+    assert on_card(text, None) == (meant if "2026" in text else None)
+
+
+def test_days_turn_at_midnight_of_the_zone_and_are_not_known_just_after_it() -> None:
+    """A page may be made before midnight and answered with after it."""
+    midnight = datetime(2026, 6, 25, 20, tzinfo=UTC)
+    said = {minutes: midnight + timedelta(minutes=minutes) for minutes in (-1, 1, 14, 16)}
+    assert {m: on_card("Yesterday, 12:10", at) for m, at in said.items()} == {
+        -1: "24.06. 12:10", 1: None, 14: None, 16: "25.06. 12:10",
+    }  # fmt: skip
+    assert names_a_day("Yesterday, 12:10")
+    assert not names_a_day("2 hours ago")
 
 
 def test_an_offset_in_the_text_wins() -> None:

@@ -280,10 +280,10 @@ def test_without_a_past_only_what_is_plainly_wrong() -> None:
     )
     [finding] = at_once({"rejected/not_an_article_consent": 3, "rejected/http_404": 3})
     assert finding.line == "3 of 3 article pages show no article: 3 consent"
-    cards = {f"sections/{what}/en/world": 20 for what in ("lists", "cards_first", "cards_no_time")}
-    [finding] = at_once(cards)
-    assert (finding.field, finding.sections) == ("time", ("en/world",))
-    assert at_once({**cards, "sections/cards_first/en/world": 21}) == []
+    [finding] = at_once(without("title"))
+    assert (finding.field, finding.sections) == ("title", ("en/world",))
+    assert at_once(without("time")) == [], 'lists may print "2 hours ago"'
+    assert at_once({**without("title"), "sections/cards_first/en/world": 21}) == []
 
 
 def test_lists_none_of_which_goes_on() -> None:
@@ -348,7 +348,10 @@ def test_more_failures_than_ever_are_no_other_exit_code() -> None:
     )
 
 
-WITHOUT_TIMES = {f"sections/{w}/en/world": 20 for w in ("lists", "cards_first", "cards_no_time")}
+def without(field: str) -> dict[str, int]:
+    """The counts of a section whose cards all lack a field."""
+    counted = ("lists", "cards_first", f"cards_no_{field}")
+    return {f"sections/{what}/en/world": 20 for what in counted}
 
 
 @pytest.mark.parametrize(
@@ -357,7 +360,7 @@ WITHOUT_TIMES = {f"sections/{w}/en/world": 20 for w in ("lists", "cards_first", 
         ({"lists/without_cards": 1, "lists/read": 8}, False),
         ({"articles/read": 20, "articles/hollow": 20}, False),
         ({"lists/read": 8, "lists/other_edition": 4}, True),
-        (WITHOUT_TIMES, True),
+        (without("title"), True),
     ],
 )
 def test_only_what_looks_wrong_with_lists_has_their_ends_doubted(
@@ -366,3 +369,13 @@ def test_only_what_looks_wrong_with_lists_has_their_ends_doubted(
     stats = {f"caliber/{name}": number for name, number in (*counts.items(), ("articles/new", 9))}
     verdict = judge("finished", stats)
     assert (verdict.code, verdict.doubts_lists) == (3, doubted)
+
+
+def test_cards_without_times_are_told_by_comparison_and_open_no_list() -> None:
+    cards = {"lists": 1, "cards_first": 20, "cards": 20}
+    past = [Figures(NOW - n * HOUR, {}, {"en/world": cards}) for n in range(1, 5)]
+    lost = Figures(NOW, {}, {"en/world": {**cards, "cards_no_time": 20}})
+    [finding] = compare(lost, past)
+    assert (finding.rule, finding.field) == ("cards", "time")
+    verdict = judge("finished", {"caliber/articles/new": 9}, findings=[finding])
+    assert (verdict.code, verdict.doubts_lists) == (3, False)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caliber_crawler.errors import LostThread
-from caliber_crawler.items import Card
+from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.listing.answers import (
     Format,
     complaint,
@@ -27,6 +27,7 @@ from caliber_crawler.listing.answers import (
 )
 from caliber_crawler.listing.exchange import Answer, Exchange, Request, put_together, take_apart
 from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.listing.places import Places, names
 from caliber_crawler.listing.rule import ListRule, first_request, next_request
 from caliber_crawler.listing.walk import Walk
 from caliber_crawler.pages.html import Page
@@ -945,3 +946,54 @@ def test_a_walk_that_is_over_keeps_no_addresses() -> None:
         tracemalloc.stop()
     assert after < during / 10
     assert (walk.found_any, walk.taken, walk.ended) == (True, 5_000, "end")
+
+
+WORLD: SectionRef = {"slug": "world", "name": "WORLD"}
+
+
+def labelled(block: int, *slugs: str | None) -> list[Card]:
+    """Cards of one place, by the sections that they name."""
+    refs: list[SectionRef | None] = [
+        {"slug": slug, "name": slug.upper()} if slug else None for slug in slugs
+    ]
+    return [
+        Card(f"{BASE}/en/post/{block}-{i}", "", section=ref, block=block)
+        for i, ref in enumerate(refs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "own"),
+    [
+        # A list has articles that are in two sections; what is most read may be the section's own.
+        ([["economy", "world", "sport", "world"]], ["sport", "world", "sport", "world", "sport"]),
+        ([["world", "sport", "world"]], ["world"] * 5 + ["sport"] * 6),
+        ([["sport"] * 5, ["culture"] * 4], ["world", "world"]),
+        # No card of the list names it: sections below it, say.
+        ([["world", "sport", "economy", "sport"]], ["asia", "europe"] * 4),
+        ([["world", "sport", "economy", "sport"]], [None] * 6),
+    ],
+)
+def test_what_stands_beside_a_list(others: list[list[str]], own: list[str | None]) -> None:
+    for first in (True, False):
+        listed = labelled(0, *own)
+        beside = [card for k, each in enumerate(others, 1) for card in labelled(k, *each)]
+        shown = [*listed, *beside] if first else [*beside, *listed]
+        assert not Places().strangers(shown, WORLD) & {card.url for card in listed}
+
+
+def test_a_place_stays_what_it_was_while_a_list_grows() -> None:
+    places = Places()
+    first = [*labelled(0, "world", "sport", "world", "world"), *labelled(1, "sport", "world")]
+    assert places.strangers(first, WORLD) == {first[4].url}
+    beside, more = labelled(1, "sport", "sport"), labelled(0, "sport", "sport")
+    assert places.strangers(beside, WORLD) == {card.url for card in beside}
+    assert places.strangers(more, WORLD) == set()
+
+
+def test_the_section_that_a_card_names() -> None:
+    card = Card("u", "u")
+    assert not names(card, WORLD)
+    assert names(replace(card, section={"slug": "world", "name": "The world"}), WORLD)
+    assert not names(replace(card, section={"slug": "worlds", "name": "WORLD"}), WORLD)
+    assert names(replace(card, section={"slug": None, "name": "World"}), WORLD)

@@ -105,9 +105,26 @@ def test_cards_in_several_places_are_told_apart(html: str, sizes: list[int]) -> 
     assert blocks == sorted(blocks)
 
 
+def test_a_card_that_stands_in_two_places_is_the_larger_ones() -> None:
+    both = card_html("/en/post/a-3")
+    found = listing(f"<aside>{both}{run_of('b', 3)}</aside><main>{run_of('a', 12)}</main>")
+    blocks = {card.url.rpartition("/")[2]: card.block for card in found.cards}
+    assert blocks["a-3"] == blocks["a-5"] != blocks["b-1"]
+    assert len(blocks) == len(found.cards) == 15
+
+
 def test_addresses_that_differ_by_a_number_are_two_articles() -> None:
     found = listing(card_html("/en/post/x?id=1") + card_html("/en/post/x?id=2"))
     assert len({card.url for card in found.cards}) == 2
+
+
+def test_today_on_a_card_is_the_day_of_the_answer() -> None:
+    html = card_html(time="Today, 10:00").encode()
+    at = datetime(2025, 4, 1, 12, tzinfo=UTC)
+    [card] = parse_cards(Page(SECTION_URL, html, at=at), SITE).cards
+    assert card.published_at == datetime(2025, 4, 1, 6, tzinfo=UTC)
+    [card] = parse_cards(Page(SECTION_URL, html), SITE).cards
+    assert card.published_at is None, "it is not the day on which somebody reads it"
 
 
 def test_unknown_times_are_counted() -> None:

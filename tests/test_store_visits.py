@@ -446,6 +446,27 @@ class TestCards:
         self.at = START + 3 * HOUR
         assert await self.known(self.LIST)
 
+    async def test_a_time_that_is_not_always_understood_is_no_edit(self) -> None:
+        """Lists print "2 hours ago" first, and a date later, or the other way round."""
+        untold = replace(self.LIST, time_text="2 hours ago", published_at=None)
+        assert await self.fetched(untold)
+        assert not await self.fetched(self.LIST), "its time is told now"
+        assert not await self.fetched(untold)
+        assert not await self.fetched(self.LIST)
+        moved = replace(self.LIST, published_at=START + HOUR)
+        assert await self.fetched(moved), "that is an edit, whatever stood there in between"
+        assert not await self.fetched(untold)
+        assert not await self.fetched(moved)
+        assert await self.fetched(replace(untold, title="Edited"))
+
+    async def test_an_older_version_noted_no_digest_without_the_time(
+        self, database: Documents
+    ) -> None:
+        assert await self.fetched(self.LIST)
+        database.cards.update_one({}, {"$unset": {"untimed": 1}})
+        assert not await self.fetched(self.LIST)
+        assert not await self.fetched(replace(self.LIST, time_text="soon", published_at=None))
+
     async def test_what_a_clock_that_was_ahead_noted_counts_for_nothing(
         self, database: Documents
     ) -> None:

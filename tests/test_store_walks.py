@@ -188,3 +188,19 @@ async def test_first_pages_make_up_for_nothing(lists: Lists) -> None:
 async def test_a_document_of_somebody_else_tells_nothing(lists: Lists) -> None:
     lists.database.walks.insert_one({"_id": KEY})
     assert await lists.begin() == Before(None, closed=False)
+
+
+async def test_an_end_above_all_that_is_known_is_believed_after_a_day(
+    lists: Lists, database: Documents, async_database: AsyncDatabase[dict[str, Any]]
+) -> None:
+    await lists.walk("end")
+    walks = WalkStore(async_database, "c1")
+    assert [await walks.doubt_end(KEY, lists.at(hour)) for hour in (2, 3, 25, 26)] == [
+        False, False, False, True,
+    ]  # fmt: skip
+    await lists.walk("known")
+    assert not await walks.doubt_end(KEY, lists.at(27)), "it ended otherwise in between"
+    # The first was told by a clock that was ahead.
+    assert not await walks.doubt_end(KEY, lists.at(3))
+    noted = database.walks.find_one() or {}
+    assert noted["doubted_since"] == lists.at(3)

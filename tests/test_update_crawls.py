@@ -67,6 +67,57 @@ def test_five_new_articles_in_five_sections(
     assert database.articles.count_documents({}) == 55
 
 
+# Lists that end above what is known
+
+MORE = "/ajax/list"
+NOTHING = (200, {"Content-Type": "text/html; charset=utf-8"}, b"")
+
+
+def scroll_world(scrapy: Scrapy, site: ServedSite, *arguments: str) -> Run:
+    return scrapy.crawl(
+        "sections", "section=world", *arguments, CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1"
+    )
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_list_that_ends_above_all_that_is_known_is_walked_again(
+    scrapy: Scrapy, database: Documents, mode: str
+) -> None:
+    with serve(SiteConfig(articles=60, seed=3, cards=5)) as site:
+        assert scroll_world(scrapy, site).code == 0
+        for number in range(100, 108):  # the first page and some
+            post(site, number, "world")
+        site.knobs.raw[MORE] = NOTHING
+        early = scroll_world(scrapy, site, f"mode={mode}")
+        site.knobs.raw.clear()
+        again = scroll_world(scrapy, site)
+        at_last = scroll_world(scrapy, site)
+    assert early.code == 4, early.err
+    assert (len(early.records), early.counts["rejected/list_ends_early"]) == (5, 1)
+    assert early.counts["lists/ended/unfinished"] == 1
+    assert again.code == 0, again.err
+    assert {record["slug"] for record in again.records} == {f"posted-{n}" for n in (100, 101, 102)}
+    assert again.counts["lists/taken_up"] == 1
+    assert (at_last.code, at_last.records) == (0, [])
+    assert "doubted_since" not in (database.walks.find_one() or {})
+
+
+def test_a_list_whose_older_articles_were_removed_is_believed_after_a_day(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=60, seed=3, cards=5)) as site:
+        scroll_world(scrapy, site)
+        site.knobs.removed |= {t.slug for t in site.world.in_section("en", "world")}
+        for number in range(100, 103):
+            post(site, number, "world")
+        codes = [scroll_world(scrapy, site).code for _ in range(2)]
+        noted = database.walks.find_one() or {}
+        yesterday = noted["doubted_since"] - timedelta(hours=25)
+        database.walks.update_one({}, {"$set": {"doubted_since": yesterday}})
+        codes += [scroll_world(scrapy, site).code for _ in range(2)]
+    assert codes == [4, 4, 0, 0]
+
+
 # The home page
 
 WORLD = "/en/category/world"
@@ -241,6 +292,24 @@ def test_sections_are_remembered_when_the_site_has_another_origin(
             assert run.code == 0, run.err
             pages = pages_of(site)
     assert pages == [WORLD]
+
+
+def test_cards_without_a_time_that_is_understood_open_no_list(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=120, seed=55)) as site:
+        with urlopen(f"{site.url}{WORLD}") as answer:
+            page = answer.read()
+        print_ = re.compile(rb'(class="float_block_time">)[^<]+')
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        runs = []
+        for hours in (2, 3, 4):
+            site.knobs.raw[WORLD] = (200, html, print_.sub(rb"\g<1>%d hours ago" % hours, page))
+            runs.append(crawl_world(scrapy, site))
+    assert [run.code for run in runs] == [0, 0, 0], runs[0].verdict
+    assert runs[0].counts["times/unknown"] == len(runs[0].records) == 20
+    assert [run.counts["lists/ended/known"] for run in runs] == [0, 1, 1]
+    assert [run.records for run in runs[1:]] == [[], []]
 
 
 # Walks that were cut short

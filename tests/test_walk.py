@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from copy import copy
@@ -103,6 +104,30 @@ def test_a_list_without_a_rule_is_scrolled_to_its_end(scrapy: Scrapy, database: 
     assert re.search(r"no rule found, scrolling on to the end: query 'sign' follows", run.err)
     assert database.list_rules.count_documents({}) == 0
     assert scrapy.alive() == []
+
+
+def test_cards_that_a_script_adds_one_by_one_are_those_of_one_request(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    slowly = b"""new Promise(function (done) {
+      var held = document.createElement('div');
+      held.innerHTML = html;
+      (function step() {
+        if (!held.firstElementChild) { done(html.length > 0); return; }
+        list.appendChild(held.firstElementChild);
+        setTimeout(step, 150);
+      })();
+    })"""
+    with serve(SiteConfig(articles=160, seed=44, cards=10)) as site:
+        with urlopen(f"{site.url}{SECTION}") as answer:
+            page = answer.read()
+        assert page.count(b"return append(html)") == 1
+        page = page.replace(b"return append(html)", b"return " + slowly)
+        site.knobs.raw[SECTION] = (200, HTML, page)
+        run = crawl(scrapy, site, "render=auto")
+        assert len(world(site)) > 40
+        assert_took(run, world(site), database)
+    assert (run.counts["rules/learned"], run.counts["rules/none"]) == (1, 0)
 
 
 def test_without_a_rule_and_a_browser_the_first_page_is_taken_and_that_is_said(
@@ -624,3 +649,45 @@ def test_an_article_in_several_lists_is_fetched_once_and_knows_them_all(
         assert records[document["_id"]]["sections"] == document["sections"]
         several += len(shown) > 1
     assert several > 30
+
+
+@pytest.mark.parametrize("render", ["auto", "browser"])
+@pytest.mark.parametrize("above", [True, False])
+def test_what_stands_beside_a_list_is_not_of_its_section(
+    scrapy: Scrapy, database: Documents, render: str, above: bool
+) -> None:
+    """A box of what is most read, which grows while one scrolls."""
+    start = b'<div class="float_block"'
+    with serve(SiteConfig(articles=120, seed=42, cards=8)) as site:
+        with urlopen(f"{site.url}/en/category/economy") as answer:
+            cards = [start + card for card in answer.read().split(start)[1:8]]
+        box = b"<aside id=popular><h3>Most read</h3>%s</aside>" % b"".join(cards[:5])
+        script = b"""<script>(function () {
+          var more = %s, box = document.getElementById('popular');
+          addEventListener('scroll', function () {
+            if (more.length) { box.insertAdjacentHTML('beforeend', more.shift()); }
+          });
+        })();</script>""" % json.dumps([card.decode() for card in cards[5:]]).encode()
+        for path in (SECTION, "/en/category/sport"):
+            with urlopen(site.url + path) as answer:
+                page = answer.read()
+            place = b'<div class="float_list"' if above else b"</body>"
+            assert page.count(place) == 1
+            page = page.replace(place, box + place).replace(b"</body>", script + b"</body>")
+            site.knobs.raw[path] = (200, HTML, page)
+        run = scrapy.crawl(
+            "sections", f"render={render}", "section=world,sport",
+            CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1",
+        )  # fmt: skip
+        listed = {
+            f"en/{t.slug}": {slug for slug, _ in t.sections}
+            for name in ("world", "sport", "economy")
+            for t in site.world.in_section("en", name)
+        }
+    assert run.code == 0, run.err
+    got = {record["id"]: {s["slug"] for s in record["sections"]} for record in run.records}
+    asked = {"world", "sport"}
+    for id_, slugs in got.items():
+        assert slugs & asked == listed[id_] & asked, id_
+    assert {id_ for id_, slugs in listed.items() if slugs & asked} < got.keys()
+    assert run.counts["cards/beside"] >= 8

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from playwright.async_api import Error as BrowserError
 
+from caliber_crawler.dates import parse_http_date
 from caliber_crawler.listing.exchange import Answer, Exchange, Request
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ class Recorder:
             if response is not None and len(body) <= _LONGEST_ANSWER:
                 headers = await request.all_headers()
                 kind = response.headers.get("content-type", "")
-                answer = Answer(response.status, kind, body)
+                at = parse_http_date(response.headers.get("date", ""))
+                answer = Answer(response.status, kind, body, at)
                 if request.resource_type in _ASKING and response.ok:
                     latest = (_place(request), answer)
                     self._recent = [*self._recent, latest][-_KEPT_EXCHANGES:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from caliber_crawler.pages.section import CARD
+from caliber_crawler.pages.section import CARD, LONGEST_ROW, PLACE
 
 # So many cards, and letters of all together, are taken at once, the others at the next look; and so
 # many letters of each.
@@ -50,13 +50,29 @@ async patience => {{
 }}
 """
 
+# Each card comes with the number of its place on the page, which is the innermost element that
+# holds more cards than a row: it stays the same while the list grows and classes change.
 TAKE_NEW = f"""
 keep => {{
   {_FRESH}
+  const numbers = window.caliberPlaces = window.caliberPlaces || new Map(), known = new Map();
+  const holderOf = box => {{
+    if (!box || known.has(box)) return known.get(box) || null;
+    const holds = box.querySelectorAll('.{CARD}').length > {LONGEST_ROW};
+    const holder = holds ? box : holderOf(box.parentElement);
+    known.set(box, holder);
+    return holder;
+  }};
+  const placeOf = card => {{
+    const holder = holderOf(card.parentElement);
+    if (!numbers.has(holder)) numbers.set(holder, numbers.size);
+    return numbers.get(holder);
+  }};
   const taken = [], html = [];
   let room = {_LONGEST_LOOK};
   for (const card of freshCards().slice(0, {_MOST_CARDS})) {{
-    const text = card.outerHTML.slice(0, {_LONGEST_CARD});
+    const text = '<div {PLACE}="' + placeOf(card) + '">'
+      + card.outerHTML.slice(0, {_LONGEST_CARD}) + '</div>';
     room -= text.length;
     if (room < 0) break;
     taken.push(card);

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from caliber_crawler.dates import parse_printed
+from caliber_crawler.dates import parse_on_card
 from caliber_crawler.items import Card
 from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
@@ -119,7 +119,8 @@ def read_answer(
     Without `values` the attributes of HTML are not read, which some rules do not need.
     """
     if fmt.kind == "html":
-        return read_page(Page(url, answer.body, answer.content_type), site, values=values)
+        page = Page(url, answer.body, answer.content_type, at=answer.at)
+        return read_page(page, site, values=values)
     value = _decoded(answer)
     if value is None:
         return None
@@ -129,14 +130,15 @@ def read_answer(
         pieces = _strings_at(value, fmt.path)
         if pieces is None or sum(map(len, pieces)) > _LONGEST_HTML:
             return None
-        inner = read_page(
-            Page(url, "".join(pieces).encode("utf-8", "replace")), site, values=values
-        )
+        piece = Page(url, "".join(pieces).encode("utf-8", "replace"), at=answer.at)
+        inner = read_page(piece, site, values=values)
         return Reading(inner.entries, {**inner.values, **others})
     objects = lookup(value, fmt.path)
     if not isinstance(objects, list):
         return None
-    entries = [_entry(item, fmt, url, site) for item in objects if isinstance(item, dict)]
+    entries = [
+        _entry(item, fmt, url, site, answer.at) for item in objects if isinstance(item, dict)
+    ]
     return Reading([entry for entry in entries if entry is not None], others)
 
 
@@ -199,7 +201,7 @@ def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> 
     candidates: Iterable[Format] = (
         [Format("html")]
         if value is None
-        else [*_html_formats(value), *_object_formats(value, shown, site)]
+        else [*_html_formats(value), *_object_formats(value, shown, site, answer.at)]
     )
     best, most = None, 0
     for candidate in candidates:
@@ -256,7 +258,9 @@ def _strings_at(value: Any, path: str) -> list[str] | None:
     return pieces
 
 
-def _object_formats(value: Any, shown: Sequence[Card], site: Site) -> list[Format]:
+def _object_formats(
+    value: Any, shown: Sequence[Card], site: Site, at: datetime | None
+) -> list[Format]:
     """Candidates for lists of objects one member of which leads to the cards that were shown."""
     found = []
     for path, objects in _object_lists(value)[:_CANDIDATES]:
@@ -264,7 +268,7 @@ def _object_formats(value: Any, shown: Sequence[Card], site: Site) -> list[Forma
         for name in sorted(members)[:_MEMBERS]:
             prefix = _prefix(name, objects, shown, site)
             if prefix is not None:
-                keys = {"url": name, **_text_keys(objects, name, prefix, shown, site)}
+                keys = {"url": name, **_text_keys(objects, name, prefix, shown, site, at)}
                 found.append(Format("json_objects", path, keys, prefix))
     return found
 
@@ -305,7 +309,12 @@ def _prefix(name: str, objects: list[Any], shown: Sequence[Card], site: Site) ->
 
 
 def _text_keys(
-    objects: list[Any], url_key: str, prefix: str, shown: Sequence[Card], site: Site
+    objects: list[Any],
+    url_key: str,
+    prefix: str,
+    shown: Sequence[Card],
+    site: Site,
+    at: datetime | None,
 ) -> dict[str, str]:
     """The members that hold headline and time, told by comparing with the cards shown."""
     by_url = {card.url: card for card in shown}
@@ -320,7 +329,7 @@ def _text_keys(
         texts = [(lookup(item, name), card) for item, card in pairs]
         if all(card.title and fold(str(text)) == fold(card.title) for text, card in texts):
             keys.setdefault("title", name)
-        elif all(_same_minute(_instant(text, site), card.published_at) for text, card in texts):
+        elif all(_same_minute(_instant(text, site, at), card.published_at) for text, card in texts):
             keys.setdefault("time", name)
     return keys
 
@@ -332,9 +341,9 @@ def _same_minute(one: datetime | None, other: datetime | None) -> bool:
     return one.replace(second=0, microsecond=0) == other.replace(second=0, microsecond=0)
 
 
-def _instant(value: Any, site: Site) -> datetime | None:
+def _instant(value: Any, site: Site, at: datetime | None = None) -> datetime | None:
     """The instant that a member holds, as text or as seconds or milliseconds since 1970."""
-    if isinstance(value, str) and (printed := parse_printed(value, site.zone)):
+    if isinstance(value, str) and (printed := parse_on_card(value, site.zone, at)):
         return printed.instant
     if isinstance(value, bool) or not _SINCE_1970.fullmatch(str(value)):
         return None
@@ -342,7 +351,9 @@ def _instant(value: Any, site: Site) -> datetime | None:
     return datetime.fromtimestamp(number if number < _LEAST_MILLISECONDS else number // 1000, UTC)
 
 
-def _entry(item: dict[str, Any], fmt: Format, url: str, site: Site) -> Entry | None:
+def _entry(
+    item: dict[str, Any], fmt: Format, url: str, site: Site, at: datetime | None
+) -> Entry | None:
     value = lookup(item, fmt.keys["url"])
     href = site.resolve(fmt.prefix + str(value), url) if value not in (None, "") else None
     address = site.address(href) if href else None
@@ -355,6 +366,6 @@ def _entry(item: dict[str, Any], fmt: Format, url: str, site: Site) -> Entry | N
         href=href,
         title=line(str(title)) if title else None,
         time_text=str(time) if time else None,
-        published_at=_instant(time, site),
+        published_at=_instant(time, site, at),
     )
     return Entry(card, dict(leaves(item)))

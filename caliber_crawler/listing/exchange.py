@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -35,11 +36,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: `body` as bytes, `content_type` the header ("" if none)."""
+    """What came back: `body` as bytes, `content_type` the header ("" if none), `at` the instant
+    of the answer as far as it is known."""
 
     status: int
     content_type: str
     body: bytes
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Batch:
 class Lesson:
     """A rule, or why there is none.
 
+    `requests` is how many of those seen brought cards.
     With a rule come `check`, the latest request seen as the rule makes it, `expected`, the articles
     in its answer, and `go_on`, the request after it; None when that answer ends the list.
     """
@@ -70,6 +71,7 @@ class Lesson:
     check: Step | None = None
     expected: frozenset[str] = frozenset()
     go_on: Step | None = None
+    requests: int = 0
 
 
 class _Unexplained(Exception):
@@ -83,14 +85,23 @@ def learn(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) ->
     the answers: what a list has from elsewhere (a text within its script) would be missing when it
     is walked over HTTP.
     """
+    exchanges: Sequence[Exchange] = ()
     try:
-        return _infer(page, page_url, batches, site)
+        fmt, exchanges = _list_exchanges(page_url, batches, site)
+        lesson = _infer(page, page_url, batches, fmt, exchanges, site)
     except _Unexplained as reason:
-        return Lesson(None, str(reason))
+        lesson = Lesson(None, str(reason))
+    return replace(lesson, requests=len(exchanges))
 
 
-def _infer(page: Reading, page_url: str, batches: Sequence[Batch], site: Site) -> Lesson:
-    fmt, exchanges = _list_exchanges(page_url, batches, site)
+def _infer(
+    page: Reading,
+    page_url: str,
+    batches: Sequence[Batch],
+    fmt: Format,
+    exchanges: Sequence[Exchange],
+    site: Site,
+) -> Lesson:
     if len(exchanges) < LEAST_EXCHANGES:
         raise _Unexplained(f"{len(exchanges)} requests brought cards, {LEAST_EXCHANGES} are needed")
     readings = [page]

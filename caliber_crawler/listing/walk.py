@@ -89,7 +89,7 @@ class Walk:
             chosen.setdefault(card.url, []).append(card)
         if self.ended is None:
             new = [card for card in new if card.url not in beside]
-            lists = _lists(new)
+            lists = by_place(new)
             self._count_last(new, lists, known)
             self.ended = None if self.gap else self._reason(new, lists)
         return [card for forms in chosen.values() for card in forms]
@@ -134,6 +134,10 @@ class Walk:
     def unseen(self) -> int:
         """How many cards of earlier rounds this one has not come to."""
         return sum(last < self.rounds for last in self._seen.values())
+
+    def has_seen(self, card: Card) -> bool:
+        """Whether a card's article came before in this round."""
+        return self._seen.get(card.url) == self.rounds
 
     @property
     def found_any(self) -> bool:
@@ -185,7 +189,7 @@ class Walk:
         return None
 
 
-def _lists(cards: Sequence[Card]) -> Sequence[Sequence[Card]]:
+def by_place(cards: Sequence[Card]) -> Sequence[Sequence[Card]]:
     """The cards by the places on their page where they stand, few ones left out; all as one where
     only few stand anywhere."""
     blocks: dict[int, list[Card]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -66,13 +67,15 @@ _WITH_CLASS = etree.XPath("//*[contains(concat(' ', normalize-space(@class), ' '
 class Page:
     """A fetched page: its final address, raw bytes and the Content-Type header ("" if none).
 
-    `begins_at` is where links start from, for a piece of another page; "" for a whole one.
+    `begins_at` is where links start from, for a piece of another page; "" for a whole one. `at` is
+    when it was answered with, which gives "today" on cards a meaning; None where nobody knows.
     """
 
     url: str
     body: bytes
     content_type: str = ""
     begins_at: str = ""
+    at: datetime | None = None
 
     @cached_property
     def text(self) -> str:

@@ -8,11 +8,11 @@ by where links lead and what they are called, not by their place on the page.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from caliber_crawler.dates import parse_printed
+from caliber_crawler.dates import parse_on_card
 from caliber_crawler.items import Card, SectionRef
 from caliber_crawler.limits import CARD_ELEMENTS, LONGEST_LINE, MOST_CARDS
 from caliber_crawler.pages import media
@@ -45,8 +45,10 @@ _EDITION_NAMES = {
     "рус": "ru",
     "русский": "ru",
 }
-# So many cards at most stand in one row of a grid; what holds more is a list by itself.
-_LONGEST_ROW = 4
+PLACE = "data-caliber-place"
+"""Attribute round a card that a browser showed: the number of the place where it stood."""
+LONGEST_ROW = 4
+"""So many cards at most stand in one row of a grid; what holds more is a list by itself."""
 # Rows of one list are told by the names of so many elements round them.
 _ROUND_A_ROW = 6
 
@@ -107,17 +109,22 @@ def parse_cards(page: Page, site: Site) -> ListPage:
     """Read the cards alone, as of a fragment that a list's script fetched."""
     address = site.address(page.url)
     result = ListPage(page.url, address.language if address else None)
-    seen: set[str] = set()
+    seen: dict[str, int] = {}  # address → which of the cards has it
     elements = page.with_class(CARD)[:MOST_CARDS]
-    for element, block in zip(elements, _blocks(elements), strict=True):
-        card = _card(element, page.base, site, block)
+    blocks = _blocks(elements)
+    sizes = Counter(blocks)
+    for element, block in zip(elements, blocks, strict=True):
+        card = _card(element, page, site, block)
         if card is None:
             result.broken_cards += 1
             continue
         result.unknown_times += bool(card.time_text and not card.published_at)
-        if card.href not in seen:
-            seen.add(card.href)
+        at = seen.setdefault(card.href, len(result.cards))
+        if at == len(result.cards):
             result.cards.append(card)
+        elif sizes[card.block] > sizes[result.cards[at].block]:
+            # What is most read may stand above a list that has it, too.
+            result.cards[at] = replace(result.cards[at], block=card.block)
     return result
 
 
@@ -131,7 +138,10 @@ def _blocks(elements: Sequence[Element]) -> list[int]:
     held = Counter(parents)
     numbers: dict[Hashable, int] = {}
     for parent in parents:
-        place: Hashable = parent if held[parent] > _LONGEST_ROW else _names_round(parent)
+        if parent is not None and (said := attribute(parent, PLACE)).isdecimal():
+            numbers[parent] = int(said[:10])
+            continue
+        place: Hashable = parent if held[parent] > LONGEST_ROW else _names_round(parent)
         numbers.setdefault(parent, numbers.setdefault(place, len(numbers)))
     return [numbers[parent] for parent in parents]
 
@@ -230,8 +240,9 @@ def _codes(link: Element) -> list[str]:
     return [attribute(link, "hreflang"), *(name.partition(".")[0] for name in files)]
 
 
-def _card(element: Element, base: str, site: Site, block: int) -> Card | None:
+def _card(element: Element, page: Page, site: Site, block: int) -> Card | None:
     """One card of a block; None when no link in it leads to an article of the site."""
+    base = page.base
     article: Address | None = None
     href = ""
     section: Address | None = None
@@ -254,7 +265,7 @@ def _card(element: Element, base: str, site: Site, block: int) -> Card | None:
     if article is None:
         return None
     time_text = words(parts.get(CARD_TIME))
-    printed = parse_printed(time_text, site.zone)
+    printed = parse_on_card(time_text, site.zone, page.at)
     return Card(
         url=article.url,
         href=href,

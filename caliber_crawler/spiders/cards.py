@@ -1,9 +1,8 @@
-"""What list spiders share: one list's state, its cards, and the requests for their articles."""
+"""What list spiders share: the cards of lists, and the requests for their articles."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from datetime import time as clock_time
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,19 @@ from scrapy.http import Request, Response
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.dates import names_a_day
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Card, Reject, SectionRef
 from caliber_crawler.listing.exchange import Answer
+from caliber_crawler.listing.places import Places
 from caliber_crawler.listing.rule import ListRule, Step
-from caliber_crawler.listing.walk import Walk
+from caliber_crawler.listing.walk import Walk, by_place
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
+from caliber_crawler.responses import answered_at
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
+from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.store.walks import Bounds
 
 if TYPE_CHECKING:
@@ -36,81 +39,6 @@ if TYPE_CHECKING:
 # More articles than this are not kept waiting for the last list.
 _HELD_ARTICLES = 2_000
 _REMEMBERED_AT_ONCE = 200
-_ALWAYS = datetime.max.replace(tzinfo=UTC).isoformat()
-
-
-@dataclass
-class ListTask:
-    """One list of this crawl. `key` is its address without origin; `language` its edition.
-
-    `first` are the articles of its first page, `empty` is the reject for the case that the list
-    turns out to have no card at all. With `named_next` its pages name the next one themselves.
-    `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
-    note anything. `is_anothers`: it was counted already as one that shows, or is, another
-    edition's.
-    """
-
-    key: str
-    url: str
-    section: SectionRef | None
-    language: str
-    walk: Walk
-    first: Collection[str] = ()
-    empty: Reject | None = None
-    rule: ListRule | None = None
-    named_next: bool = False
-    relearned: bool = False
-    attempts: int = 0
-    given_up: bool = False
-    known_before: datetime | None = None
-    is_closed: bool = False
-    is_anothers: bool = False
-
-    @property
-    def position(self) -> list[int]:
-        """How far it is; the same again only when a worker does again what another one did."""
-        return [*self.walk.position, self.relearned, self.attempts]
-
-    def to_document(self, *, with_first: bool = True) -> dict[str, Any]:
-        """What another worker needs to go on, as plain data."""
-        return {
-            "key": self.key,
-            "url": self.url,
-            "section": self.section,
-            "language": self.language,
-            "position": self.position,
-            "found": self.walk.found_any,
-            "first": sorted(self.first) if with_first else [],
-            "empty": asdict(self.empty) if self.empty else None,
-            "named_next": self.named_next,
-            "known_before": self.known_before.isoformat() if self.known_before else None,
-            "is_closed": self.is_closed,
-        }
-
-    def purpose(self, what: str) -> str:
-        """What tells a request of this walk from all others, also when it is made once more."""
-        return f"{what} {self.key} {'.'.join(map(str, map(int, self.position)))}"
-
-    @classmethod
-    def from_document(cls, said: dict[str, Any], walk: Walk) -> ListTask:
-        """The inverse of `to_document`, with a fresh walk."""
-        *position, relearned, attempts = said["position"]
-        walk.go_on_from(position, found=said["found"])
-        return cls(
-            key=said["key"],
-            url=said["url"],
-            section=said["section"],
-            language=said["language"],
-            walk=walk,
-            first=frozenset(said["first"]),
-            empty=Reject(**said["empty"]) if said["empty"] else None,
-            named_next=said["named_next"],
-            relearned=bool(relearned),
-            attempts=attempts,
-            # Older versions had no such thing: there all that was known told where it began.
-            known_before=_instant(said.get("known_before", _ALWAYS)),
-            is_closed=said.get("is_closed", True),
-        )
 
 
 class CardSpider(CaliberSpider):
@@ -150,8 +78,13 @@ class CardSpider(CaliberSpider):
 
     # --- cards and articles
 
-    async def _take(self, task: ListTask, cards: Sequence[Card]) -> list[Any]:
-        """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests."""
+    async def _take(
+        self, task: ListTask, cards: Sequence[Card], places: Places | None = None
+    ) -> list[Any]:
+        """Note a batch's articles. Returns what is to be yielded: sightings, held-up requests.
+
+        `places` are those of a page that grows, None for a page or an answer by itself.
+        """
         found: list[Any]
         cards, found = self.first_of("cards", task.url, cards, self.config.limits.cards)
         self.count(counters.CARDS_SEEN, number=len(cards))
@@ -169,27 +102,51 @@ class CardSpider(CaliberSpider):
         chosen = task.walk.take(
             cards, told, lambda card: self._admits_card(card, task.language), beside
         )
+        strangers = (places or Places()).strangers(cards, task.section) if task.section else set()
+        own = [card for card in cards if card.url not in beside | strangers]
+        await self._look_for_known(task, own, compared)
         if is_first and task.walk.ended is None:
             await self._open(task)  # before what the walk took is noted
         await self._note(task, cards, compared, chosen)
         for card in chosen:
+            section = None if card.url in strangers else task.section
+            self.count(counters.CARDS_BESIDE, number=card.url in strangers)
             if card.url in known:
                 self.count(counters.CARDS_KNOWN)
-                slugs = {section["slug"] for section in known[card.url].sections}
-                if task.section is None or task.section["slug"] in slugs:
+                if section is None or section["slug"] in {
+                    ref["slug"] for ref in known[card.url].sections
+                }:
                     continue
-                found.append(self.articles.sighting(card, task.section))
+                found.append(self.articles.sighting(card, section))
                 continue
             if self.articles.knows(card.url):
                 self.count(counters.CARDS_REPEATED)
             if self.durable:  # the frontier collects what lists say of an article
-                found.append(self._asked_for(card, task.section))
+                found.append(self._asked_for(card, section))
                 continue
-            sighting = self.articles.note(card, task.section)
+            sighting = self.articles.note(card, section)
             found += [sighting] if sighting else []
         if len(self.articles) > _HELD_ARTICLES:
             found += self._article_requests()
         return found
+
+    async def _look_for_known(
+        self, task: ListTask, cards: Sequence[Card], compared: Compared | None
+    ) -> None:
+        """Note whether a batch comes to where cards stand that earlier walks of the list took.
+
+        They may have been edited since. Only those in the later half of their place on the page
+        tell it: a pinned article stands above all others for months.
+        """
+        before = task.known_before
+        if before is None or task.met_known:
+            return
+        later = [card for place in by_place(cards) for card in place[len(place) // 2 :]]
+        if compared is None:
+            compared = await self.compared_cards(later)
+        task.met_known = any(
+            (at := compared.taken_from(card.url, task.key)) and at < before for card in later
+        )
 
     def _count_first(self, task: ListTask, cards: Sequence[Card], broken: int) -> None:
         """Count what the first page of a section's list shows."""
@@ -198,7 +155,10 @@ class CardSpider(CaliberSpider):
             lists=1,
             cards_first=len(cards),
             cards_broken=broken,
-            cards_no_time=sum(card.published_at is None for card in cards),
+            # After midnight days that have names are not understood for a while, which is no loss.
+            cards_no_time=sum(
+                card.published_at is None and not names_a_day(card.time_text) for card in cards
+            ),
             cards_no_title=sum(not card.title for card in cards),
         )
 
@@ -343,6 +303,8 @@ class CardSpider(CaliberSpider):
     async def _ended(self, task: ListTask) -> list[Any]:
         """Count and note how a list's walk ended; a list that had no card at all is rejected."""
         end = task.walk.ended
+        if end == "end" and (early := await self._ended_early(task)):
+            return early
         self.count(counters.LISTS_ENDED, str(end))
         addon = CaliberAddon.of(self.crawler)
         store, bounds = addon.store, _bounds(task.walk)
@@ -355,6 +317,27 @@ class CardSpider(CaliberSpider):
             return []
         self.count(counters.LISTS_WITHOUT_CARDS)
         return [task.empty]
+
+    async def _ended_early(self, task: ListTask) -> list[Any]:
+        """The reject for a list that ends above all that earlier walks took there.
+
+        Below the newest articles there are those of before, unless all were removed. So what asks
+        for more may have been out of order; the walk is left open, and the next one goes on.
+        """
+        addon = CaliberAddon.of(self.crawler)
+        store, before = addon.store, task.known_before
+        if store is None or before is None or task.met_known or not task.walk.found_any:
+            return []
+        if not await addon.patiently(lambda: store.cards.any_taken(task.key, before)):
+            return []
+        if await addon.patiently(lambda: store.walks.doubt_end(task.key, addon.server_now())):
+            self.logger.warning("%s: it still ends above all that was known: believed", task.url)
+            return []
+        why = "the list ends above all articles that were known of it"
+        self.logger.error("%s: %s; the next crawl walks it again", task.url, why)
+        task.walk.forget()
+        self._given_up(task)
+        return [self._list_reject(task, "list_ends_early", why)]
 
     def _given_up(self, task: ListTask) -> None:
         """Count a list that a failure ended."""
@@ -377,10 +360,7 @@ def _bounds(walk: Walk) -> Bounds:
     return Bounds(walk.limit, walk.since, walk.ceiling)
 
 
-def _instant(said: str | None) -> datetime | None:
-    return datetime.fromisoformat(said) if said else None
-
-
 def answer_of(response: Response) -> Answer:
     header = response.headers.get("Content-Type") or b""
-    return Answer(response.status, header.decode("latin-1"), response.body)
+    at = answered_at(response)
+    return Answer(response.status, header.decode("latin-1"), response.body, at)

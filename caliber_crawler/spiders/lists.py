@@ -29,8 +29,9 @@ from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
 from caliber_crawler.spiders.base import LIST_PRIORITY
-from caliber_crawler.spiders.cards import ListTask, answer_of
+from caliber_crawler.spiders.cards import answer_of
 from caliber_crawler.spiders.scrolling import ScrollingSpider
+from caliber_crawler.spiders.tasks import ListTask
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

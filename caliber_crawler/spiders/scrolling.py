@@ -17,6 +17,7 @@ from caliber_crawler.addon import CaliberAddon, now
 from caliber_crawler.items import Card
 from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
+from caliber_crawler.listing.places import Places
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.section import parse_cards
@@ -24,7 +25,8 @@ from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
-from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
+from caliber_crawler.spiders.cards import CardSpider, answer_of
+from caliber_crawler.spiders.tasks import ListTask
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
@@ -32,8 +34,11 @@ if TYPE_CHECKING:
 
     from caliber_crawler.browser.scroll import Scroller
 
-# So many batches of a browser are looked at before a list is taken to follow no rule.
+# So many requests that brought cards are looked at before a list is taken to follow no rule; and so
+# many times that cards appeared, since scripts may add them one by one, which is fewer times where
+# nothing was asked for.
 _LESSONS = 6
+_LOOKS = 60
 _BROWSER_ATTEMPTS = 2
 # Of the articles that the browser saw in a batch, the same batch over HTTP must have this share:
 # an article may have been posted in between.
@@ -143,26 +148,31 @@ class ScrollingSpider(CardSpider):
         learning = self.arguments.render == "auto" and page is not None
         task.walk.restart()
         batches: list[Batch] = []
+        looks, places = 0, Places()
         base = page.base if page else ""
         html = await scroller.present()
         seen = False
         while True:
-            piece = Page(task.url, "".join(html).encode(), begins_at=base)
+            piece = Page(task.url, "".join(html).encode(), begins_at=base, at=now())
             cards = parse_cards(piece, site).cards
             self.count(counters.LISTS_SCROLLED)
             seen = seen or bool(cards)
-            for found in await self._take(task, cards):
+            for found in await self._take(task, cards, places):
                 yield found
             await self._remember(task)
             if task.walk.ended or self._stopping:
                 break
             if learning:
+                looks += 1
                 settled, lesson = await self._study(task, scroller, reading, batches, cards)
-                if settled and await self._holds(task, lesson):
-                    for request in await self._follow_rule(task, lesson):
-                        yield request
+                rest = await self._checked(task, lesson) if settled else None
+                if rest is not None:
+                    for found in await self._follow_rule(task, lesson, rest):
+                        yield found
+                    await self._remember(task)
                     return
-                if len(batches) >= _LESSONS:
+                most = _LOOKS if any(batch.exchanges for batch in batches) else _LESSONS
+                if lesson.requests >= _LESSONS or looks >= most:
                     learning = False
                     why = lesson.why or "it does not hold over plain HTTP"
                     self._no_rule(task, why if settled else "requests are always on their way")
@@ -186,10 +196,16 @@ class ScrollingSpider(CardSpider):
     ) -> tuple[bool, Lesson]:
         """Add what a scroll brought and look for a rule; whether that may be followed comes first.
 
-        It may not while requests are on their way: their answers may come in another order.
+        It may not while requests are on their way: their answers may come in another order. Cards
+        that nothing new was asked for are more of the batch before.
         """
         settled = await scroller.recorder.settled(_SETTLING_SECONDS)
-        batches.append(Batch(cards, await scroller.recorder.drain()))
+        exchanges = await scroller.recorder.drain()
+        if batches and not exchanges:
+            before = batches.pop()
+            batches.append(Batch([*before.cards, *cards], before.exchanges))
+        else:
+            batches.append(Batch(cards, exchanges))
         return settled, learn(page, task.url, batches, self.config.site)
 
     def _believe_the_end(self, task: ListTask, scroller: Scroller, *, seen: bool) -> None:
@@ -209,23 +225,30 @@ class ScrollingSpider(CardSpider):
             if why:
                 raise BrowserError(f"the list ends with another answer: {why}")
 
-    async def _holds(self, task: ListTask, lesson: Lesson) -> bool:
-        """Ask once over plain HTTP for what the browser got, and compare."""
+    async def _checked(self, task: ListTask, lesson: Lesson) -> Sequence[Card] | None:
+        """Ask once over plain HTTP for what the browser got, and compare.
+
+        None when there is no rule or it does not hold, else the cards of that answer.
+        """
         if lesson.rule is None or lesson.check is None or not lesson.expected:
-            return False
+            return None
         request = self._batch_request(task, lesson.check).replace(callback=None, errback=None)
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:  # whatever kept it from coming, the rule was not confirmed
             self.logger.info("%s: the check over HTTP failed: %s", task.url, error)
-            return False
+            return None
         answer = answer_of(response)
         reading = read_answer(answer, lesson.rule.format, task.url, self.config.site)
-        found = {card.url for card in reading.cards} if reading and answer.status == 200 else set()
-        return len(found & lesson.expected) >= _SAME * len(lesson.expected)
+        cards = reading.cards if reading and answer.status == 200 else []
+        found = {card.url for card in cards}
+        return cards if len(found & lesson.expected) >= _SAME * len(lesson.expected) else None
 
-    async def _follow_rule(self, task: ListTask, lesson: Lesson) -> list[Any]:
-        """Keep a rule that was confirmed, and go on by it where the browser stopped."""
+    async def _follow_rule(self, task: ListTask, lesson: Lesson, last: Sequence[Card]) -> list[Any]:
+        """Keep a rule that was confirmed, and go on by it where the browser stopped.
+
+        `last` are the cards of the last answer, some of which a script may not have shown yet.
+        """
         if lesson.rule is None:
             return []
         task.rule = self._rules[task.key] = rule = lesson.rule
@@ -235,10 +258,13 @@ class ScrollingSpider(CardSpider):
         store = addon.store
         if store is not None:
             await addon.patiently(lambda: store.rules.put(task.key, rule, now()))
-        if lesson.go_on is not None:
-            return [self._batch_request(task, lesson.go_on)]
+        taken: list[Any] = []
+        if rest := [card for card in last if not task.walk.has_seen(card)]:
+            taken = await self._take(task, rest)
+        if lesson.go_on is not None and task.walk.ended is None:
+            return [self._batch_request(task, lesson.go_on), *taken]
         task.walk.nothing_more()
-        return await self._ended(task)
+        return taken + await self._ended(task)
 
     def _no_rule(self, task: ListTask, why: str) -> None:
         self.count(counters.RULES_NONE)

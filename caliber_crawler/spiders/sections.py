@@ -21,8 +21,8 @@ from caliber_crawler.responses import page_of, reject_of, requested_urls
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
-from caliber_crawler.spiders.cards import ListTask
 from caliber_crawler.spiders.lists import ListWalkingSpider
+from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.store.navigation import Entry
 from caliber_crawler.verdict import UNKNOWN_SECTION
 

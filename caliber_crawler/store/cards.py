@@ -1,12 +1,15 @@
 """The collection `cards`: what lists last showed of an article, to tell whether it changed since.
 
-    {_id: <canonical article address>, digest, changed_at, lists: {<list>: instant}}  of lists
-    {_id: "feed <canonical article address>", digest, changed_at}                     of the feed
+    {_id: <canonical article address>, digest, untimed, changed_at, lists: {<list>: instant}}
+    {_id: "feed <canonical article address>", digest, untimed, changed_at}
+
+The first is of lists, the second of the feed.
 
 A card that says the same as before, of an article that was fetched since the card last changed, is
 no reason to fetch the article again. Cards are compared with cards and not with records, because a
 list may shorten headlines; and those of lists and of the feed are remembered apart, because the two
-may word them differently.
+may word them differently. `untimed` is the digest without the time: where either card has none that
+is understood, times are not compared, as when "2 hours ago" becomes a date.
 
 `lists` tells when a walk along each list first took the article there; a list goes by a digest of
 its address. An update of a list may leave it only where it shows what a walk of that list took: an
@@ -71,6 +74,15 @@ class Compared:
     news: dict[str, Document] = field(default_factory=dict)
     lists: dict[str, Mapping[str, datetime] | None] = field(default_factory=dict)
 
+    def taken_from(self, url: str, key: str) -> datetime | None:
+        """When a walk along a list first took a card there, changed since or not; None: none did.
+
+        Of documents of older versions it is known for articles alone.
+        """
+        if (stored := self.known.get(url)) is not None:
+            return stored.taken_from(key)
+        return (self.lists.get(url) or {}).get(_mark(key))
+
 
 class CardStore:
     """Remembers cards."""
@@ -106,12 +118,14 @@ class CardStore:
                 compared.lists[url] = own.get("lists") if own else {}
                 if own and _says(own, card):
                     since[url] = own["changed_at"]
+                    if (more := _added(own, card)) is not None:
+                        compared.news[url] = {**more, "changed_at": own["changed_at"]}
                     continue
                 # What the other source shows from longer ago may be undone by now.
                 later = others and (own is None or own["changed_at"] < others["changed_at"])
                 if others and later and _says(others, card):
                     since[url] = others["changed_at"]
-                compared.news[url] = {"digest": _digest(card), "changed_at": since.get(url, at)}
+                compared.news[url] = {**_digests(card), "changed_at": since.get(url, at)}
             stored = await self._stored(list(since))
         for url, document in stored.items():
             seen_at = _seen_at(document, url, at)
@@ -120,6 +134,15 @@ class CardStore:
                     document["sections"], document["first_seen_at"], compared.lists[url]
                 )
         return compared
+
+    async def any_taken(self, key: str, before: datetime) -> bool:
+        """Whether walks of a list took any article there before an instant.
+
+        Reads cards until it finds one; for lists that look odd, not for each.
+        """
+        with driver_errors("looking for cards of a list"):
+            taken = {f"lists.{_mark(key)}": {"$lt": before}}
+            return await self._cards.find_one(taken, {"_id": 1}) is not None
 
     async def note(self, compared: Compared, taken: Iterable[tuple[str, str]] = ()) -> None:
         """Note cards that were compared; nothing is written when there is nothing new in them.
@@ -190,17 +213,30 @@ def _mark(key: str) -> str:
 
 def _says(noted: Document, card: Card) -> bool:
     """Whether a card says what was noted, by this version or by one that compared printed times."""
-    return noted["digest"] in (_digest(card), _hashed(card, card.time_text))
+    said = _digests(card)
+    if noted["digest"] in (said["digest"], said["untimed"], _hashed(card, card.time_text)):
+        return True  # the second is that of a card without a time that was understood
+    return card.published_at is None and noted.get("untimed") == said["untimed"]
 
 
-def _digest(card: Card) -> str:
+def _added(noted: Document, card: Card) -> Document | None:
+    """What a card adds to what was noted, when it says the same; None for nothing."""
+    said = _digests(card)
+    if noted["digest"] == said["untimed"] != said["digest"]:
+        return said  # its time is told at last
+    # Documents of older versions have no such digest.
+    return None if "untimed" in noted else {**said, "digest": noted["digest"]}
+
+
+def _digests(card: Card) -> Document:
     """What a reader sees of the card's article; pictures and sections do not count.
 
     A time that is understood counts to the minute, however it is written: lists print no seconds.
     One that is not counts for nothing: "2 hours ago" is "3 hours ago" soon, and nothing changed.
     """
     at = card.published_at
-    return _hashed(card, at.astimezone(UTC).isoformat(timespec="minutes") if at else None)
+    time = at.astimezone(UTC).isoformat(timespec="minutes") if at else None
+    return {"digest": _hashed(card, time), "untimed": _hashed(card, None)}
 
 
 def _hashed(card: Card, time: str | None) -> str:

@@ -1,7 +1,7 @@
 """The collection `walks`: how far each list has been walked, so that what a walk left out is known.
 
     {_id: <address of the list without origin>, reach: {limit, since, ceiling} | None,
-     open_since: instant | None, ended_by: <crawl id> | None}
+     open_since: instant | None, ended_by: <crawl id> | None, doubted_since: instant}
 
 An update leaves a list where the known begins. After a walk that was cut short, that is the wrong
 place: the newest articles are stored, those behind them were never asked for. So a walk that goes
@@ -14,21 +14,26 @@ tells what walks of each list took.
 walk when these ended it, else without bounds. A walk that may go further has to go all the way.
 `open_since` is the start of the first crawl that opened the list, None: all is open. `ended_by` is
 the crawl whose walk ended last; what it closed is believed when it went well to its end. That needs
-no write at a crawl's end, at which it may be killed.
+no write at a crawl's end, at which it may be killed. `doubted_since` is when a walk first ended
+above all that was known of the list; it is there until a walk ends otherwise, or so for a day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from caliber_crawler.listing.walk import End
 from caliber_crawler.store.client import driver_errors
+from caliber_crawler.store.clocks import is_ahead
 
+# For so long a list that ends above all that was known of it is taken to be out of order. After
+# that it is more likely that its older articles were removed.
+DOUBTED = timedelta(hours=24)
 # Exit codes of crawls that did what was to be done, some of it in vain perhaps.
 _BELIEVED = (0, 4)
 # One that collected something that looks wrong may have been shown lists that were cut short, but
@@ -113,6 +118,19 @@ class WalkStore:
                 {"_id": key}, {"$set": said, "$setOnInsert": {"reach": None}}, upsert=True
             )
 
+    async def doubt_end(self, key: str, at: datetime) -> bool:
+        """Note that a walk ended at an instant above all that was known of its list.
+
+        Tells whether that is to be believed: walks have ended so for a day.
+        """
+        with driver_errors("noting how far a list is walked"):
+            walked = await self._walks.find_one({"_id": key}, {"doubted_since": 1})
+            since = walked and walked.get("doubted_since")
+            if isinstance(since, datetime) and not is_ahead(since, at):
+                return at - since >= DOUBTED
+            await self._walks.update_one({"_id": key}, {"$set": {"doubted_since": at}})
+        return False
+
     async def end(self, key: str, end: End, bounds: Bounds, known_before: datetime | None) -> None:
         """Note that a walk came to its end, in one of the ways that `listing.walk` names.
 
@@ -120,17 +138,19 @@ class WalkStore:
         make up for nothing.
         """
         done: dict[str, Any] = {"ended_by": self._crawl_id}
+        sure = {"$unset": {"doubted_since": ""}}
         whole = end in ("end", "first_page")
         reach = {} if whole else bounds.to_document(with_ceiling=end == "ceiling")
         with driver_errors("noting how far a list was walked"):
             if end == "known":
-                await self._walks.update_one({"_id": key}, {"$set": done})
+                await self._walks.update_one({"_id": key}, {"$set": done, **sure})
             elif end == "end" or known_before is None:
-                said = {"$set": {**done, "reach": reach}, "$setOnInsert": {"open_since": None}}
+                first = {"$setOnInsert": {"open_since": None}}
+                said = {"$set": {**done, "reach": reach}, **first, **sure}
                 await self._walks.update_one({"_id": key}, said, upsert=True)
             elif not whole:
                 # It went as far as walks ever went, or not as far, and left the rest open.
                 same = {"_id": key, "reach": reach}
-                ended = await self._walks.update_one(same, {"$set": done})
+                ended = await self._walks.update_one(same, {"$set": done, **sure})
                 if not ended.matched_count:
                     await self.open(key, known_before)
