@@ -47,6 +47,7 @@ LISTS_GONE = "lists/gone"
 LISTS_MOVED = "lists/moved"
 LISTS_TAKEN_UP = "lists/taken_up"
 LISTS_OTHER_EDITION = "lists/other_edition"
+LISTS_ODD_LINKS = "lists/odd_links"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
@@ -185,6 +186,7 @@ MEANING: dict[str, str] = {
     LISTS_MOVED: "sections whose address leads to another section, which is taken in their place",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
     LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",
+    LISTS_ODD_LINKS: "links that may lead to sections and are not understood; not followed",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

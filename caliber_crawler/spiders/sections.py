@@ -51,6 +51,7 @@ class SectionsSpider(ListWalkingSpider):
     def set_arguments(self, arguments: SectionsArguments) -> None:
         super().set_arguments(arguments)
         self._unknown: dict[tuple[str, str], None] = {}  # edition and slug, in order
+        self._odd: set[str] = set()
 
     async def start(self) -> AsyncIterator[Any]:
         others: list[str] = []
@@ -112,6 +113,7 @@ class SectionsSpider(ListWalkingSpider):
         if not any(self._is_anothers(link.href, language) for link in named):
             await self._remember_named(language, named)
         if not self.arguments.section:
+            self._tell_odd(page)
             for link in named:
                 for request in self._again(link.href, link.ref, language, lost):
                     yield request
@@ -230,12 +232,24 @@ class SectionsSpider(ListWalkingSpider):
         """Requests for sections that a page names and that were not asked for, within the limit."""
         if self.arguments.section or self.arguments.query:
             return
+        self._tell_odd(page)
         new = [x for x in _of_edition(page, language) if self._key(x.href) not in self.tasks]
         most = self.config.limits.sections * len(self.arguments.language)
         links, cut = self.first_of("sections", page.url, new, most - len(self.tasks))
         yield from cut
         for link in links:
             yield from self.list_request(link.href, link.ref, language)
+
+    def _tell_odd(self, page: ListPage) -> None:
+        """Count and tell of links, each once, of which nothing is taken and perhaps should be."""
+        new = [url for url in page.odd_sections if url not in self._odd]
+        for url in new[: max(0, self.config.limits.sections - len(self._odd))]:
+            self._odd.add(url)
+            self.count(counters.LISTS_ODD_LINKS)
+            self.logger.warning(
+                "%s: it may be a section, but its address is not understood as one's, so it is not "
+                "walked (named by %s)", url, page.url,
+            )  # fmt: skip
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list: an address that the site does not have is an unknown section."""
