@@ -44,6 +44,7 @@ LISTS_CUT_OFF = "lists/cut_off"
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
+LISTS_LEFT_OUT = "lists/left_out"
 LISTS_MOVED = "lists/moved"
 LISTS_TAKEN_UP = "lists/taken_up"
 LISTS_OTHER_EDITION = "lists/other_edition"
@@ -183,6 +184,7 @@ MEANING: dict[str, str] = {
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
+    LISTS_LEFT_OUT: "sections that were linked and not there: left out for a few hours",
     LISTS_MOVED: "sections whose address leads to another section, which is taken in their place",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
     LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",

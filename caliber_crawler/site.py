@@ -89,7 +89,8 @@ class Address:
         a further page of one's list, nor what lies above all."""
         path = urlsplit(self.url).path
         _, found, below = path.partition(SECTION_PATH)
-        return self.kind == "other" and bool(found) and not any(map(_VIEW.fullmatch, below.split("/")))
+        is_view = any(map(_VIEW.fullmatch, below.split("/")))
+        return self.kind == "other" and bool(found) and not is_view
 
 
 @dataclass(frozen=True)

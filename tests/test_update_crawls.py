@@ -381,3 +381,89 @@ def test_what_other_spiders_stored_is_not_where_a_list_ends(
         asked(site)
         crawl_world(scrapy, site)
         assert pages_of(site) == [WORLD], "and the next one stops at once"
+
+
+# Links of the navigation that lead nowhere
+
+
+def test_dead_links_of_the_navigation_settle(scrapy: Scrapy, database: Documents) -> None:
+    """They are told once for each reading of the home page, and cost nothing in between."""
+    dead = ["/en/category/culture", "/en/category/sport"]
+    with serve(SiteConfig(articles=60, seed=66)) as site:
+
+        def update(*arguments: str, **settings: str) -> tuple[Run, Counter[str]]:
+            run = scrapy.crawl(
+                "sections", "render=http", *arguments, CALIBER_BASE_URL=site.url, **settings
+            )
+            return run, asked(site)
+
+        assert update()[0].code == 0
+        for path in dead:
+            site.knobs.raw[path] = (404, {}, b"<h1>Not found</h1>")
+        run, paths = update()
+        assert run.code == 4, run.err
+        assert (paths["/en/"], paths[dead[0]], paths[dead[1]]) == (1, 2, 2), "asked once more"
+        assert run.counts["lists/gone"] == run.counts["lists/unknown_section"] == 2
+        told = [r["detail"] for r in database.rejects.find({"reason": "unknown_section"})]
+        assert len(told) == 2
+        assert all("navigation names culture, economy" in detail for detail in told)
+        for _ in range(2):
+            run, paths = update()
+            assert run.code == 0, run.err
+            assert not {"/en/", *dead} & paths.keys(), "nor by the links of other sections' pages"
+            assert len(paths - Counter({"/post/": 99})) == 6
+            assert run.counts["lists/left_out"] == 2
+            assert f"{site.url}{dead[0]}: pages link it, and it was not there" in run.err
+        run, paths = update("section=world,culture")
+        assert run.code == 4, "who names it is told"
+        assert (paths["/en/"], paths[dead[0]]) == (1, 1)
+        run, paths = update(NAVIGATION_HOURS="0")
+        assert run.code == 4
+        assert [paths[path] for path in ("/en/", *dead)] == [1, 1, 1]
+        site.knobs.raw.clear()
+        assert update("mode=full")[0].code == 0
+        run, paths = update()
+        assert (run.code, len(paths), run.counts["lists/left_out"]) == (0, 8, 0)
+
+
+def test_a_site_that_lost_half_of_its_sections_is_looked_at_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=60, seed=67)) as site:
+        for section in SECTIONS:
+            site.knobs.raw[f"/en/category/{section}"] = (404, {}, b"<h1>Not found</h1>")
+        assert scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url).code == 4
+        site.knobs.raw.clear()
+        asked(site)
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+        paths = asked(site)
+    assert run.code == 0, run.err
+    assert (paths["/en/"], paths[WORLD]) == (1, 1)
+
+
+def test_an_edition_with_another_prefix_than_its_label_is_remembered(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=30, seed=68)) as site:
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        for path in ("/en/", "/arm/"):
+            with urlopen(site.url + path) as answer:
+                page = answer.read().replace(b"/arm", b"/am")
+            site.knobs.raw[path.replace("arm", "am")] = (200, html, page)
+        for section, _ in site.sections("arm"):
+            with urlopen(f"{site.url}/arm/category/{section}") as answer:
+                page = answer.read().replace(b"/arm/", b"/am/")
+            site.knobs.raw[f"/am/category/{section}"] = (200, html, page)
+        asked(site)
+        runs = []
+        for _ in range(2):
+            run = scrapy.crawl(
+                "sections", "language=en,arm", "render=http", "limit=1", CALIBER_BASE_URL=site.url
+            )
+            runs.append((run, asked(site)))
+    (_, first), (second, paths) = runs
+    assert first["/en/"] >= 1
+    assert first["/am/"] == 1
+    assert not {"/en/", "/am/"} & paths.keys(), second.err
+    lists = [path for path in paths if path.startswith("/am/category/")]
+    assert len(lists) == len(site.sections("arm"))

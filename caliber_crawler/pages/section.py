@@ -1,8 +1,9 @@
 """List pages (sections, home, search): bytes → cards, sections of the navigation, editions.
 
 Known of the site: cards are ``.float_block``; a section's address is ``/category/<slug>`` under an
-edition's prefix, perhaps with those of sections below it behind. How the navigation and the switch are marked up is not known, so both are found
-by where links lead and what they are called, not by their place on the page.
+edition's prefix, perhaps with those of sections below it behind. How the navigation and the switch
+are marked up is not known, so both are found by where links lead and what they are called, not by
+their place on the page.
 """
 
 from __future__ import annotations
