@@ -48,6 +48,7 @@ LISTS_LEFT_OUT = "lists/left_out"
 LISTS_MOVED = "lists/moved"
 LISTS_TAKEN_UP = "lists/taken_up"
 LISTS_OTHER_EDITION = "lists/other_edition"
+LISTS_BARRED = "lists/barred"
 LISTS_ODD_LINKS = "lists/odd_links"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
@@ -188,6 +189,7 @@ MEANING: dict[str, str] = {
     LISTS_MOVED: "sections whose address leads to another section, which is taken in their place",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
     LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",
+    LISTS_BARRED: "lists that go on where the crawler may not: only their first page can be had",
     LISTS_ODD_LINKS: "links that may lead to sections and are not understood; not followed",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",

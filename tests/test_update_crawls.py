@@ -467,3 +467,93 @@ def test_an_edition_with_another_prefix_than_its_label_is_remembered(
     assert not {"/en/", "/am/"} & paths.keys(), second.err
     lists = [path for path in paths if path.startswith("/am/category/")]
     assert len(lists) == len(site.sections("arm"))
+
+
+# Lists that go on where robots.txt, or SITE_HOSTS, lets nobody
+
+
+def test_a_list_that_robots_txt_keeps_from_growing_is_not_opened_each_time(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """Its first page is all that is wanted, the exit code says so, and a change is noticed."""
+    sections = ("world", "politics", "economy")
+    with serve(SiteConfig(articles=120, seed=69, cards=8)) as site:
+
+        def update(*arguments: str) -> tuple[Run, Counter[str]]:
+            run = scrapy.crawl(
+                "sections", f"section={','.join(sections)}", *arguments,
+                CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1",
+            )  # fmt: skip
+            return run, asked(site)
+
+        robots = site.knobs.robots
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/\n"
+        run, _ = update()
+        assert run.code == 4, run.err
+        assert run.counts["lists/barred"] == run.counts["browser/failed"] == 3
+        firsts = stored(database)
+        for _ in range(2):
+            run, paths = update()
+            assert run.code == 4, run.err
+            assert "0 articles taken, but 3 pages rejected (3 forbidden_by_robots)" in run.verdict
+            assert paths == Counter([f"/en/category/{s}" for s in sections]), "no browser"
+            assert run.counts["lists/barred"] == 3
+        assert run.counts["lists/ended/known"] == 3
+        post(site, 100, "world")
+        run, _ = update()
+        assert (run.code, len(run.records)) == (4, 1), run.err
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/list\nDisallow: /somewhere\n"
+        assert update()[1].keys() == {f"/en/category/{s}" for s in sections}
+        site.knobs.robots = robots
+        run, _ = update()
+        assert run.code == 0, run.err
+        assert firsts < stored(database)
+        wanted = {t.slug for s in sections for t in site.world.in_section("en", s)}
+        assert wanted <= stored(database), "what was behind first pages is made up for"
+        run, paths = update()
+        assert (run.code, sum(paths.values())) == (0, 3), run.err
+
+        # Later on it forbids what rules ask for.
+        for number in range(200, 260):
+            post(site, number, sections[number % 3])
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/\n"
+        for codes in ("first", "again", "again"):
+            run, paths = update()
+            assert run.code == 4, (codes, run.err)
+            assert "3 forbidden_by_robots" in run.verdict
+            assert run.counts["lists/barred"] == 3
+            assert len(paths - Counter({"/post/": 99})) == 3, "no browser"
+        site.knobs.robots = robots
+        run, _ = update()
+        assert run.code == 0, run.err
+        assert {f"posted-{number}" for number in range(200, 260)} <= stored(database)
+
+
+def test_a_list_that_needs_another_host_is_not_opened_each_time(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    other = "http://api.localhost:1/list"
+    with serve(SiteConfig(articles=60, seed=70, host="127.0.0.1")) as site:
+        at = datetime.now(UTC)
+        bar = {"reason": "off_site", "detail": "x", "url": other, "at": at, "walked": False}
+        database["walks"].insert_one(
+            {"_id": WORLD, "reach": {}, "open_since": None, "ended_by": "c", "barred": bar}
+        )
+
+        def update(**settings: str) -> tuple[Run, Counter[str]]:
+            run = crawl_world(scrapy, site, "render=browser", SCROLL_QUIET_SECONDS="1", **settings)
+            return run, asked(site)
+
+        run, paths = update()
+        assert run.code == 4, run.err
+        assert paths[WORLD] == run.counts["lists/barred"] == run.counts["rejected/off_site"] == 1
+        for change in ({"at": at - timedelta(days=8)}, {}):
+            set_to = {f"barred.{name}": value for name, value in (bar | change).items()}
+            database["walks"].update_one({"_id": WORLD}, {"$set": set_to})
+            hosts = {} if change else {"SITE_HOSTS": "api.localhost:1"}
+            run, paths = update(**hosts)
+            assert run.code == 0, run.err
+            assert paths[WORLD] == 2, "it is opened"
+            walked = database["walks"].find_one({"_id": WORLD})
+            assert walked is not None
+            assert "barred" not in walked

@@ -23,7 +23,7 @@ from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
-from caliber_crawler.store.walks import Bounds
+from caliber_crawler.store.walks import Bar, Bounds
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,7 +47,7 @@ class ListTask:
     turns out to have no card at all. With `named_next` its pages name the next one themselves.
     `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
     note anything. `is_anothers`: it was counted already as one that shows, or is, another
-    edition's.
+    edition's. `grew`: a browser brought more than its first page; `bar`: why only that can be had.
     """
 
     key: str
@@ -65,6 +65,8 @@ class ListTask:
     known_before: datetime | None = None
     is_closed: bool = False
     is_anothers: bool = False
+    grew: bool = False
+    bar: Bar | None = None
 
     @property
     def position(self) -> list[int]:
@@ -322,6 +324,13 @@ class CardSpider(CaliberSpider):
         before = await addon.patiently(
             lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
         )
+        if before.bar is not None and not await self.is_barred(before.bar):
+            self.logger.info("%s: it may go on again, or is tried anew", task.url)
+            await addon.patiently(lambda: store.walks.unbar(task.key))
+            before = await addon.patiently(
+                lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
+            )
+        task.bar = before.bar
         task.known_before, task.is_closed = before.known_before, before.closed
         if before.known_before and not before.closed and task.walk.stop_at_known:
             self.count(counters.LISTS_TAKEN_UP)
@@ -331,6 +340,10 @@ class CardSpider(CaliberSpider):
                 task.url,
                 before.known_before.isoformat(timespec="minutes"),
             )
+
+    async def is_barred(self, bar: Bar) -> bool:
+        """Whether what was noted of a list still holds; `scrolling` knows."""
+        raise NotImplementedError
 
     async def _open(self, task: ListTask) -> None:
         """Note that a walk goes beyond the first page, before anything there is asked for."""

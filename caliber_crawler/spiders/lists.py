@@ -22,15 +22,16 @@ from caliber_crawler.listing.answers import (
     read_page,
 )
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
-from caliber_crawler.outcomes import Refused
+from caliber_crawler.outcomes import Refused, is_forbidden
 from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
-from caliber_crawler.spiders.base import LIST_PRIORITY
+from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
 from caliber_crawler.spiders.cards import ListTask, answer_of
 from caliber_crawler.spiders.scrolling import ScrollingSpider
+from caliber_crawler.store.walks import Bar
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -147,6 +148,8 @@ class ListWalkingSpider(ScrollingSpider):
             yield found
         if self._debugging:
             further = list(self._article_requests())
+        elif task.walk.ended in (None, "known") and (bar := await self._bar_of(task)):
+            further = await self._barred(task, bar)
         elif task.walk.ended is None:
             further = await self._go_on(task, reading, response.url)
         else:
@@ -156,6 +159,18 @@ class ListWalkingSpider(ScrollingSpider):
         await self._remember(task)
 
     parse = parse_section
+
+    async def _bar_of(self, task: ListTask) -> Bar | None:
+        """Why only the first page of a list can be had, where more is wanted of it."""
+        if task.bar is None or self.arguments.render != "http":
+            return task.bar
+        return task.bar if await self._known_rule(task) else None
+
+    async def _barred(self, task: ListTask, bar: Bar) -> list[Any]:
+        """A list of which only the first page can be had: that is all that is wanted of it."""
+        task.walk.ended = task.walk.ended or "first_page"
+        task.empty = None  # its script would bring its cards
+        return [*await self._ended(task), self._told_of_bar(task, bar)]
 
     def follow(self, page: Any, language: str) -> Iterator[Any]:
         """Requests for further lists that a list's page names; none by default."""
@@ -316,6 +331,9 @@ class ListWalkingSpider(ScrollingSpider):
             for request in await self._disappointed(task, str(error)):
                 yield request
         elif not isinstance(error, HttpError):
+            if is_forbidden(error) and request.cb_kwargs["state"]["index"] == 0:
+                why = "robots.txt forbids what the list's rule asks for"
+                await self._bar(task, FORBIDDEN_BY_ROBOTS, f"{why}: {request.url}", request.url)
             self._given_up(task)
             for reject in self.failed(failure):
                 yield reject
