@@ -40,6 +40,7 @@ LISTS_BATCHES = "lists/batches"
 LISTS_SCROLLED = "lists/scrolled"
 LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_ASKED_AGAIN = "lists/asked_again"
+LISTS_VISITED_AGAIN = "lists/visited_again"
 LISTS_CUT_OFF = "lists/cut_off"
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
@@ -172,6 +173,7 @@ MEANING: dict[str, str] = {
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",
     LISTS_ENDED: "lists walked, by the reason to stop",
     LISTS_ASKED_AGAIN: "answers without a card asked for once more before a list's end is believed",
+    LISTS_VISITED_AGAIN: "lists whose page was fetched again since their rule's token was refused",
     LISTS_CUT_OFF: "first pages and batches of lists cut off at every attempt; taken as they are",
     RULES_LEARNED: "lists whose way of asking for more was learned and checked",
     RULES_BROKEN: "learned rules that did not hold any more",

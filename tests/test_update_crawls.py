@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from pymongo.database import Database
 
 from demo_site import Edit, Post, ServedSite, SiteConfig, serve
+from demo_site.messages import Answer, Request, text_answer
 from demo_site.world import NEWEST
 from tests.conftest import Run, Scrapy, wait_until
 
@@ -557,3 +560,79 @@ def test_a_list_that_needs_another_host_is_not_opened_each_time(
             walked = database["walks"].find_one({"_id": WORLD})
             assert walked is not None
             assert "barred" not in walked
+
+
+# Rules whose tokens are a session's
+
+
+class Sessions:
+    """A site that begins a session for each visitor without a cookie, and takes a token of its
+    pages from that session only."""
+
+    def __init__(self, site: ServedSite) -> None:
+        self._answer = site.answer
+        self.refused = 0
+        self.refuses_all = False
+        site.answer = self.answer  # type: ignore[method-assign]
+
+    def answer(self, request: Request) -> Answer:
+        cookie = re.search(r"SID=(\w+)", request.headers.get("Cookie", ""))
+        if request.path == "/ajax/list":
+            held = cookie and _token(cookie[1]) == request.query.get("user_hash")
+            if not held or self.refuses_all:
+                self.refused += 1
+                return text_answer(200, "Hacking attempt!")
+        answer = self._answer(request)
+        if not request.path.startswith("/en/category/"):
+            return answer
+        sid = cookie[1] if cookie else secrets.token_hex(8)
+        head = f'<meta name="login-hash" content="{_token(sid)}"></head>'
+        body = answer.body.replace(b"</head>", head.encode())
+        headers = (
+            {**answer.headers} if cookie else {**answer.headers, "Set-Cookie": f"SID={sid}; Path=/"}
+        )
+        return Answer(answer.status, body, headers)
+
+
+def _token(sid: str) -> str:
+    return hashlib.sha256(sid.encode()).hexdigest()[:16]
+
+
+def test_lists_asked_for_at_once_begin_a_session_each(scrapy: Scrapy, database: Documents) -> None:
+    """The last cookie counts, so the tokens of the other lists' pages are void."""
+    sections = SECTIONS[:4]
+    with serve(SiteConfig(articles=120, seed=71, cards=8)) as site:
+
+        def update(*arguments: str) -> Run:
+            return scrapy.crawl(
+                "sections", f"section={','.join(sections)}", *arguments,
+                CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1",
+            )  # fmt: skip
+
+        assert update().code == 0
+        rules = {rule["_id"] for rule in database["list_rules"].find()}
+        assert len(rules) == 4
+        of_the_page = {
+            "kind": "page", "name": "meta@login-hash", "first": "", "start": None, "by": 0,
+            "cast": "", "at": 0, "stays": False,
+        }  # fmt: skip
+        sources = {"$push": {"rule.sources": ["query", "user_hash", of_the_page]}}
+        database["list_rules"].update_many({}, sources)
+        for number in range(100, 160):
+            post(site, number, sections[number % 4])
+        sessions = Sessions(site)
+        site.knobs.delay_of.update({f"/en/category/{section}": 0.5 for section in sections})
+        run = update("render=http")
+        assert run.code == 0, run.err
+        assert sessions.refused == run.counts["lists/visited_again"] > 0
+        assert run.counts["rules/broken"] == 0
+        assert {f"posted-{number}" for number in range(100, 160)} <= stored(database)
+
+        # A rule that is refused with tokens of its own is broken, as before.
+        for number in range(200, 240):
+            post(site, number, sections[number % 4])
+        sessions.refuses_all = True
+        run = update("render=http")
+        assert run.code == 4, run.err
+        assert run.counts["rules/broken"] == run.counts["rejected/list_rule_broken"] == 4
+        assert run.counts["lists/visited_again"] == 4

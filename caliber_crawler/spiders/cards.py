@@ -48,6 +48,7 @@ class ListTask:
     `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
     note anything. `is_anothers`: it was counted already as one that shows, or is, another
     edition's. `grew`: a browser brought more than its first page; `bar`: why only that can be had.
+    `renewed`: its page was fetched again for tokens that are taken.
     """
 
     key: str
@@ -67,6 +68,7 @@ class ListTask:
     is_anothers: bool = False
     grew: bool = False
     bar: Bar | None = None
+    renewed: bool = False
 
     @property
     def position(self) -> list[int]:

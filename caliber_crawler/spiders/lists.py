@@ -235,7 +235,8 @@ class ListWalkingSpider(ScrollingSpider):
             if is_end and (again := self._once_more(task, response)):
                 return again
         if reading is None or why:
-            return await self._disappointed(task, why, odd=odd)
+            renewed = None if odd else await self._renewed(task, rule, why)
+            return await self._disappointed(task, why, odd=odd) if renewed is None else renewed
         self.count(counters.LISTS_BATCHES)
         taken = await self._take(task, reading.cards)
         try:
@@ -251,6 +252,35 @@ class ListWalkingSpider(ScrollingSpider):
         if task.walk.ended is None and step is not None:
             return [self._batch_request(task, step), *taken]
         return taken + await self._ended(task)
+
+    async def _renewed(self, task: ListTask, rule: ListRule, why: str) -> list[Any] | None:
+        """What a rule brings with the tokens of another visit; None when it is refused again.
+
+        A token may be a session's. Lists whose pages are asked for at once, before there is any
+        cookie, begin a session each, and the last one counts; a worker that goes on for another one
+        has its own.
+        """
+        if task.renewed or not rule.is_of_a_visit:
+            return None
+        task.renewed = True
+        self.count(counters.LISTS_VISITED_AGAIN)
+        self.logger.info("%s: visited again for its tokens: %s", task.url, why)
+        page = await self._at_once(task, Request(task.url))
+        if page is None or page.status != 200 or self._key(page.url) != task.key:
+            return None
+        base, today = self.config.site.base, read_page(page_of(page), self.config.site)
+        step = first_request(rule, today, page.url, base, _now_ms())
+        answer = await self._at_once(task, self._batch_request(task, step)) if step else None
+        if step is None or answer is None or answer.status != 200:
+            return None
+        reading = self._batch_of(task, rule, answer)
+        if reading is None or not reading.cards:
+            return None
+        if self._refusal(task, rule, step.state, answer, reading):
+            return None
+        if task.walk.batches > 1:
+            task.walk.restart()
+        return await self._taken_from(task, rule, step.state, answer)
 
     def _is_last(self, task: ListTask, rule: ListRule, reached: State, reading: Reading) -> bool:
         """Whether no request follows from an answer without cards."""
@@ -346,8 +376,13 @@ class ListWalkingSpider(ScrollingSpider):
             status = error.response.status
             odd = status in _NO_SUCH_PAGE and request.cb_kwargs["state"]["index"] > 0
             why = f"the answer has status {status}"
-            for found in await self._disappointed(task, why, odd=odd):
+            rule = task.rule = task.rule or await self._known_rule(task)
+            taken = await self._renewed(task, rule, why) if rule and not odd else None
+            if taken is None:
+                taken = await self._disappointed(task, why, odd=odd)
+            for found in taken:
                 yield found
+            await self._remember(task)
 
     async def _go_on(self, task: ListTask, reading: Reading, url: str) -> list[Any]:
         """What follows the first page: the rule's first request, or a browser, or nothing."""

@@ -219,16 +219,23 @@ class ScrollingSpider(CardSpider):
         """Ask once over plain HTTP for what the browser got, and compare."""
         if lesson.rule is None or lesson.check is None or not lesson.expected:
             return False
-        request = self._batch_request(task, lesson.check).replace(callback=None, errback=None)
-        try:
-            response = await self.crawler.engine.download_async(request)
-        except Exception as error:  # whatever kept it from coming, the rule was not confirmed
-            self.logger.info("%s: the check over HTTP failed: %s", task.url, error)
+        response = await self._at_once(task, self._batch_request(task, lesson.check))
+        if response is None:
             return False
         answer = answer_of(response)
         reading = read_answer(answer, lesson.rule.format, task.url, self.config.site)
         found = {card.url for card in reading.cards} if reading and answer.status == 200 else set()
         return len(found & lesson.expected) >= _SAME * len(lesson.expected)
+
+    async def _at_once(self, task: ListTask, request: Request) -> Response | None:
+        """The answer to a request that this worker makes now; None when none comes."""
+        asked = request.replace(callback=None, errback=None)
+        try:
+            response: Response = await self.crawler.engine.download_async(asked)
+        except Exception as error:  # whatever kept it from coming, nothing is known by it
+            self.logger.info("%s: a check over HTTP failed: %s", task.url, error)
+            return None
+        return response
 
     async def _follow_rule(self, task: ListTask, lesson: Lesson) -> list[Any]:
         """Keep a rule that was confirmed, and go on by it where the browser stopped."""
