@@ -86,7 +86,7 @@ class CaliberAddon:
         self.turns = Turns(self, config.site.base)
         self.reach = config.reach()
         self.robots: Callable[[str], Awaitable[bool]] | None = None
-        self.blocker = Blocker(self.reach, self._forbids, self.turns.take_in_browser, self.blocked)
+        self.blocker = Blocker(self.reach, self.forbids, self.turns.take_in_browser, self.blocked)
         self.outcomes = Outcomes()
         self._sections: set[str] = set()
         self._opening = asyncio.Lock()
@@ -132,7 +132,11 @@ class CaliberAddon:
         """Count what a browser was not allowed to do."""
         self.count(counters.BROWSER_BLOCKED, kind)
 
-    async def _forbids(self, url: str) -> bool:
+    async def forbids(self, url: str) -> bool:
+        """Whether robots.txt forbids an address; never where it is not obeyed.
+
+        Raises `IgnoreRequest` when there are no rules to be had.
+        """
         return self.robots is not None and await self.robots(url)
 
     @property

@@ -42,13 +42,17 @@ LISTS_BATCHES = "lists/batches"
 LISTS_SCROLLED = "lists/scrolled"
 LISTS_ENDED = "lists/ended"  # one counter for each way to end below it
 LISTS_ASKED_AGAIN = "lists/asked_again"
+LISTS_VISITED_AGAIN = "lists/visited_again"
 LISTS_CUT_OFF = "lists/cut_off"
 LISTS_UNKNOWN = "lists/unknown_section"
 LISTS_REMEMBERED = "lists/remembered"
 LISTS_GONE = "lists/gone"
+LISTS_LEFT_OUT = "lists/left_out"
 LISTS_MOVED = "lists/moved"
 LISTS_TAKEN_UP = "lists/taken_up"
 LISTS_OTHER_EDITION = "lists/other_edition"
+LISTS_BARRED = "lists/barred"
+LISTS_ODD_LINKS = "lists/odd_links"
 CARDS_SEEN = "cards/seen"
 CARDS_REPEATED = "cards/repeated"
 CARDS_KNOWN = "cards/known"
@@ -174,6 +178,7 @@ MEANING: dict[str, str] = {
     LISTS_SCROLLED: "batches of lists read by scrolling in a browser",
     LISTS_ENDED: "lists walked, by the reason to stop",
     LISTS_ASKED_AGAIN: "answers without a card asked for once more before a list's end is believed",
+    LISTS_VISITED_AGAIN: "lists whose page was fetched again since their rule's token was refused",
     LISTS_CUT_OFF: "first pages and batches of lists cut off at every attempt; taken as they are",
     RULES_LEARNED: "lists whose way of asking for more was learned and checked",
     RULES_BROKEN: "learned rules that did not hold any more",
@@ -187,9 +192,12 @@ MEANING: dict[str, str] = {
     LISTS_UNKNOWN: "sections asked for that the site does not have",
     LISTS_REMEMBERED: "sections asked for without fetching the home page, which named them before",
     LISTS_GONE: "of those, sections that are not there any more: the home page is read again",
+    LISTS_LEFT_OUT: "sections that were linked and not there: left out for a few hours",
     LISTS_MOVED: "sections whose address leads to another section, which is taken in their place",
     LISTS_TAKEN_UP: "lists whose earlier walk was cut short: gone back to what was known before it",
     LISTS_OTHER_EDITION: "lists of sections that show, or are, another edition's",
+    LISTS_BARRED: "lists that go on where the crawler may not: only their first page can be had",
+    LISTS_ODD_LINKS: "links that may lead to sections and are not understood; not followed",
     FEED_DEAD: "feeds that could not be had, are none, or name no article",
     FEED_ODD_LINKS: "entries of the feed that lead to no article of the site",
     FEED_UNDATED: "entries of the feed without a time that is understood",

@@ -2,7 +2,9 @@
 
 Facts behind the rules: an English article is ``/en/post/<slug>``, a Russian one ``/post/<slug>``
 at the root; a section is ``/category/<slug>`` with the same prefixes; the prefix of further
-editions is read from the pages' own switch, so any short lower-case prefix is accepted here.
+editions is read from the pages' own switch, so any short lower-case prefix is accepted here. That
+sections have others below them, ``/category/<slug>/<slug>``, is not known but likely: so the site's
+system (DataLife Engine) writes them.
 """
 
 from __future__ import annotations
@@ -34,6 +36,11 @@ Kind = Literal["article", "section", "home", "search", "other"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]{2,4})?")
+# Sections below sections; what is deeper comes of relative links that are resolved wrongly.
+_DEEPEST = 3
+# Ends of an address below a section's that make it no section of its own: further pages and days of
+# its list, and other forms of it.
+_VIEW = re.compile(r"\d+|page|pages|feed|rss|amp|print|turbo|[^/]*\.[^/]*", re.IGNORECASE)
 _KINDS: dict[str, Kind] = {"post": "article", "category": "section", "search": "search"}
 # Parameters that only say where a visitor came from, or ask for the copy for phones. Any other
 # parameter may choose the article (`?id=1` against `?id=2`), so it stays part of the address.
@@ -62,7 +69,8 @@ class Address:
     """What an address of the site says about itself.
 
     `url` is canonical. `language` is the edition's prefix (`ROOT_LANGUAGE` when there is none) and
-    `slug` the last part with what is left of the query; both are None where the kind has none.
+    `slug` the last part, of an article with what is left of the query, of a section below another
+    one ``world/asia``; both are None where the kind has none.
     """
 
     url: str
@@ -74,6 +82,15 @@ class Address:
     def id(self) -> str | None:
         """Identity of an article, ``en/some-slug``; None for every other kind of page."""
         return f"{self.language}/{self.slug}" if self.kind == "article" else None
+
+    @property
+    def may_be_a_section(self) -> bool:
+        """Whether it lies where sections do, and is none as far as is understood: neither one, nor
+        a further page of one's list, nor what lies above all."""
+        path = urlsplit(self.url).path
+        _, found, below = path.partition(SECTION_PATH)
+        is_view = any(map(_VIEW.fullmatch, below.split("/")))
+        return self.kind == "other" and bool(found) and not is_view
 
 
 @dataclass(frozen=True)
@@ -167,18 +184,21 @@ class Site:
     def elsewhere(self, asked: str, found: str) -> Address | None:
         """Where a list's address led, when that is another page of the site than the list.
 
-        Its slug under another prefix, with a query, or in an address of another form still names
-        the section. A search may be written in many ways; only a home page is surely none.
+        Its slug under another prefix, with a query, before further parts, or in an address of
+        another form still names the section. A search may be written in many ways; only a home page
+        is surely none.
         """
         wanted, got = self.address(asked), self.address(found)
         if wanted is None or got is None or wanted.url == got.url:
             return None
         if wanted.kind != "section":
             return got if got.kind == "home" else None
-        if got.kind in ("section", "other"):
+        slug = unquote(wanted.slug or "").casefold()
+        if got.kind == "section":
+            return None if f"{unquote(got.slug or '').casefold()}/".startswith(f"{slug}/") else got
+        if got.kind == "other":
             path = unquote(urlsplit(got.url).path).casefold()
-            slug = unquote(wanted.slug or "").casefold()
-            if slug in path.split("/"):
+            if f"/{slug}/" in f"{path}/":
                 return None
         return got
 
@@ -263,6 +283,11 @@ def _segments(path: str) -> list[str]:
     return segments
 
 
+def _is_no_part(segment: str) -> bool:
+    """Whether a part of an address is no section below another one."""
+    return segment in _KINDS or _VIEW.fullmatch(segment) is not None
+
+
 @lru_cache(maxsize=4096)
 def _classify(base: str, url: str) -> Address:
     # A canonical address is the base, a path, and a query where there is one.
@@ -274,10 +299,12 @@ def _classify(base: str, url: str) -> Address:
     if not segments:
         return Address(url, "home", language)
     kind = _KINDS.get(segments[0], "other")
-    if kind == "other" or len(segments) != 2:
+    below = segments[1:]
+    deepest = _DEEPEST if kind == "section" else 1
+    if kind == "other" or not 1 <= len(below) <= deepest or any(map(_is_no_part, below[1:])):
         return Address(url, "other")
     # The query left over may choose the article, so it is part of an article's identity.
-    slug = segments[1]
+    slug = "/".join(below)
     if kind == "article" and query:
         slug = f"{slug}?{query}"
     return Address(url, kind, language, slug)

@@ -114,11 +114,14 @@ _TAKEN = (counters.ARTICLES_NEW, counters.ARTICLES_CHANGED, counters.ARTICLES_UN
 
 
 def _is_quiet_hour(stats: Mapping[str, object], reason: str) -> bool:
-    """Whether lists were read and showed what is known, and only a page or two failed."""
+    """Whether lists were read and showed what is known, and only a page or two failed.
+
+    Lists that may not go on do not count: that is so at each crawl, and hides nothing new.
+    """
     # A page that failed for good is rejected as well.
     failures = max(_count(stats, counters.FAILED_REQUESTS), _rejects(stats).total())
-    known = _count(stats, counters.CARDS_KNOWN)
-    return reason == "finished" and known > 0 and 0 < failures < _FEW
+    known, barred = _count(stats, counters.CARDS_KNOWN), _count(stats, counters.LISTS_BARRED)
+    return reason == "finished" and known > 0 and failures > 0 and failures - barred < _FEW
 
 
 def _suspicions(stats: Mapping[str, object], findings: Sequence[Finding]) -> list[str]:

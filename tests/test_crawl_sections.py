@@ -339,3 +339,42 @@ def test_further_pages_of_a_list_are_no_lists_of_their_own(
     assert run.code == 0, run.err
     assert asked == ["/en/category/world"]
     assert run.counts["lists/read"] == 1
+
+
+def test_sections_below_sections(scrapy: Scrapy, database: Documents) -> None:
+    """So the site's system writes them; one that is nested in another way is told of."""
+    inner = "/en/category/world/culture"
+    with serve(SiteConfig(articles=40, seed=12)) as site:
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        for path, address in (("/en/", "/en/"), ("/en/category/culture", inner)):
+            with urlopen(site.url + path) as answer:
+                page = answer.read().replace(b"/en/category/culture", inner.encode())
+            odd = b'<a href="/en/category/a/b/c/d">D</a></body>'
+            site.knobs.raw[address] = (200, html, page.replace(b"</body>", odd))
+        wanted = {t.slug for t in site.first_list("en", "culture")}
+        site.log.clear()
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+        assert run.code == 0, run.err
+        assert [hit.path for hit in site.log].count(inner) == 1
+        assert run.counts["lists/odd_links"] == 1
+        assert "/en/category/a/b/c/d: it may be a section" in run.err
+        named = {r["slug"]: {s["slug"] for s in r["sections"]} for r in run.records}
+        assert all("world/culture" in named[slug] for slug in wanted)
+        crawl = database.crawls.find_one()
+        assert crawl is not None
+        assert crawl["sections"]["en/world/culture"]["lists"] == 1
+
+        site.log.clear()
+        run = scrapy.crawl(
+            "sections", "section=/world/culture/", "render=http", CALIBER_BASE_URL=site.url
+        )
+        assert run.code == 0, run.err
+        assert [hit.path for hit in site.log] == ["/robots.txt", inner]
+        assert run.counts["lists/odd_links"] == 0, "who names sections is not told of others"
+    options = ("-o", str(scrapy.folder / "culture.jsonl"), "--section", "world/culture")
+    done = scrapy("export", *options)
+    assert done.code == 0, done.err
+    assert len((scrapy.folder / "culture.jsonl").read_text().splitlines()) == len(wanted)
+    done = scrapy("report", "-o", "r.html", "--section", "world/culture")
+    assert done.code == 0, done.err
+    assert "world/culture" in (scrapy.folder / "r.html").read_text("utf-8")

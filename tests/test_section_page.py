@@ -214,6 +214,10 @@ def test_edition_switches(switch: str, editions: list[tuple[str, str]]) -> None:
         ('<a href="/en/category/w/2">2</a><a href="/en/category/">all</a>', []),
         ('<a href="https://example.org/category/w">W</a>', []),
         (
+            '<a href="/en/category/w">W</a><a href="/en/category/w/asia">ASIA</a>',
+            [("en", "w", "W"), ("en", "w/asia", "ASIA")],
+        ),
+        (
             (
                 '<a href="/en/category/w?page=2">2</a><a href="/en/category/w">W</a>'
                 '<a href="/en/category/w?page=3">Next</a>'
@@ -309,3 +313,13 @@ def test_nested_and_many_cards() -> None:
 def test_lists_never_raise(html: str) -> None:
     found = listing(html)
     assert len({card.href for card in found.cards}) == len(found.cards)
+
+
+def test_links_that_may_lead_to_sections_are_told_once_each() -> None:
+    found = listing(
+        '<a href="/en/category/a/b/c/d">D</a><a href="/en/category/a/b/c/d/">D</a>'
+        '<a href="/en/category/a/page/2">2</a><a href="/en/category/">all</a>'
+        '<a href="https://example.org/category/a/b/c/d">D</a>'
+    )
+    assert found.sections == []
+    assert found.odd_sections == ["https://caliber.az/en/category/a/b/c/d"]

@@ -113,6 +113,17 @@ def test_encodings_of_one_address(one: str, other: str) -> None:
         ("/post", "other", None, None),
         ("/post/a/b", "other", None, None),
         ("/category/mir/2", "other", None, None),
+        ("/en/category/world/asia/", "section", "en", "world/asia"),
+        ("/category/mir/aziya/iran", "section", "ru", "mir/aziya/iran"),
+        ("/en/category/world/asia?page=2", "section", "en", "world/asia"),
+        ("/en/category/world/page/2", "other", None, None),
+        ("/en/category/world/asia/page/2/", "other", None, None),
+        ("/en/category/world/asia/2", "other", None, None),
+        ("/en/category/world/rss.xml", "other", None, None),
+        ("/en/category/world/feed", "other", None, None),
+        ("/en/category/a/b/c/d", "other", None, None),
+        ("/en/category/world/category/asia", "other", None, None),
+        ("/en/search/a/b", "other", None, None),
         ("/EN/post/a", "other", None, None),
         ("/abcd/post/a", "other", None, None),
         ("/en/en/post/a", "other", None, None),
@@ -255,7 +266,7 @@ WORLD = "https://caliber.az/en/category/world"
     [
         "/en/category/world", "/en/category/world/", "/en/category/World?sort=new",
         "/category/world", "/arm/category/world", "/en/world",
-        "/en/category/world/1", "/en/category/%77orld#top",
+        "/en/category/world/1", "/en/category/%77orld#top", "/en/category/world/all",
     ],
 )  # fmt: skip
 def test_a_list_under_another_address_is_the_list(path: str) -> None:
@@ -268,6 +279,7 @@ def test_a_list_under_another_address_is_the_list(path: str) -> None:
         ("/en/", "home"), ("/", "home"), ("/en?from=world", "home"),
         ("/en/category/sport", "section"), ("/category/mir", "section"),
         ("/en/category/sport?from=world", "section"), ("/en/news", "other"),
+        ("/en/category/news/world", "section"), ("/en/category/worldwide/all", "section"),
         ("/en/post/world", "article"), ("/en/search/world", "search"),
     ],
 )  # fmt: skip
@@ -275,6 +287,36 @@ def test_a_list_that_leads_to_another_page(path: str, kind: str) -> None:
     found = SITE.elsewhere(WORLD, f"https://caliber.az{path}")
     assert found is not None
     assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/en/category/World/Asia/", None), ("/category/world/asia?from=x", None),
+        ("/en/world/asia", None), ("/en/category/world/asia/page/2", None),
+        ("/en/category/world", "section"), ("/en/category/asia", "section"), ("/en/", "home"),
+        ("/en/world", "other"),
+    ],
+)  # fmt: skip
+def test_where_a_section_below_another_one_leads(path: str, kind: str | None) -> None:
+    found = SITE.elsewhere(f"{WORLD}/asia", f"https://caliber.az{path}")
+    assert (found and found.kind) == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "may_be"),
+    [
+        ("/en/category/a/b/c/d", True), ("/EN/category/world", True),
+        ("/en/category/world/category/asia", True), ("/news/category/world", True),
+        ("/en/category/world", False), ("/en/category/world/asia", False),
+        ("/en/category/", False), ("/en/category/world/page/2", False),
+        ("/en/category/a/b/c/d/page/2", False), ("/en/post/a?from=/category/x", False),
+    ],
+)  # fmt: skip
+def test_what_may_be_a_section(path: str, may_be: bool) -> None:
+    address = SITE.address(path)
+    assert address is not None
+    assert address.may_be_a_section is may_be
 
 
 def test_a_search_that_leads_elsewhere() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from pymongo.database import Database
 
 from demo_site import Edit, Post, ServedSite, SiteConfig, serve
+from demo_site.messages import Answer, Request, text_answer
 from demo_site.world import NEWEST
 from tests.conftest import Run, Scrapy, wait_until
 
@@ -450,3 +453,255 @@ def test_what_other_spiders_stored_is_not_where_a_list_ends(
         asked(site)
         crawl_world(scrapy, site)
         assert pages_of(site) == [WORLD], "and the next one stops at once"
+
+
+# Links of the navigation that lead nowhere
+
+
+def test_dead_links_of_the_navigation_settle(scrapy: Scrapy, database: Documents) -> None:
+    """They are told once for each reading of the home page, and cost nothing in between."""
+    dead = ["/en/category/culture", "/en/category/sport"]
+    with serve(SiteConfig(articles=60, seed=66)) as site:
+
+        def update(*arguments: str, **settings: str) -> tuple[Run, Counter[str]]:
+            run = scrapy.crawl(
+                "sections", "render=http", *arguments, CALIBER_BASE_URL=site.url, **settings
+            )
+            return run, asked(site)
+
+        assert update()[0].code == 0
+        for path in dead:
+            site.knobs.raw[path] = (404, {}, b"<h1>Not found</h1>")
+        run, paths = update()
+        assert run.code == 4, run.err
+        assert (paths["/en/"], paths[dead[0]], paths[dead[1]]) == (1, 2, 2), "asked once more"
+        assert run.counts["lists/gone"] == run.counts["lists/unknown_section"] == 2
+        told = [r["detail"] for r in database.rejects.find({"reason": "unknown_section"})]
+        assert len(told) == 2
+        assert all("navigation names culture, economy" in detail for detail in told)
+        for _ in range(2):
+            run, paths = update()
+            assert run.code == 0, run.err
+            assert not {"/en/", *dead} & paths.keys(), "nor by the links of other sections' pages"
+            assert len(paths - Counter({"/post/": 99})) == 6
+            assert run.counts["lists/left_out"] == 2
+            assert f"{site.url}{dead[0]}: pages link it, and it was not there" in run.err
+        run, paths = update("section=world,culture")
+        assert run.code == 4, "who names it is told"
+        assert (paths["/en/"], paths[dead[0]]) == (1, 1)
+        run, paths = update(NAVIGATION_HOURS="0")
+        assert run.code == 4
+        assert [paths[path] for path in ("/en/", *dead)] == [1, 1, 1]
+        site.knobs.raw.clear()
+        assert update("mode=full")[0].code == 0
+        run, paths = update()
+        assert (run.code, len(paths), run.counts["lists/left_out"]) == (0, 8, 0)
+
+
+def test_a_site_that_lost_half_of_its_sections_is_looked_at_again(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=60, seed=67)) as site:
+        for section in SECTIONS:
+            site.knobs.raw[f"/en/category/{section}"] = (404, {}, b"<h1>Not found</h1>")
+        assert scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url).code == 4
+        site.knobs.raw.clear()
+        asked(site)
+        run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+        paths = asked(site)
+    assert run.code == 0, run.err
+    assert (paths["/en/"], paths[WORLD]) == (1, 1)
+
+
+def test_an_edition_with_another_prefix_than_its_label_is_remembered(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    with serve(SiteConfig(articles=30, seed=68)) as site:
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        for path in ("/en/", "/arm/"):
+            with urlopen(site.url + path) as answer:
+                page = answer.read().replace(b"/arm", b"/am")
+            site.knobs.raw[path.replace("arm", "am")] = (200, html, page)
+        for section, _ in site.sections("arm"):
+            with urlopen(f"{site.url}/arm/category/{section}") as answer:
+                page = answer.read().replace(b"/arm/", b"/am/")
+            site.knobs.raw[f"/am/category/{section}"] = (200, html, page)
+        asked(site)
+        runs = []
+        for _ in range(2):
+            run = scrapy.crawl(
+                "sections", "language=en,arm", "render=http", "limit=1", CALIBER_BASE_URL=site.url
+            )
+            runs.append((run, asked(site)))
+    (_, first), (second, paths) = runs
+    assert first["/en/"] >= 1
+    assert first["/am/"] == 1
+    assert not {"/en/", "/am/"} & paths.keys(), second.err
+    lists = [path for path in paths if path.startswith("/am/category/")]
+    assert len(lists) == len(site.sections("arm"))
+
+
+# Lists that go on where robots.txt, or SITE_HOSTS, lets nobody
+
+
+def test_a_list_that_robots_txt_keeps_from_growing_is_not_opened_each_time(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    """Its first page is all that is wanted, the exit code says so, and a change is noticed."""
+    sections = ("world", "politics", "economy")
+    with serve(SiteConfig(articles=120, seed=69, cards=8)) as site:
+
+        def update(*arguments: str) -> tuple[Run, Counter[str]]:
+            run = scrapy.crawl(
+                "sections", f"section={','.join(sections)}", *arguments,
+                CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1",
+            )  # fmt: skip
+            return run, asked(site)
+
+        robots = site.knobs.robots
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/\n"
+        run, _ = update()
+        assert run.code == 4, run.err
+        assert run.counts["lists/barred"] == run.counts["browser/failed"] == 3
+        firsts = stored(database)
+        for _ in range(2):
+            run, paths = update()
+            assert run.code == 4, run.err
+            assert "0 articles taken, but 3 pages rejected (3 forbidden_by_robots)" in run.verdict
+            assert paths == Counter([f"/en/category/{s}" for s in sections]), "no browser"
+            assert run.counts["lists/barred"] == 3
+        assert run.counts["lists/ended/known"] == 3
+        post(site, 100, "world")
+        run, _ = update()
+        assert (run.code, len(run.records)) == (4, 1), run.err
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/list\nDisallow: /somewhere\n"
+        assert update()[1].keys() == {f"/en/category/{s}" for s in sections}
+        site.knobs.robots = robots
+        run, _ = update()
+        assert run.code == 0, run.err
+        assert firsts < stored(database)
+        wanted = {t.slug for s in sections for t in site.world.in_section("en", s)}
+        assert wanted <= stored(database), "what was behind first pages is made up for"
+        run, paths = update()
+        assert (run.code, sum(paths.values())) == (0, 3), run.err
+
+        # Later on it forbids what rules ask for.
+        for number in range(200, 260):
+            post(site, number, sections[number % 3])
+        site.knobs.robots = "User-agent: *\nDisallow: /ajax/\n"
+        for codes in ("first", "again", "again"):
+            run, paths = update()
+            assert run.code == 4, (codes, run.err)
+            assert "3 forbidden_by_robots" in run.verdict
+            assert run.counts["lists/barred"] == 3
+            assert len(paths - Counter({"/post/": 99})) == 3, "no browser"
+        site.knobs.robots = robots
+        run, _ = update()
+        assert run.code == 0, run.err
+        assert {f"posted-{number}" for number in range(200, 260)} <= stored(database)
+
+
+def test_a_list_that_needs_another_host_is_not_opened_each_time(
+    scrapy: Scrapy, database: Documents
+) -> None:
+    other = "http://api.localhost:1/list"
+    with serve(SiteConfig(articles=60, seed=70, host="127.0.0.1")) as site:
+        at = datetime.now(UTC)
+        bar = {"reason": "off_site", "detail": "x", "url": other, "at": at, "walked": False}
+        database["walks"].insert_one(
+            {"_id": WORLD, "reach": {}, "open_since": None, "ended_by": "c", "barred": bar}
+        )
+
+        def update(**settings: str) -> tuple[Run, Counter[str]]:
+            run = crawl_world(scrapy, site, "render=browser", SCROLL_QUIET_SECONDS="1", **settings)
+            return run, asked(site)
+
+        run, paths = update()
+        assert run.code == 4, run.err
+        assert paths[WORLD] == run.counts["lists/barred"] == run.counts["rejected/off_site"] == 1
+        for change in ({"at": at - timedelta(days=8)}, {}):
+            set_to = {f"barred.{name}": value for name, value in (bar | change).items()}
+            database["walks"].update_one({"_id": WORLD}, {"$set": set_to})
+            hosts = {} if change else {"SITE_HOSTS": "api.localhost:1"}
+            run, paths = update(**hosts)
+            assert run.code == 0, run.err
+            assert paths[WORLD] == 2, "it is opened"
+            walked = database["walks"].find_one({"_id": WORLD})
+            assert walked is not None
+            assert "barred" not in walked
+
+
+# Rules whose tokens are a session's
+
+
+class Sessions:
+    """A site that begins a session for each visitor without a cookie, and takes a token of its
+    pages from that session only."""
+
+    def __init__(self, site: ServedSite) -> None:
+        self._answer = site.answer
+        self.refused = 0
+        self.refuses_all = False
+        site.answer = self.answer  # type: ignore[method-assign]
+
+    def answer(self, request: Request) -> Answer:
+        cookie = re.search(r"SID=(\w+)", request.headers.get("Cookie", ""))
+        if request.path == "/ajax/list":
+            held = cookie and _token(cookie[1]) == request.query.get("user_hash")
+            if not held or self.refuses_all:
+                self.refused += 1
+                return text_answer(200, "Hacking attempt!")
+        answer = self._answer(request)
+        if not request.path.startswith("/en/category/"):
+            return answer
+        sid = cookie[1] if cookie else secrets.token_hex(8)
+        head = f'<meta name="login-hash" content="{_token(sid)}"></head>'
+        body = answer.body.replace(b"</head>", head.encode())
+        headers = (
+            {**answer.headers} if cookie else {**answer.headers, "Set-Cookie": f"SID={sid}; Path=/"}
+        )
+        return Answer(answer.status, body, headers)
+
+
+def _token(sid: str) -> str:
+    return hashlib.sha256(sid.encode()).hexdigest()[:16]
+
+
+def test_lists_asked_for_at_once_begin_a_session_each(scrapy: Scrapy, database: Documents) -> None:
+    """The last cookie counts, so the tokens of the other lists' pages are void."""
+    sections = SECTIONS[:4]
+    with serve(SiteConfig(articles=120, seed=71, cards=8)) as site:
+
+        def update(*arguments: str) -> Run:
+            return scrapy.crawl(
+                "sections", f"section={','.join(sections)}", *arguments,
+                CALIBER_BASE_URL=site.url, SCROLL_QUIET_SECONDS="1",
+            )  # fmt: skip
+
+        assert update().code == 0
+        rules = {rule["_id"] for rule in database["list_rules"].find()}
+        assert len(rules) == 4
+        of_the_page = {
+            "kind": "page", "name": "meta@login-hash", "first": "", "start": None, "by": 0,
+            "cast": "", "at": 0, "stays": False,
+        }  # fmt: skip
+        sources = {"$push": {"rule.sources": ["query", "user_hash", of_the_page]}}
+        database["list_rules"].update_many({}, sources)
+        for number in range(100, 160):
+            post(site, number, sections[number % 4])
+        sessions = Sessions(site)
+        site.knobs.delay_of.update({f"/en/category/{section}": 0.5 for section in sections})
+        run = update("render=http")
+        assert run.code == 0, run.err
+        assert sessions.refused == run.counts["lists/visited_again"] > 0
+        assert run.counts["rules/broken"] == 0
+        assert {f"posted-{number}" for number in range(100, 160)} <= stored(database)
+
+        # A rule that is refused with tokens of its own is broken, as before.
+        for number in range(200, 240):
+            post(site, number, sections[number % 4])
+        sessions.refuses_all = True
+        run = update("render=http")
+        assert run.code == 4, run.err
+        assert run.counts["rules/broken"] == run.counts["rejected/list_rule_broken"] == 4
+        assert run.counts["lists/visited_again"] == 4

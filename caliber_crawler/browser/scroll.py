@@ -15,7 +15,7 @@ from caliber_crawler.browser.waiting import within
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-__all__ = ["BrowserError", "Forbidden", "Scroller", "Unnamed"]
+__all__ = ["BarredError", "BrowserError", "Forbidden", "Scroller", "Unnamed"]
 
 T = TypeVar("T")
 
@@ -24,11 +24,19 @@ _PRESSES = 2
 _NUDGES_S = (0.3, 0.3, 0.5, 0.6)
 
 
-class Forbidden(BrowserError):
+class BarredError(BrowserError):
+    """The crawler may not ask for what the list needs; `url` is the address of that."""
+
+    def __init__(self, why: str, url: str) -> None:
+        super().__init__(f"{why}: {url}")
+        self.url = url
+
+
+class Forbidden(BarredError):
     """robots.txt forbids what the list asks for."""
 
 
-class Unnamed(BrowserError):
+class Unnamed(BarredError):
     """What the list asks for is on a host of the site that the operator did not name."""
 
 
@@ -104,10 +112,10 @@ class Scroller:
     def _believe_the_end(self) -> None:
         recorder = self.recorder
         if recorder.forbidden:
-            raise Forbidden(f"robots.txt forbids what the list may need: {recorder.forbidden}")
+            raise Forbidden("robots.txt forbids what the list may need", recorder.forbidden)
         if recorder.unnamed:
             why = "the list may need what is on another host of the site, name that in SITE_HOSTS"
-            raise Unnamed(f"{why}: {recorder.unnamed}")
+            raise Unnamed(why, recorder.unnamed)
         if recorder.refused:
             raise BrowserError(f"the list ends with a failed request: {recorder.refused}")
         if recorder.waiting:

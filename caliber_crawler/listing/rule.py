@@ -158,6 +158,13 @@ class ListRule:
         """
         return any(source.begins_as_seen for source in self._all)
 
+    @property
+    def is_of_a_visit(self) -> bool:
+        """Whether its requests carry what the list's page of today says, a session's token perhaps,
+        with which the server takes them from nobody else."""
+        sources = self.sources.values()
+        return any(s.kind == "page" or (s.kind == "answer" and s.first) for s in sources)
+
     def describe(self) -> str:
         """The rule in one line, for logs."""
         if self.next_url:

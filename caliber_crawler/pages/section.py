@@ -1,8 +1,9 @@
 """List pages (sections, home, search): bytes → cards, sections of the navigation, editions.
 
 Known of the site: cards are ``.float_block``; a section's address is ``/category/<slug>`` under an
-edition's prefix. How the navigation and the switch are marked up is not known, so both are found
-by where links lead and what they are called, not by their place on the page.
+edition's prefix, perhaps with those of sections below it behind. How the navigation and the switch
+are marked up is not known, so both are found by where links lead and what they are called, not by
+their place on the page.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class ListPage:
     An article that a list names under two addresses has two cards with one `url`, so that both
     addresses can be recorded.
     `broken_cards` counts cards without a usable article link, `unknown_times` those whose time text
-    is not understood.
+    is not understood. `odd_sections` are addresses that may be sections and are not understood.
     """
 
     url: str
@@ -93,6 +94,7 @@ class ListPage:
     cards: list[Card] = field(default_factory=list)
     sections: list[SectionLink] = field(default_factory=list)
     editions: list[Edition] = field(default_factory=list)
+    odd_sections: list[str] = field(default_factory=list)
     broken_cards: int = 0
     unknown_times: int = 0
 
@@ -102,6 +104,7 @@ def parse_list(page: Page, site: Site) -> ListPage:
     result = parse_cards(page, site)
     result.sections = section_links(page, site)
     result.editions = editions(page, site)
+    result.odd_sections = odd_sections(page, site)
     return result
 
 
@@ -185,6 +188,14 @@ def section_links(page: Page, site: Site) -> list[SectionLink]:
             target = site.resolve(href, page.base) or address.url
             found[key] = SectionLink(target, address.url, address.language, ref)
     return list(found.values())
+
+
+def odd_sections(page: Page, site: Site) -> list[str]:
+    """Addresses that a page links, each once, where sections lie and that are none as far as is
+    understood: of such lists nothing is taken, so they are to be told."""
+    hrefs = (attribute(link, "href") for link in page.links)
+    addresses = (site.address(href, page.base) for href in hrefs if SECTION_PATH in f"/{href}")
+    return list(dict.fromkeys(a.url for a in addresses if a is not None and a.may_be_a_section))
 
 
 def editions(page: Page, site: Site) -> list[Edition]:

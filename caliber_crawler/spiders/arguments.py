@@ -100,7 +100,7 @@ class SectionsArguments(Arguments):
         since, until = _days(given)
         return cls(
             language=_names("language", given, "en", allowed=config.languages),
-            section=_names("section", given, ""),
+            section=_sections(given),
             query=_query(given),
             since=since,
             until=until,
@@ -185,7 +185,7 @@ class ExportArguments(Arguments):
         since, until = _days(given)
         return cls(
             language=_names("language", given, ""),
-            section=_names("section", given, ""),
+            section=_sections(given),
             since=since,
             until=until,
             status=_choice("status", given, STATUSES),
@@ -224,18 +224,30 @@ def _within(
 
 
 def _names(
-    name: str, given: Mapping[str, str], default: str, *, allowed: tuple[str, ...] = ()
+    name: str,
+    given: Mapping[str, str],
+    default: str,
+    *,
+    allowed: tuple[str, ...] = (),
+    inner: str = "",
 ) -> tuple[str, ...]:
-    values = [part.strip().lower() for part in given.get(name, default).split(",")]
+    parts = given.get(name, default).split(",")
+    values = [part.strip().strip(inner).lower() for part in parts]
     names = tuple(dict.fromkeys(filter(None, values)))
     if name in given and not names:
         raise ArgumentError(f"{name}={given[name]!r} names nothing")
     if allowed:
         _check_names(name, names, allowed)
-    bad = [value for value in names if set(value) & set(" /?#&\\")]
+    forbidden = set(" /?#&\\") - set(inner)
+    bad = [v for v in names if set(v) & forbidden or not {"", ".", ".."}.isdisjoint(v.split("/"))]
     if bad:
         raise ArgumentError(f"{name}={bad[0]!r}: give names as they are in addresses")
     return names
+
+
+def _sections(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Slugs of sections; those of sections below others have a slash, ``world/asia``."""
+    return _names("section", given, "", inner="/")
 
 
 def _check_names(name: str, names: Iterable[str], allowed: tuple[str, ...]) -> None:

@@ -26,7 +26,7 @@ from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
 from caliber_crawler.spiders.tasks import ListTask
-from caliber_crawler.store.walks import Bounds
+from caliber_crawler.store.walks import Bar, Bounds
 
 if TYPE_CHECKING:
     from typing import Self
@@ -282,6 +282,13 @@ class CardSpider(CaliberSpider):
         before = await addon.patiently(
             lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
         )
+        if before.bar is not None and not await self.is_barred(before.bar):
+            self.logger.info("%s: it may go on again, or is tried anew", task.url)
+            await addon.patiently(lambda: store.walks.unbar(task.key))
+            before = await addon.patiently(
+                lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
+            )
+        task.bar = before.bar
         task.known_before, task.is_closed = before.known_before, before.closed
         if before.known_before and not before.closed and task.walk.stop_at_known:
             self.count(counters.LISTS_TAKEN_UP)
@@ -291,6 +298,10 @@ class CardSpider(CaliberSpider):
                 task.url,
                 before.known_before.isoformat(timespec="minutes"),
             )
+
+    async def is_barred(self, bar: Bar) -> bool:
+        """Whether what was noted of a list still holds; `scrolling` knows."""
+        raise NotImplementedError
 
     async def _open(self, task: ListTask) -> None:
         """Note that a walk goes beyond the first page, before anything there is asked for."""

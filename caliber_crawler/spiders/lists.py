@@ -22,16 +22,17 @@ from caliber_crawler.listing.answers import (
     read_page,
 )
 from caliber_crawler.listing.rule import ListRule, Source, State, first_request, next_request
-from caliber_crawler.outcomes import Refused
+from caliber_crawler.outcomes import Refused, is_forbidden
 from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
-from caliber_crawler.spiders.base import LIST_PRIORITY
+from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
 from caliber_crawler.spiders.cards import answer_of
 from caliber_crawler.spiders.scrolling import ScrollingSpider
 from caliber_crawler.spiders.tasks import ListTask
+from caliber_crawler.store.walks import Bar
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -148,6 +149,8 @@ class ListWalkingSpider(ScrollingSpider):
             yield found
         if self._debugging:
             further = list(self._article_requests())
+        elif task.walk.ended in (None, "known") and (bar := await self._bar_of(task)):
+            further = await self._barred(task, bar)
         elif task.walk.ended is None:
             further = await self._go_on(task, reading, response.url)
         else:
@@ -157,6 +160,18 @@ class ListWalkingSpider(ScrollingSpider):
         await self._remember(task)
 
     parse = parse_section
+
+    async def _bar_of(self, task: ListTask) -> Bar | None:
+        """Why only the first page of a list can be had, where more is wanted of it."""
+        if task.bar is None or self.arguments.render != "http":
+            return task.bar
+        return task.bar if await self._known_rule(task) else None
+
+    async def _barred(self, task: ListTask, bar: Bar) -> list[Any]:
+        """A list of which only the first page can be had: that is all that is wanted of it."""
+        task.walk.ended = task.walk.ended or "first_page"
+        task.empty = None  # its script would bring its cards
+        return [*await self._ended(task), self._told_of_bar(task, bar)]
 
     def follow(self, page: Any, language: str) -> Iterator[Any]:
         """Requests for further lists that a list's page names; none by default."""
@@ -221,7 +236,8 @@ class ListWalkingSpider(ScrollingSpider):
             if is_end and (again := self._once_more(task, response)):
                 return again
         if reading is None or why:
-            return await self._disappointed(task, why, odd=odd)
+            renewed = None if odd else await self._renewed(task, rule, why)
+            return await self._disappointed(task, why, odd=odd) if renewed is None else renewed
         self.count(counters.LISTS_BATCHES)
         taken = await self._take(task, reading.cards)
         try:
@@ -237,6 +253,35 @@ class ListWalkingSpider(ScrollingSpider):
         if task.walk.ended is None and step is not None:
             return [self._batch_request(task, step), *taken]
         return taken + await self._ended(task)
+
+    async def _renewed(self, task: ListTask, rule: ListRule, why: str) -> list[Any] | None:
+        """What a rule brings with the tokens of another visit; None when it is refused again.
+
+        A token may be a session's. Lists whose pages are asked for at once, before there is any
+        cookie, begin a session each, and the last one counts; a worker that goes on for another one
+        has its own.
+        """
+        if task.renewed or not rule.is_of_a_visit:
+            return None
+        task.renewed = True
+        self.count(counters.LISTS_VISITED_AGAIN)
+        self.logger.info("%s: visited again for its tokens: %s", task.url, why)
+        page = await self._at_once(task, Request(task.url))
+        if page is None or page.status != 200 or self._key(page.url) != task.key:
+            return None
+        base, today = self.config.site.base, read_page(page_of(page), self.config.site)
+        step = first_request(rule, today, page.url, base, _now_ms())
+        answer = await self._at_once(task, self._batch_request(task, step)) if step else None
+        if step is None or answer is None or answer.status != 200:
+            return None
+        reading = self._batch_of(task, rule, answer)
+        if reading is None or not reading.cards:
+            return None
+        if self._refusal(task, rule, step.state, answer, reading):
+            return None
+        if task.walk.batches > 1:
+            task.walk.restart()
+        return await self._taken_from(task, rule, step.state, answer)
 
     def _is_last(self, task: ListTask, rule: ListRule, reached: State, reading: Reading) -> bool:
         """Whether no request follows from an answer without cards."""
@@ -317,6 +362,9 @@ class ListWalkingSpider(ScrollingSpider):
             for request in await self._disappointed(task, str(error)):
                 yield request
         elif not isinstance(error, HttpError):
+            if is_forbidden(error) and request.cb_kwargs["state"]["index"] == 0:
+                why = "robots.txt forbids what the list's rule asks for"
+                await self._bar(task, FORBIDDEN_BY_ROBOTS, f"{why}: {request.url}", request.url)
             self._given_up(task)
             for reject in self.failed(failure):
                 yield reject
@@ -329,8 +377,13 @@ class ListWalkingSpider(ScrollingSpider):
             status = error.response.status
             odd = status in _NO_SUCH_PAGE and request.cb_kwargs["state"]["index"] > 0
             why = f"the answer has status {status}"
-            for found in await self._disappointed(task, why, odd=odd):
+            rule = task.rule = task.rule or await self._known_rule(task)
+            taken = await self._renewed(task, rule, why) if rule and not odd else None
+            if taken is None:
+                taken = await self._disappointed(task, why, odd=odd)
+            for found in taken:
                 yield found
+            await self._remember(task)
 
     async def _go_on(self, task: ListTask, reading: Reading, url: str) -> list[Any]:
         """What follows the first page: the rule's first request, or a browser, or nothing."""

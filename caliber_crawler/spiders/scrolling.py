@@ -6,15 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from scrapy.exceptions import DontCloseSpider
+from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
-from caliber_crawler.items import Card
+from caliber_crawler.items import Card, Reject
 from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.listing.places import Places
@@ -27,6 +28,7 @@ from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
 from caliber_crawler.spiders.cards import CardSpider, answer_of
 from caliber_crawler.spiders.tasks import ListTask
+from caliber_crawler.store.walks import Bar
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
@@ -44,6 +46,9 @@ _BROWSER_ATTEMPTS = 2
 # an article may have been posted in between.
 _SAME = 0.8
 _SETTLING_SECONDS = 3.0
+# So long is it believed that a list cannot go on without what may not be asked for.
+_TRIED_ANEW = timedelta(days=7)
+_LONGEST_WHY = 300
 _LEAVING_SECONDS = 2.0
 _CLOSING_SECONDS = 5.0
 
@@ -102,7 +107,7 @@ class ScrollingSpider(CardSpider):
 
     async def parse_scrolled(self, response: Response, task: dict[str, Any]) -> AsyncIterator[Any]:
         """Scroll a list in a browser, and learn its rule on the way unless told otherwise."""
-        from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
+        from caliber_crawler.browser.scroll import BarredError, BrowserError, Forbidden, Scroller
 
         browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
@@ -123,11 +128,11 @@ class ScrollingSpider(CardSpider):
             )
             async for found in self._scroll(browsed, scroller):
                 yield found
-        except Forbidden as error:
-            for found in self._browser_trouble(browsed, str(error), 1, FORBIDDEN_BY_ROBOTS):
-                yield found
-        except Unnamed as error:
-            for found in self._browser_trouble(browsed, str(error), 1, OFF_SITE):
+        except BarredError as error:
+            reason = FORBIDDEN_BY_ROBOTS if isinstance(error, Forbidden) else OFF_SITE
+            if not browsed.grew:  # else it was something else, for some time at least
+                await self._bar(browsed, reason, str(error), error.url)
+            for found in self._browser_trouble(browsed, str(error), 1, reason):
                 yield found
         except (BrowserError, TimeoutError) as error:
             for found in self._browser_trouble(browsed, str(error)):
@@ -177,6 +182,7 @@ class ScrollingSpider(CardSpider):
                     why = lesson.why or "it does not hold over plain HTTP"
                     self._no_rule(task, why if settled else "requests are always on their way")
             html = await scroller.more()
+            task.grew = task.grew or bool(html)
             if not html and not self._stopping:
                 self._believe_the_end(task, scroller, seen=seen)
                 task.walk.nothing_more()
@@ -232,17 +238,24 @@ class ScrollingSpider(CardSpider):
         """
         if lesson.rule is None or lesson.check is None or not lesson.expected:
             return None
-        request = self._batch_request(task, lesson.check).replace(callback=None, errback=None)
-        try:
-            response = await self.crawler.engine.download_async(request)
-        except Exception as error:  # whatever kept it from coming, the rule was not confirmed
-            self.logger.info("%s: the check over HTTP failed: %s", task.url, error)
+        response = await self._at_once(task, self._batch_request(task, lesson.check))
+        if response is None:
             return None
         answer = answer_of(response)
         reading = read_answer(answer, lesson.rule.format, task.url, self.config.site)
         cards = reading.cards if reading and answer.status == 200 else []
         found = {card.url for card in cards}
         return cards if len(found & lesson.expected) >= _SAME * len(lesson.expected) else None
+
+    async def _at_once(self, task: ListTask, request: Request) -> Response | None:
+        """The answer to a request that this worker makes now; None when none comes."""
+        asked = request.replace(callback=None, errback=None)
+        try:
+            response: Response = await self.crawler.engine.download_async(asked)
+        except Exception as error:  # whatever kept it from coming, nothing is known by it
+            self.logger.info("%s: a check over HTTP failed: %s", task.url, error)
+            return None
+        return response
 
     async def _follow_rule(self, task: ListTask, lesson: Lesson, last: Sequence[Card]) -> list[Any]:
         """Keep a rule that was confirmed, and go on by it where the browser stopped.
@@ -265,6 +278,35 @@ class ScrollingSpider(CardSpider):
             return [self._batch_request(task, lesson.go_on), *taken]
         task.walk.nothing_more()
         return taken + await self._ended(task)
+
+    # --- lists that go on where the crawler may not
+
+    async def _bar(self, task: ListTask, reason: str, why: str, url: str) -> None:
+        """Note that a list needs what may not be asked for, so that updates need not try again."""
+        self.count(counters.LISTS_BARRED)
+        addon = CaliberAddon.of(self.crawler)
+        store = addon.store
+        if store is not None:
+            bar = Bar(reason, why[:_LONGEST_WHY], url, addon.server_now())
+            await addon.patiently(lambda: store.walks.bar(task.key, bar))
+
+    async def is_barred(self, bar: Bar) -> bool:
+        """Whether an address may still not be asked for. It is tried anew now and then: what was
+        kept from being asked may not have been what the list needs."""
+        addon = CaliberAddon.of(self.crawler)
+        if addon.server_now() - bar.at > _TRIED_ANEW:
+            return False
+        if bar.reason == OFF_SITE:
+            return addon.reach.refusal(bar.url) is not None
+        try:
+            return await addon.forbids(bar.url)
+        except IgnoreRequest:  # its host does not tell
+            return True
+
+    def _told_of_bar(self, task: ListTask, bar: Bar) -> Reject:
+        self.count(counters.LISTS_BARRED)
+        self.logger.warning("%s: only its first page can be had: %s", task.url, bar.detail)
+        return self._list_reject(task, bar.reason, bar.detail)
 
     def _no_rule(self, task: ListTask, why: str) -> None:
         self.count(counters.RULES_NONE)
@@ -302,7 +344,7 @@ class ScrollingSpider(CardSpider):
         """Try once more; then take what was got and say so."""
         if self._stopping:
             return
-        why = why.partition("\n")[0][:300]
+        why = why.partition("\n")[0][:_LONGEST_WHY]
         task.attempts += 1
         if task.attempts < attempts:
             self.count(counters.BROWSER_RETRIES)

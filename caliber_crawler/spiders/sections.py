@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,29 +14,31 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.items import Article, Reject, Revisit, SectionRef
-from caliber_crawler.pages.section import ListPage, SectionLink, parse_list
+from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.records import add_sections
 from caliber_crawler.requests import PURPOSE
-from caliber_crawler.responses import page_of, reject_of, requested_urls
+from caliber_crawler.responses import page_of, reject_of
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
-from caliber_crawler.spiders.lists import ListWalkingSpider
+from caliber_crawler.spiders.navigation import (
+    NAMED,
+    REMEMBERED,
+    NavigatingSpider,
+    of_edition,
+    slugs_of,
+)
 from caliber_crawler.spiders.tasks import ListTask
-from caliber_crawler.store.navigation import Entry
 from caliber_crawler.verdict import UNKNOWN_SECTION
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-REMEMBERED = "remembered_section"
-"""Mark of a list's request that was made without reading the home page."""
-
 KNOWN_PREFIXES = ("en", ROOT_LANGUAGE)
 """Editions whose home page is known. The prefix of any other is read from the switch."""
 
 
-class SectionsSpider(ListWalkingSpider):
+class SectionsSpider(NavigatingSpider):
     """Walks section pages, or the results of a search, and takes their articles.
 
     Arguments: ``language`` (comma list, default ``en``), ``section`` (slugs, comma list, default
@@ -51,6 +53,7 @@ class SectionsSpider(ListWalkingSpider):
     def set_arguments(self, arguments: SectionsArguments) -> None:
         super().set_arguments(arguments)
         self._unknown: dict[tuple[str, str], None] = {}  # edition and slug, in order
+        self._odd: set[str] = set()
 
     async def start(self) -> AsyncIterator[Any]:
         others: list[str] = []
@@ -83,7 +86,7 @@ class SectionsSpider(ListWalkingSpider):
             if edition is not None and not edition.looks_like_another:
                 home = edition.href if edition.address.kind == "home" else None
                 prefix = edition.address.language or language
-                yield from self._edition_requests(prefix, home=home)
+                yield from self._edition_requests(prefix, home=home, label=language)
                 continue
             self.count(counters.LISTS_UNKNOWN)
             if edition is None:
@@ -94,11 +97,11 @@ class SectionsSpider(ListWalkingSpider):
             yield reject_of(response, self.fetch(), "unknown_edition", why)
 
     async def parse_home(
-        self, response: Response, language: str | None = None, lost: str | None = None
+        self, response: Response, language: str | None = None, label: str | None = None
     ) -> AsyncIterator[Any]:
         """Ask for the sections that an edition's home page names, or for those wanted.
 
-        `lost` is the address of one that was not there; it is asked for again if it is to be.
+        `language` is the edition's prefix, `label` what the switch calls it where that led here.
 
         @on_site /en/
         @follows 1 parse_section
@@ -106,112 +109,20 @@ class SectionsSpider(ListWalkingSpider):
         page = self._read(response)
         language = language or page.language or ROOT_LANGUAGE
         most = self.config.limits.sections
-        named, cut = self.first_of("sections", response.url, _of_edition(page, language), most)
+        named, cut = self.first_of("sections", response.url, of_edition(page, language), most)
         for reject in cut:
             yield reject
+        lost: Collection[str] = ()
         if not any(self._is_anothers(link.href, language) for link in named):
-            await self._remember_named(language, named)
+            lost = await self._remember_named(language, label, named)
         if not self.arguments.section:
-            for link in named:
-                for request in self._again(link.href, link.ref, language, lost):
-                    yield request
+            self._tell_odd(page)
             if not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = f"the page names no section of the edition {language}"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
-            return
-        for request in self._wanted_requests(language, named, lost):
+        for request in self._named_requests(language, named, lost):
             yield request
-
-    def _wanted_requests(
-        self, language: str, named: Sequence[SectionLink], lost: str | None
-    ) -> Iterator[Request]:
-        """Requests for the sections asked for, also for those that the navigation lacks."""
-        links = {link.ref["slug"]: link for link in named}
-        known = sorted(filter(None, links))
-        for slug in self.arguments.section:
-            ref: SectionRef = {"slug": slug, "name": slug}
-            url = self.config.site.section_url(language, slug)
-            link = links.get(slug) or SectionLink(url, url, language, ref)
-            yield from self._again(link.href, link.ref, language, lost, known_sections=known)
-
-    def _again(
-        self, url: str, section: SectionRef, language: str, lost: str | None, **meta: Any
-    ) -> Iterator[Request]:
-        """A request for a list that was not asked for yet, or for the one that was not there."""
-        key = self._key(url)
-        if key == lost:
-            self.tasks.pop(key, None)
-            meta[PURPOSE] = f"again {key}"
-        return self.list_request(url, section, language, **meta)
-
-    # --- what the home page named before
-
-    async def _remembered(self, language: str) -> list[Request]:
-        """Requests for an edition's sections, as far as its home page need not be read for them.
-
-        An update of sections that were named a few hours ago goes to them at once. What the site
-        adds in between is found on their own pages, or when the home page is read again.
-        """
-        addon, site = CaliberAddon.of(self.crawler), self.config.site
-        store, wanted = addon.store, self.arguments.section
-        if store is None or self.arguments.query or self.arguments.mode != "update":
-            return []
-        key, span = self._key(site.home(language)), self.config.navigation
-        entries = await addon.patiently(lambda: store.navigation.get(key, addon.server_now(), span))
-        by_slug = {entry["slug"]: entry for entry in entries}
-        if not set(wanted) <= by_slug.keys():
-            return []
-        requests: list[Request] = []
-        for entry in (by_slug[slug] for slug in wanted) if wanted else entries:
-            ref: SectionRef = {"slug": entry["slug"], "name": entry["name"]}
-            requests += self.list_request(
-                site.base + entry["path"], ref, language, **{REMEMBERED: True}
-            )
-        self.count(counters.LISTS_REMEMBERED, number=len(requests))
-        return requests
-
-    async def _remember_named(self, language: str, named: Sequence[SectionLink]) -> None:
-        addon = CaliberAddon.of(self.crawler)
-        store = addon.store
-        if store is None or not named:
-            return
-        entries: list[Entry] = [
-            {
-                "path": self._path(link),
-                "slug": link.ref["slug"],
-                "name": link.ref["name"],
-            }
-            for link in named
-            if link.ref["slug"]
-        ]
-        key = self._key(self.config.site.home(language))
-        await addon.patiently(lambda: store.navigation.put(key, entries, addon.server_now()))
-
-    def _path(self, link: SectionLink) -> str:
-        """A section's address as linked, without origin; of other hosts' the canonical one."""
-        base = self.config.site.base
-        linked = link.href if link.href.startswith(f"{base}/") else link.url
-        return linked.removeprefix(base)
-
-    async def _not_there(self, task: ListTask) -> AsyncIterator[Request]:
-        """A section is gone that was named before: what is named now is to be seen."""
-        self.count(counters.LISTS_GONE)
-        self.logger.warning("%s: not there any more; the home page is read again", task.url)
-        addon = CaliberAddon.of(self.crawler)
-        store, key = addon.store, self._key(self.config.site.home(task.language))
-        if store is not None:
-            await addon.patiently(lambda: store.navigation.forget(key))
-        for request in self._edition_requests(task.language, lost=task.key):
-            yield request
-
-    async def misled(self, task: ListTask) -> None:
-        """A home page that was shown in another language, for once perhaps, named the wrong
-        sections: it is to be read again by the next crawl."""
-        addon = CaliberAddon.of(self.crawler)
-        store, key = addon.store, self._key(self.config.site.home(task.language))
-        if store is not None:
-            await addon.patiently(lambda: store.navigation.forget(key))
 
     async def parse_first_section(self, response: Response) -> AsyncIterator[Any]:
         """Read the first section that a home page names, for `scrapy check`.
@@ -230,12 +141,26 @@ class SectionsSpider(ListWalkingSpider):
         """Requests for sections that a page names and that were not asked for, within the limit."""
         if self.arguments.section or self.arguments.query:
             return
-        new = [x for x in _of_edition(page, language) if self._key(x.href) not in self.tasks]
+        self._tell_odd(page)
+        named = of_edition(page, language)
+        asked = {*self.tasks, *self._left_out}
+        new = [link for link in named if self._key(link.href) not in asked]
         most = self.config.limits.sections * len(self.arguments.language)
         links, cut = self.first_of("sections", page.url, new, most - len(self.tasks))
         yield from cut
         for link in links:
-            yield from self.list_request(link.href, link.ref, language)
+            yield from self.list_request(link.href, link.ref, language, **{NAMED: slugs_of(named)})
+
+    def _tell_odd(self, page: ListPage) -> None:
+        """Count and tell of links, each once, of which nothing is taken and perhaps should be."""
+        new = [url for url in page.odd_sections if url not in self._odd]
+        for url in new[: max(0, self.config.limits.sections - len(self._odd))]:
+            self._odd.add(url)
+            self.count(counters.LISTS_ODD_LINKS)
+            self.logger.warning(
+                "%s: it may be a section, but its address is not understood as one's, so it is not "
+                "walked (named by %s)", url, page.url,
+            )  # fmt: skip
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list: an address that the site does not have is an unknown section."""
@@ -258,8 +183,10 @@ class SectionsSpider(ListWalkingSpider):
         slug = (task.section and task.section["slug"]) or task.url
         self._unknown[task.language, slug] = None
         slugs = ", ".join({slug: None for _, slug in self._unknown})
-        names = ", ".join(response.meta.get("known_sections", ())) or "none"
-        detail = f"navigation names {names}"
+        named = response.meta.get(NAMED, ())
+        if slug in named:
+            await self._missed(task)
+        detail = f"navigation names {', '.join(named) or 'none'}"
         CaliberAddon.of(self.crawler).failure = f"unknown section {slugs}; the site's {detail}"
         if self._key(response.url) != task.key:
             detail = f"it leads to {response.url}; {detail}"
@@ -288,50 +215,5 @@ class SectionsSpider(ListWalkingSpider):
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
 
-    def home_failed(self, failure: Failure) -> Iterator[Any]:
-        """Errback of a home page: some sites have it without the slash at its end only."""
-        request: Request = failure.request  # type: ignore[attr-defined]
-        error = failure.value
-        if isinstance(error, HttpError) and error.response.status in LACKING:
-            asked = requested_urls(error.response)[0]
-            bare = asked.rstrip("/")
-            if bare not in (asked, self.config.site.base):
-                yield Request(
-                    bare, callback=request.callback, errback=self.failed,
-                    priority=LIST_PRIORITY, cb_kwargs=request.cb_kwargs,
-                    meta={PURPOSE: f"{request.meta[PURPOSE]} without a slash"},
-                )  # fmt: skip
-                return
-        yield from self.failed(failure)
-
-    def _edition_requests(
-        self, language: str, lost: str | None = None, home: str | None = None
-    ) -> Iterator[Request]:
-        """An edition's home page, or its search for the words asked for.
-
-        `lost` is the key of a list for whose sake the home page is read once more; `home` its
-        address as the switch has it.
-        """
-        site = self.config.site
-        if self.arguments.query:
-            url = site.search_url(language, self.arguments.query)
-            yield from self.list_request(url, None, language)
-        else:
-            yield Request(
-                home or site.home(language), callback=self.parse_home, errback=self.home_failed,
-                priority=LIST_PRIORITY, cb_kwargs={"language": language, "lost": lost},
-                meta={PURPOSE: f"home {language} {lost or ''}".strip()},
-            )  # fmt: skip
-
     def _read(self, response: Response) -> ListPage:
         return parse_list(page_of(response), self.config.site)
-
-
-def _of_edition(page: ListPage, language: str) -> list[SectionLink]:
-    """The sections that a page names for its edition.
-
-    Those with the edition's prefix; where no section has it, those without any: that the addresses
-    of sections carry a prefix is likely but not known. What has another edition's is not its own.
-    """
-    own = [link for link in page.sections if link.language == language]
-    return own or [link for link in page.sections if link.language == ROOT_LANGUAGE]

@@ -10,6 +10,7 @@ from typing import Any
 from caliber_crawler.items import Reject, SectionRef
 from caliber_crawler.listing.rule import ListRule
 from caliber_crawler.listing.walk import Walk
+from caliber_crawler.store.walks import Bar
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC).isoformat()
 
@@ -22,7 +23,9 @@ class ListTask:
     turns out to have no card at all. With `named_next` its pages name the next one themselves.
     `known_before` is as in `store.walks.Before`; `is_closed` there as long as this walk need not
     note anything. `met_known`: it came to where cards stand that walks took before that.
-    `is_anothers`: it was counted already as one that shows, or is, another edition's.
+    `is_anothers`: it was counted already as one that shows, or is, another edition's. `grew`: a
+    browser brought more than its first page; `bar`: why only that can be had. `renewed`: its page
+    was fetched again for tokens that are taken.
     """
 
     key: str
@@ -41,6 +44,9 @@ class ListTask:
     is_closed: bool = False
     met_known: bool = False
     is_anothers: bool = False
+    grew: bool = False
+    bar: Bar | None = None
+    renewed: bool = False
 
     @property
     def position(self) -> list[int]:

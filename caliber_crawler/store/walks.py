@@ -1,7 +1,8 @@
 """The collection `walks`: how far each list has been walked, so that what a walk left out is known.
 
     {_id: <address of the list without origin>, reach: {limit, since, ceiling} | None,
-     open_since: instant | None, ended_by: <crawl id> | None, doubted_since: instant}
+     open_since: instant | None, ended_by: <crawl id> | None, doubted_since: instant,
+     barred: {reason, detail, url, at, walked}}
 
 An update leaves a list where the known begins. After a walk that was cut short, that is the wrong
 place: the newest articles are stored, those behind them were never asked for. So a walk that goes
@@ -16,12 +17,16 @@ walk when these ended it, else without bounds. A walk that may go further has to
 the crawl whose walk ended last; what it closed is believed when it went well to its end. That needs
 no write at a crawl's end, at which it may be killed. `doubted_since` is when a walk first ended
 above all that was known of the list; it is there until a walk ends otherwise, or so for a day.
+
+`barred` is there where nothing but the first page can be had: the crawler may not ask for `url`,
+which the list needs to go on. As long as that is so the first page is all that is wanted of it.
+`walked` tells whether `reach` was there before; else it is none once the list is open to us.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,12 +71,28 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """Why only a list's first page can be had: the `reason` and `detail` of a reject, and the
+    address that the crawler may not ask for, noted at an instant in UTC."""
+
+    reason: str
+    detail: str
+    url: str
+    at: datetime
+
+
+_BAR = [item.name for item in fields(Bar)]
+
+
+@dataclass(frozen=True)
 class Before:
     """What earlier walks of a list allow: articles that they took there before `known_before` may
-    tell where the known begins, None: none may. `closed`: no walk of it was cut short."""
+    tell where the known begins, None: none may. `closed`: no walk of it was cut short. `bar`: why
+    only its first page could be had."""
 
     known_before: datetime | None
     closed: bool
+    bar: Bar | None = None
 
 
 class WalkStore:
@@ -91,14 +112,16 @@ class WalkStore:
         with driver_errors("reading how far a list was walked"):
             walked = await self._walks.find_one({"_id": key})
             reach = walked and walked.get("reach")  # documents of somebody else may have none
+            said = walked and walked.get("barred")
+            bar = Bar(**{name: said[name] for name in _BAR}) if said else None
             if walked is None or reach is None or not bounds.within(reach):
-                return Before(None, closed=False)
+                return Before(None, closed=False, bar=bar)
             own = await self._crawls.find_one({"_id": self._crawl_id}, {"started_at": 1})
             start = min(own["started_at"], at) if own else at
             if await self._is_closed(walked):
-                return Before(start, closed=True)
+                return Before(start, closed=True, bar=bar)
         since: datetime | None = walked.get("open_since")
-        return Before(since and min(since, start), closed=False)
+        return Before(since and min(since, start), closed=False, bar=bar)
 
     async def _is_closed(self, walked: Mapping[str, Any]) -> bool:
         ended = {
@@ -109,6 +132,24 @@ class WalkStore:
             "counts.frontier/lost": {"$exists": False},  # requests that nobody made
         }
         return await self._crawls.find_one(ended, {"_id": 1}) is not None
+
+    async def bar(self, key: str, bar: Bar) -> None:
+        """Note that only the first page of a list can be had."""
+        with driver_errors("noting that a list is barred"):
+            before = await self._walks.find_one({"_id": key}, {"reach": 1})
+            walked = before is not None and before.get("reach") is not None
+            said = {"barred": {**asdict(bar), "walked": walked}}
+            fresh = {"reach": None, "open_since": None, "ended_by": None}
+            await self._walks.update_one(
+                {"_id": key}, {"$set": said, "$setOnInsert": fresh}, upsert=True
+            )
+
+    async def unbar(self, key: str) -> None:
+        """Note that it may be had again. What its first page alone closed is open."""
+        fresh = {"reach": None, "open_since": None, "ended_by": None}
+        with driver_errors("noting that a list is not barred any more"):
+            await self._walks.update_one({"_id": key, "barred.walked": False}, {"$set": fresh})
+            await self._walks.update_one({"_id": key}, {"$unset": {"barred": ""}})
 
     async def open(self, key: str, known_before: datetime | None) -> None:
         """Note, before anything of it is asked for, that a walk goes beyond the first page."""
