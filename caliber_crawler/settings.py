@@ -210,6 +210,7 @@ FEED_EXPORTERS = {
 FEED_STORAGES = {
     "": "caliber_crawler.feeds.FeedStorage",
     "file": "caliber_crawler.feeds.FeedStorage",
+    "stdout": "caliber_crawler.feeds.StdoutStorage",
 }
 # A crawl that finds nothing leaves the feed of the last one as it is.
 FEED_STORE_EMPTY = False
