@@ -136,14 +136,18 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
             yield from self.not_an_article(response, error)
             return
         count_notes(article, notes, self.count)
-        if CUT_OFF in response.flags and response.request is not None:
-            outcomes = CaliberAddon.of(self.crawler).outcomes
-            outcomes.failed(response.request, "the page was cut off at every attempt")
-            self.count(counters.FAILED_REQUESTS)
+        if CUT_OFF in response.flags:
+            self.broken_off(response, "the page was cut off at every attempt")
         if self.admits(article):
             yield article
         else:
             self.count(counters.ARTICLES_OUT_OF_RANGE)
+
+    def broken_off(self, response: Response, why: str) -> None:
+        """Have the request of an answer count as failed, although what there is of it is taken."""
+        if response.request is not None:
+            CaliberAddon.of(self.crawler).outcomes.failed(response.request, why)
+            self.count(counters.FAILED_REQUESTS)
 
     def _count_rejected(self, response: Response, sections: Sequence[SectionRef]) -> None:
         address = self.config.site.address(response.url)
