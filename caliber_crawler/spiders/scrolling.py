@@ -14,16 +14,18 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Card
 from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.kinds import in_place_of_a_list
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
-from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
+from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY, NOT_A_LIST
 from caliber_crawler.spiders.cards import CardSpider, ListTask, answer_of
 
 if TYPE_CHECKING:
@@ -118,14 +120,19 @@ class ScrollingSpider(CardSpider):
             )
             async for found in self._scroll(browsed, scroller):
                 yield found
-        except Forbidden as error:
-            for found in self._browser_trouble(browsed, str(error), 1, FORBIDDEN_BY_ROBOTS):
-                yield found
-        except Unnamed as error:
-            for found in self._browser_trouble(browsed, str(error), 1, OFF_SITE):
-                yield found
-        except (BrowserError, TimeoutError) as error:
-            for found in self._browser_trouble(browsed, str(error)):
+        except (NotAnArticle, BrowserError, TimeoutError) as error:
+            # At what these name, a second attempt would come to the same.
+            reasons: dict[type[Exception], str] = {
+                Forbidden: FORBIDDEN_BY_ROBOTS,
+                Unnamed: OFF_SITE,
+            }
+            if isinstance(error, NotAnArticle):
+                given = error.detail, 1, f"{NOT_A_LIST}_{error.kind}"
+            elif (reason := reasons.get(type(error))) is not None:
+                given = str(error), 1, reason
+            else:
+                given = str(error), _BROWSER_ATTEMPTS, "browser_failed"
+            for found in self._browser_trouble(browsed, *given):
                 yield found
         finally:
             if self._stopping and response.request is not None:
@@ -145,6 +152,8 @@ class ScrollingSpider(CardSpider):
         batches: list[Batch] = []
         base = page.base if page else ""
         html = await scroller.present()
+        if page and not html and not reading.cards and (what := in_place_of_a_list(page, site)):
+            raise what
         seen = False
         while True:
             piece = Page(task.url, "".join(html).encode(), begins_at=base)

@@ -77,6 +77,9 @@ class SectionsSpider(ListWalkingSpider):
     def parse_switch(self, response: Response, languages: Iterable[str]) -> Iterator[Any]:
         """Find the home pages of editions by the labels or prefixes of the page's switch."""
         page = self._read(response)
+        if not page.editions and (reject := self.in_its_place(response)) is not None:
+            yield reject
+            return
         for language in languages:
             named = (e for e in page.editions if language in (e.label, e.address.language))
             edition = next(named, None)
@@ -115,7 +118,9 @@ class SectionsSpider(ListWalkingSpider):
             for link in named:
                 for request in self._again(link.href, link.ref, language, lost):
                     yield request
-            if not named:
+            if not named and (reject := self.in_its_place(response)) is not None:
+                yield reject
+            elif not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = f"the page names no section of the edition {language}"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
