@@ -31,6 +31,7 @@ from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
 from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
+from caliber_crawler.browser.waiting import end_leftovers, leftovers
 from caliber_crawler.reach import Reach
 from demo_site import ServedSite, SiteConfig, Truth, serve
 from tests.conftest import Run, Scrapy, wait_until
@@ -665,6 +666,30 @@ async def test_what_waits_for_its_turn_is_not_asked_for_when_its_page_is_closed(
             await asyncio.sleep(0.3)
             await browser.close()
         assert [hit.path for hit in site.log] == ["/page"]
+
+
+async def test_what_playwright_leaves_when_its_driver_is_ended_is_ended_too() -> None:
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await asyncio.Event().wait()
+
+    playwright = await async_playwright().start()
+    browser = await playwright.chromium.launch(**launch_options("", 30))
+    page = await browser.new_page()
+    await page.route("**", hold)
+    opening = asyncio.ensure_future(page.goto("http://site.invalid/"))
+    await asyncio.wait_for(held.wait(), 20)
+    await browser.close()
+    await playwright.stop()
+    with pytest.raises(BrowserError):
+        await opening
+    assert leftovers()  # else there is nothing to be ended
+    other = asyncio.ensure_future(asyncio.sleep(0.1, "whole"))
+    await end_leftovers()
+    assert not leftovers()
+    assert await other == "whole"
 
 
 # --- what makes a list go on, and what its end is
