@@ -226,7 +226,10 @@ class SectionsSpider(ListWalkingSpider):
         """
         other = copy(self)
         other.tasks = {}  # `parse_home` is checked with this spider, and asks for lists once
-        for link in self._read(response).sections[:1]:
+        links = self._read(response).sections[:1]
+        if not links and (reject := self.in_its_place(response)) is not None:
+            yield reject
+        for link in links:
             page = await self.crawler.engine.download_async(Request(link.href))
             async for found in other.parse_section(page):
                 yield found
