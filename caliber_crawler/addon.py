@@ -268,6 +268,10 @@ class CaliberAddon:
         if number:
             self._crawler.stats.inc_value(counters.stat(name, detail), number)
 
+    def note(self, key: str, text: str) -> None:
+        """Keep a text among Scrapy's stats; only the first one of a key."""
+        self._crawler.stats.set_value(key, self._crawler.stats.get_value(key, text))
+
     def _bounded(self, detail: str) -> str:
         """A count of a section; of a site that names ever new ones, so many apart."""
         what, _, section = detail.partition("/")

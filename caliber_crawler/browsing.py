@@ -18,7 +18,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.browser import authorities, processes, ways
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
-from caliber_crawler.browser.waiting import within
+from caliber_crawler.browser.waiting import end_leftovers, within
 from caliber_crawler.connections import addresses_of
 from caliber_crawler.errors import BrowserUnavailable
 from caliber_crawler.outcomes import Refused
@@ -165,9 +165,10 @@ class Browser:
         return ways.options(reach.places, found, through)
 
     async def close(self) -> None:
-        """End the browser; idempotent."""
+        """End the browser, and all that it had under way; idempotent."""
         async with self._changing:
             await self._end(kindly=True)
+        await end_leftovers()
 
     def _stopping(self) -> bool:
         return self._addon.stopping

@@ -10,7 +10,7 @@ from scrapy.exceptions import ContractFail
 from scrapy.http import Response
 
 from caliber_crawler import records
-from caliber_crawler.items import Article
+from caliber_crawler.items import Article, Reject
 
 
 class OnSiteContract(Contract):
@@ -40,7 +40,9 @@ class ArticlesContract(Contract):
         least, *fields = self.args
         articles = [records.clean(item) for item in output if isinstance(item, Article)]
         if len(articles) < int(least):
-            raise ContractFail(f"{len(articles)} articles came out, expected {least} or more")
+            raise ContractFail(
+                f"{len(articles)} articles came out, expected {least} or more{_instead(output)}"
+            )
         for article in articles:
             lacking = records.missing_required(article)
             lacking += [name for name in fields if getattr(article, name) in (None, "", [])]
@@ -61,4 +63,14 @@ class FollowsContract(Contract):
             if isinstance(item, Request) and getattr(item.callback, "__name__", "") == callback
         ]
         if len(found) < int(least):
-            raise ContractFail(f"{len(found)} requests for {callback}, expected {least} or more")
+            raise ContractFail(
+                f"{len(found)} requests for {callback}, expected {least} or more{_instead(output)}"
+            )
+
+
+def _instead(output: list[Any]) -> str:
+    """What pages were found to be in place of what was expected, such as a check of visitors."""
+    rejects = (
+        f"{item.url}: {item.reason}: {item.detail}" for item in output if isinstance(item, Reject)
+    )
+    return "".join(f"; {told}" for told in rejects)

@@ -144,7 +144,7 @@ MEANING: dict[str, str] = {
     ARTICLES_HOLLOW: "article pages with nothing in their body: no text, no picture, no embed",
     ARTICLES_GARBLED: "article pages with lost letters, which could not be put right",
     ARTICLES_KEPT: "stored texts that stand, because the page seen now was read less surely",
-    PAGES_CUT_OFF: "pages asked for again because their end was missing",
+    PAGES_CUT_OFF: "pages, feeds and batches asked for again because their end was missing",
     LIMITS: "answers given up because they go beyond a limit, by limit (docs/settings.md)",
     CUT: "lists and fields of records cut at their limit, by field",
     CONFLICTS: "fields of which a page's head says something else than readers see, by field",

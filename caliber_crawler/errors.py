@@ -36,7 +36,7 @@ class ScheduleTaken(CaliberError):
 class NotAnArticle(CaliberError):
     """The page is of another kind (a list, the home page, an error text), so no record comes of it.
 
-    `kind` is a short word for counters: ``list``, ``home``, ``empty`` or ``unknown``.
+    `kind` is a short word for counters: ``list``, ``home``, ``challenge``, ``unknown``, ...
     """
 
     def __init__(self, kind: str, detail: str) -> None:

@@ -1,14 +1,16 @@
-"""Feeds in files (-o, -O): whole records only, one writer for each file, nothing lost unseen.
+"""Feeds (-o, -O): whole records only, one writer for each file, nothing lost unseen.
 
 -O writes beside the file and takes its place when the crawl closes the feed. -o adds to the file,
 in JSON lines after mending the end that a killed writer left. While another process writes the
-same file, a feed goes beside it, under the name of its worker.
+same file, a feed goes beside it, under the name of its worker. Standard output has none of this:
+what it does not take is lost, and told.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import sys
 from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,6 +22,7 @@ from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.errors import FileTaken
 from caliber_crawler.files import Claim, beside, is_special, mend_lines, write_all
+from caliber_crawler.verdict import FEED_TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,21 +38,45 @@ UNFINISHED = "unfinished"
 _BUFFER = 64 * 1024
 
 
+class _NotWhole(OSError):
+    """What `store` of a feed raises that was not written as a whole: all is told by then."""
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Have Scrapy say in a line that a feed was not written, and why."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, _NotWhole) and isinstance(record.args, tuple):
+        record.msg, record.args = f"{record.msg}: %s", (*record.args, error)
+        record.exc_info = record.exc_text = None
+    return True
+
+
+logging.getLogger(FeedExporter.__module__).addFilter(_without_traceback)
+
+
 class FeedFile(io.RawIOBase):
     """What an exporter writes into. It never raises: `lost` is called for each write that failed,
     with the error, or None where nothing can be written any more.
 
     In JSON lines a write is one record: one that failed is taken back, so that none stands there
-    in part, and the next one is tried. In other formats nothing is written after a failure.
+    in part, and the next one is tried. In other formats, and in a file that is not `ours` to take
+    anything back from, nothing is written after a failure.
     """
 
     def __init__(
-        self, file: io.FileIO | None, lost: Callable[[OSError | None], None], *, lines: bool
+        self,
+        file: io.FileIO | None,
+        lost: Callable[[OSError | None], None],
+        *,
+        lines: bool,
+        ours: bool = True,
     ) -> None:
         self._file = file
         self._lost = lost
-        self._lines = lines
-        self._size = 0 if file is None or not file.seekable() else file.seek(0, io.SEEK_END)
+        returns = file is not None and file.seekable()
+        self._may_return = ours and returns
+        self._goes_on = lines and (ours or not returns)  # nothing stays in a pipe that is left
+        self._size = file.seek(0, io.SEEK_END) if file is not None and self._may_return else 0
 
     def writable(self) -> bool:
         return True
@@ -73,33 +100,95 @@ class FeedFile(io.RawIOBase):
 
     def _take_back(self) -> None:
         file = self._file
-        if file is None or not file.seekable():
-            return
-        file.truncate(self._size)
-        file.seek(self._size)
-        if not self._lines:
+        if file is not None and self._may_return:
+            file.truncate(self._size)
+            file.seek(self._size)
+        if not self._goes_on:
             self._file = None
 
 
-class FeedStorage:
-    """Scrapy's storage for paths and ``file:`` addresses. One instance for each file.
+class _Storage:
+    """What the storages share: how a feed is opened, and that each failure is told.
 
     A feed that could not be written as a whole makes `store` raise, which Scrapy counts under
     ``feedexport/failed_count`` and the verdict names; what there is of it is kept.
     """
 
+    _ours = True
+
     def __init__(
-        self, addon: CaliberAddon, uri: str, *, feed_options: dict[str, Any] | None = None
+        self, addon: CaliberAddon, name: str | Path, feed_options: dict[str, Any] | None
     ) -> None:
         options = feed_options or {}
         self._addon = addon
-        self._path = Path(file_uri_to_path(uri) if uri.startswith("file:") else uri)
+        self._path = Path(name)
         self._overwrite = bool(options.get("overwrite", False))
         self._compressed = "postprocessing" in options
         self._lines = options.get("format") in LINES and not self._compressed
-        self._claim: Claim | None = None
         self._file: io.FileIO | None = None
-        self._error: OSError | None = None
+        self._error: _NotWhole | None = None
+
+    def open(self, spider: Spider) -> IO[bytes]:
+        """The file for the exporter; a failure is told now and raised by `store`."""
+        try:
+            self._file = self._opened()
+        except OSError as error:
+            self._failed(error)
+        feed = FeedFile(self._file, self._lost, lines=self._lines, ours=self._ours)
+        if self._lines:
+            return cast("IO[bytes]", feed)
+        return io.BufferedWriter(feed, _BUFFER)
+
+    def _opened(self) -> io.FileIO:
+        raise NotImplementedError
+
+    def _lost(self, error: OSError | None) -> None:
+        self._addon.count(counters.FEEDS_LOST)
+        if error is not None:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        """The first error is told and is that of the feed."""
+        if self._error is None:
+            self._error = _NotWhole(str(error))
+            self._addon.note(FEED_TROUBLE, f"{self._path.name}: {error.strerror or error}")
+            logger.error("The feed %s cannot be written: %s", self._path, error)
+
+
+class StdoutStorage(_Storage):
+    """Scrapy's storage for standard output (``-o -:jsonl``). Whoever reads it may leave."""
+
+    _ours = False  # it may be a file into which others write, too
+
+    def __init__(self, addon: CaliberAddon, feed_options: dict[str, Any] | None = None) -> None:
+        super().__init__(addon, "standard output", feed_options)
+
+    @classmethod
+    def from_crawler(
+        cls, crawler: Crawler, uri: str, *, feed_options: dict[str, Any] | None = None
+    ) -> Self:
+        return cls(CaliberAddon.of(crawler), feed_options)
+
+    def store(self, file: IO[bytes]) -> None:
+        """Write what is left. Raises OSError when the feed is not whole."""
+        file.flush()
+        if self._error is not None:
+            raise self._error
+
+    def _opened(self) -> io.FileIO:
+        sys.stdout.flush()
+        return io.FileIO(sys.stdout.fileno(), "w", closefd=False)
+
+
+class FeedStorage(_Storage):
+    """Scrapy's storage for paths and ``file:`` addresses. One instance for each file."""
+
+    def __init__(
+        self, addon: CaliberAddon, uri: str, *, feed_options: dict[str, Any] | None = None
+    ) -> None:
+        name = file_uri_to_path(uri) if uri.startswith("file:") else uri
+        super().__init__(addon, name, feed_options)
+        self._claim: Claim | None = None
 
     @classmethod
     def from_crawler(
@@ -114,17 +203,6 @@ class FeedStorage:
         A compressed feed cannot be mended, so it is added to in a copy.
         """
         return self._claim is not None and (self._overwrite or self._compressed)
-
-    def open(self, spider: Spider) -> IO[bytes]:
-        """The file for the exporter; a failure is told now and raised by `store`."""
-        try:
-            self._file = self._opened()
-        except OSError as error:
-            self._failed(error)
-        feed = FeedFile(self._file, self._lost, lines=self._lines)
-        if self._lines:
-            return cast("IO[bytes]", feed)
-        return io.BufferedWriter(feed, _BUFFER)
 
     def store(self, file: IO[bytes]) -> None:
         """Close the feed and put it in its place. Raises OSError when it is not whole."""
@@ -213,17 +291,6 @@ class FeedStorage:
         if mended.ended:
             logger.warning("%s lacked its last line end; it is there now", target)
             self._addon.count(counters.FEEDS_ENDED)
-
-    def _lost(self, error: OSError | None) -> None:
-        self._addon.count(counters.FEEDS_LOST)
-        if error is not None:
-            self._failed(error)
-
-    def _failed(self, error: OSError) -> None:
-        """The first error is told and is that of the feed."""
-        if self._error is None:
-            self._error = error
-            logger.error("The feed %s cannot be written: %s", self._path, error)
 
 
 def unopened(crawler: Crawler) -> str:

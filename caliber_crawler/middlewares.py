@@ -4,11 +4,11 @@ off, and what became of requests."""
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.retry import get_retry_request
-from scrapy.http import HtmlResponse
+from scrapy.http import HtmlResponse, TextResponse
 from scrapy.utils.httpobj import urlparse_cached
 
 from caliber_crawler import counters
@@ -37,6 +37,8 @@ _LOSS = "dataloss"
 _PART = 206
 # Statuses that say nothing about the page: another time it may be there.
 _PASSING = frozenset({408, 425, 429})
+
+_Kind = Literal["page", "batch", "feed", "other"]
 
 
 class OutcomeMiddleware:
@@ -114,40 +116,41 @@ class ProxyMiddleware(HttpProxyMiddleware):
 
 
 class CutOffMiddleware:
-    """Asks again for pages whose end is missing, as often as Scrapy retries anything.
+    """Asks again for pages and feeds whose end is missing, as often as Scrapy retries anything.
 
     A connection that breaks without a stated length, or a proxy that stores half an answer, gives
     such pages with a good status. One that calls itself a part, though the whole was asked for, is
     believed. One that stays so passes on with the flag `CUT_OFF`. A site that
     never ends its documents is not asked in vain: after the first such page, and until a whole one
     is seen, no other is taken for cut off. Batches of lists, which are no documents, are told by
-    their last letter, and apart from pages: a site may write something behind their last tag.
+    their last letter, and apart from pages: a site may write something behind their last tag. So
+    are feeds. What is of another kind (JSON, robots.txt) is asked for again when it is known that
+    something was lost.
     """
 
     def __init__(self, addon: CaliberAddon, crawler: Crawler) -> None:
         self._addon = addon
         self._crawler = crawler
-        # Of pages (False) and of batches (True): whose ends are written, and which were asked for
-        # again in vain.
-        self._ends_are_written: set[bool] = set()
-        self._tried_in_vain: set[bool] = set()
+        # Of which kinds the ends are written, and which were asked for again in vain.
+        self._ends_are_written: set[_Kind] = set()
+        self._tried_in_vain: set[_Kind] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(CaliberAddon.of(crawler), crawler)
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
-        if not 200 <= response.status < 300 or not isinstance(response, HtmlResponse):
+        if not 200 <= response.status < 300:
             return response
         part = response.status == _PART and "Range" not in request.headers
         lossy = part or _LOSS in response.flags
-        is_batch = bool(request.meta.get(HTML_BATCH))
-        if not lossy and is_batch and not response.body.strip():
+        kind = _kind(request, response)
+        if not lossy and kind == "batch" and not response.body.strip():
             return response  # the end of a list, which says nothing of how others end
-        if not lossy and not _is_cut(response, is_batch=is_batch):
-            self._ends_are_written.add(is_batch)
+        if not lossy and not _is_cut(response, kind):
+            self._ends_are_written.add(kind)
             return response
-        if not lossy and is_batch in self._tried_in_vain - self._ends_are_written:
+        if not lossy and kind in self._tried_in_vain - self._ends_are_written:
             return response
         if self._crawler.spider is None:
             return response
@@ -155,14 +158,25 @@ class CutOffMiddleware:
         if again is not None:
             self._addon.count(counters.PAGES_CUT_OFF)
             return again
-        self._tried_in_vain.add(is_batch)
+        self._tried_in_vain.add(kind)
         response.flags.append(CUT_OFF)
         return response
 
 
-def _is_cut(response: Response, *, is_batch: bool) -> bool:
-    """Whether a page's end is missing, or a batch's: one that has tags and does not end in one."""
+def _kind(request: Request, response: Response) -> _Kind:
+    if isinstance(response, TextResponse) and page_of(response).is_feed:
+        return "feed"
+    if not isinstance(response, HtmlResponse):
+        return "other"
+    return "batch" if request.meta.get(HTML_BATCH) else "page"
+
+
+def _is_cut(response: Response, kind: _Kind) -> bool:
+    """Whether the end is missing of a page or a feed, or of a batch: one that has tags and does not
+    end in one."""
+    if kind == "other":
+        return False
     if page_of(response).is_cut:
         return True
     body = response.body.rstrip()
-    return is_batch and b"<" in body and not body.endswith(b">")
+    return kind == "batch" and b"<" in body and not body.endswith(b">")

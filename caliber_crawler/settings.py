@@ -212,9 +212,14 @@ FEED_EXPORTERS = {
 FEED_STORAGES = {
     "": "caliber_crawler.feeds.FeedStorage",
     "file": "caliber_crawler.feeds.FeedStorage",
+    "stdout": "caliber_crawler.feeds.StdoutStorage",
 }
 # A crawl that finds nothing leaves the feed of the last one as it is.
 FEED_STORE_EMPTY = False
+
+# Scrapy's, and those by which Cloudflare says that the site's server gave it no answer for now: an
+# odd one (520), none (521, 522, 523, 530), a late one (524), or none over TLS (525).
+RETRY_HTTP_CODES = [500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 530, 408, 429]
 
 LOG_LEVEL = _from_environment("LOG_LEVEL", "INFO")
 # Two lists scroll at a time at most; each has a page of its own in one browser.

@@ -32,6 +32,8 @@ ROBOTS_UNREACHABLE = "robots_unreachable"
 # Scrapy's own: the spider's `start` raised; the crawl ended while its components were opened.
 START_ERROR = "start_error"
 SHUTDOWN = "shutdown"
+# The key in Scrapy's stats under which stands why a feed was not written, the first one.
+FEED_TROUBLE = "feedexport/failed_reason"
 # So many pages that no layout fits are no accident, when they are half of all.
 _FEW = 3
 # Findings by which lists may be longer, or other ones, than what was shown of them.
@@ -193,6 +195,7 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
     """What went wrong, each in words with its number; of rejects also the most frequent reasons."""
     reasons = _rejects(stats)
     why = some([f"{number} {reason}" for reason, number in reasons.most_common()])
+    unwritten = f"feeds not written ({stats[FEED_TROUBLE]})" if FEED_TROUBLE in stats else ""
     numbers = {
         "requests failed": _count(stats, counters.FAILED_REQUESTS),
         "requests set aside": _count(stats, counters.FRONTIER_SET_ASIDE),
@@ -203,7 +206,7 @@ def _troubles(stats: Mapping[str, object]) -> list[str]:
         "sections unknown": _count(stats, counters.LISTS_UNKNOWN),
         "errors in callbacks": _number(stats.get("spider_exceptions/count")),
         "errors in pipelines": _count(stats, counters.ITEM_ERRORS),
-        "feeds not written": sum(
+        unwritten or "feeds not written": sum(
             _number(value)
             for key, value in stats.items()
             if key.startswith("feedexport/failed_count/")

@@ -31,6 +31,7 @@ from caliber_crawler.browser.blocking import Blocker
 from caliber_crawler.browser.chromium import launch_options
 from caliber_crawler.browser.guard import CONTEXT_OPTIONS, PageGuard
 from caliber_crawler.browser.scroll import BrowserError, Forbidden, Scroller, Unnamed
+from caliber_crawler.browser.waiting import end_leftovers, leftovers
 from caliber_crawler.reach import Reach
 from demo_site import ServedSite, SiteConfig, Truth, serve
 from tests.conftest import Run, Scrapy, wait_until
@@ -583,6 +584,47 @@ def test_a_pause_that_a_list_s_answer_asks_for_is_kept_and_the_list_walked_on(
     assert counter(run, "browser/retries") == 0
 
 
+_CHECK = b"""<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>
+<h1>Checking your browser before accessing the site</h1>
+<script>document.cookie = 'seen=1'; location.reload();</script></body></html>"""
+
+
+def test_a_check_of_visitors_in_place_of_lists_is_named_and_no_browser_meets_it(
+    crawler: Scrapy, database: Documents
+) -> None:
+    with serve(BUSY) as site:
+        for path in (WORLD, "/en/category/sport"):
+            site.knobs.raw[path] = (200, HTML, _CHECK)
+        run = crawl(crawler, site, "-a", "section=world,sport", render="auto")
+        asked = Counter(hit.path for hit in site.log)
+        assert run.code == 3, run.err
+        assert "nothing collected" in run.verdict
+        assert "2 pages rejected (2 not_a_list_challenge)" in run.verdict
+        assert asked[WORLD] == asked["/en/category/sport"] == 1
+        assert database.walks.count_documents({}) == 0
+        site.knobs.raw.clear()
+        site.knobs.raw["/en/"] = (200, HTML, _CHECK)
+        run = crawler("crawl", "sections", CALIBER_BASE_URL=site.url, NAVIGATION_HOURS="0")
+    assert run.code == 3, run.err
+    assert "1 pages rejected (1 not_a_list_challenge)" in run.verdict
+    details = {reject["detail"] for reject in database.rejects.find()}
+    assert all("a check of visitors stands before it" in detail for detail in details)
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_page_that_opens_itself_again_and_again_is_stopped(crawler: Scrapy, when: str) -> None:
+    later = when == "later"
+    again = b"setTimeout(() => location.reload(), 200)" if later else b"location.reload()"
+    loop = b"<html><h1>World</h1><main></main><script>" + again + b"</script></body></html>"
+    with serve(BUSY) as site:
+        site.knobs.raw[WORLD] = (200, HTML, loop)
+        run = crawl(crawler, site, render="auto")
+        asked = Counter(hit.path for hit in site.log)
+    assert run.code == 3, run.err
+    assert "1 pages rejected (1 browser_failed)" in run.verdict
+    assert 3 <= asked[WORLD] <= 1 + 2 * 3  # over HTTP, and in two attempts of the browser
+
+
 class _Once(dict[str, Any]):
     """Each answer is given once."""
 
@@ -624,6 +666,30 @@ async def test_what_waits_for_its_turn_is_not_asked_for_when_its_page_is_closed(
             await asyncio.sleep(0.3)
             await browser.close()
         assert [hit.path for hit in site.log] == ["/page"]
+
+
+async def test_what_playwright_leaves_when_its_driver_is_ended_is_ended_too() -> None:
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await asyncio.Event().wait()
+
+    playwright = await async_playwright().start()
+    browser = await playwright.chromium.launch(**launch_options("", 30))
+    page = await browser.new_page()
+    await page.route("**", hold)
+    opening = asyncio.ensure_future(page.goto("http://site.invalid/"))
+    await asyncio.wait_for(held.wait(), 20)
+    await browser.close()
+    await playwright.stop()
+    with pytest.raises(BrowserError):
+        await opening
+    assert leftovers()  # else there is nothing to be ended
+    other = asyncio.ensure_future(asyncio.sleep(0.1, "whole"))
+    await end_leftovers()
+    assert not leftovers()
+    assert await other == "whole"
 
 
 # --- what makes a list go on, and what its end is

@@ -262,3 +262,19 @@ def test_a_list_that_a_script_fills_from_the_start_is_walked(scrapy: Scrapy) -> 
         )
     assert run.code == 0, run.err
     assert sorted(r["slug"] for r in run.records) == sorted(whole)
+
+
+@pytest.mark.parametrize("status", [520, 521, 523, 530])
+def test_what_stands_before_the_site_s_server_is_asked_again_when_that_fails(
+    scrapy: Scrapy, database: Documents, status: int
+) -> None:
+    with serve(SiteConfig(articles=20)) as site:
+        first, second = (site.world.article("en", i) for i in range(2))
+        site.knobs.raw[first.path] = (status, HTML, b"<h1>Web server is down</h1>")
+        addresses = f"url={site.url}{first.path},{site.url}{second.path}"
+        run = scrapy.crawl("articles", addresses, CALIBER_BASE_URL=site.url)
+        asked = [hit.path for hit in site.log].count(first.path)
+    assert (run.code, asked) == (4, 3), run.err
+    [reject] = database.rejects.find()
+    assert reject["reason"] == f"http_{status}"
+    assert reject["detail"].startswith("the site's server failed")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from pymongo.database import Database
@@ -12,7 +14,7 @@ from pymongo.database import Database
 from caliber_crawler.pages.feed import parse_feed
 from caliber_crawler.pages.html import Page
 from caliber_crawler.site import Site
-from demo_site import Edit, SiteConfig, serve
+from demo_site import Edit, ServedSite, SiteConfig, serve
 from tests.conftest import Scrapy
 from tests.expected import assert_is
 
@@ -119,3 +121,61 @@ def test_odd_entries_are_counted() -> None:
     assert feed.cards[0].published_at.isoformat() == "2026-06-25T13:24:00+00:00"
     assert (feed.odd_links, feed.undated) == (2, 2)
     assert feed.problem is None
+
+
+def _rss(site: ServedSite) -> bytes:
+    with urlopen(f"{site.url}/rss.xml", timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "as HTML"])
+def test_a_feed_that_is_cut_off_is_asked_for_again_and_taken_as_far_as_it_is_whole(
+    scrapy: Scrapy, database: Documents, kind: str
+) -> None:
+    with serve(SiteConfig(articles=60, seed=1)) as site:
+        whole = _rss(site)
+        site.log.clear()
+        cut = whole[: int(len(whole) * 0.4)]
+        cut = cut[: cut.rindex(b"<link>") + len(b"<link>") + len(site.url) + 12]
+        headers = {"Content-Type": "text/html" if kind == "as HTML" else "application/rss+xml"}
+        if kind == "gzip":
+            zipped = gzip.compress(whole)
+            cut, headers["Content-Encoding"] = zipped[: len(zipped) // 2], "gzip"
+        site.knobs.raw["/rss.xml"] = (200, headers, cut)
+        run = scrapy.crawl("feed", CALIBER_BASE_URL=site.url)
+        assert run.code == 4, run.err
+        assert "1 requests failed" in run.verdict
+        assert run.counts["pages/cut_off"] == 2
+        assert [hit.path for hit in site.log].count("/rss.xml") == 3
+        assert 0 < len(run.records) < 20
+        assert database.rejects.count_documents({}) == 0
+        site.knobs.raw.clear()
+        again = scrapy.crawl("feed", CALIBER_BASE_URL=site.url)
+    assert again.code == 0, again.err
+    assert len(run.records) + len(again.records) >= 20
+
+
+@pytest.mark.parametrize(
+    ("body", "cut", "named"),
+    [
+        (ATOM, False, 2),
+        (ATOM.removesuffix("</feed>"), True, 2),
+        (ATOM[: ATOM.index("/two") + 3], True, 1),
+        (ATOM[: ATOM.index("/one") + 3], True, 0),
+        ("\ufeff<?xml version='1.0'?>\n<!-- news -->" + ATOM, False, 2),
+        ("<html><body><p>&lt;rss <feed >", True, 0),
+        ('{"html": "<rss >"}', False, 0),
+    ],
+)
+def test_the_end_of_a_feed_is_looked_for(body: str, cut: bool, named: int) -> None:
+    page = Page("http://127.0.0.1:8000/rss.xml", body.encode(), "text/xml")
+    assert page.is_cut is cut
+    assert len(parse_feed(page, SITE).cards) == named
+
+
+def test_a_feed_with_namespaces_ends_with_its_own_name() -> None:
+    rdf = b'<rdf:RDF xmlns:rdf="x"><channel></channel></rdf:RDF>'
+    assert not Page("", rdf).is_cut
+    assert Page("", rdf.removesuffix(b"</rdf:RDF>")).is_cut
+    assert Page("", b'<a:feed xmlns:a="http://www.w3.org/2005/Atom"></feed>').is_cut

@@ -188,6 +188,21 @@ def test_check_fails_when_the_layout_changed(scrapy: Scrapy, site: ServedSite) -
     assert "FAILED" in run.err
 
 
+@pytest.mark.parametrize("where", ["home", "section", "article"])
+def test_check_names_what_stands_before_the_site(
+    scrapy: Scrapy, site: ServedSite, where: str
+) -> None:
+    newest = site.first_list("en", "politics")[0].path  # of the section that is named first
+    path = {"home": "/en/", "section": "/en/category/politics", "article": newest}[where]
+    check = b"<title>Just a moment...</title><h1>Checking your browser</h1>"
+    site.knobs.raw[path] = (200, {"Content-Type": "text/html"}, check)
+    run = scrapy("check", CALIBER_BASE_URL=site.url)
+    assert run.code == 1
+    reason = "not_an_article_challenge" if where == "article" else "not_a_list_challenge"
+    told = run.err.count(f"{site.url}{path}: {reason}: a check of visitors stands before it")
+    assert told == {"home": 3, "section": 2, "article": 1}[where]
+
+
 def test_check_fails_when_the_site_is_down(scrapy: Scrapy) -> None:
     run = scrapy("check", CALIBER_BASE_URL="http://127.0.0.1:1")
     assert run.code == 1

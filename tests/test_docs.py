@@ -47,6 +47,7 @@ def test_every_reason_of_a_reject_is_documented() -> None:
     reasons = set(re.findall(r'reason="([a-z_]+)"', sources))
     reasons |= set(re.findall(r'self\.fetch\(\), "([a-z_]+)"', sources))
     reasons |= {f"not_an_article_{kind}" for kind in re.findall(r'NotAnArticle\("(\w+)"', sources)}
+    reasons |= {f"not_a_list_{kind}" for kind in ("challenge", "consent", "maintenance")}
     reasons |= {reach.OFF_SITE, reach.PRIVATE_ADDRESS}
     assert len(reasons) >= 8
     assert reasons <= _names("counters.md")

@@ -17,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -672,6 +673,38 @@ def test_folder_that_another_mongod_uses(tmp_path: Path) -> None:
 )
 def test_an_end_without_words_has_advice(tmp_path: Path, code: int | None, advised: str) -> None:
     assert advised in advice.explain(code, "", tmp_path)
+
+
+def _entry(severity: str, message: str) -> str:
+    at = {"$date": "2026-11-26T22:42:06.330+00:00"}
+    return json.dumps({"t": at, "s": severity, "msg": message}, separators=(",", ":"))
+
+
+def test_last_words_are_those_of_weight(tmp_path: Path) -> None:
+    told = [_entry("I", "beginning"), _entry("W", "odd"), _entry("E", "broken"), _entry("I", "end")]
+    said = advice.explain(14, "\n".join(told), tmp_path)
+    assert f"to a running MongoDB.\nIts last words, more in {tmp_path}/mongod.log:\n" in said
+    assert [line.strip() for line in said.splitlines()[2:]] == ["broken"]
+    del told[2]
+    said = advice.explain(14, "\n".join(told), tmp_path)
+    assert [line.strip() for line in said.splitlines()[2:]] == ["odd"]
+    half = _entry("I", "a service was registered")[:-9]
+    said = advice.explain(14, "\n".join([*told, half]), tmp_path)
+    assert [line.strip() for line in said.splitlines()[2:]] == ["odd"]
+    del told[1]
+    said = advice.explain(14, "\n".join(told), tmp_path)
+    assert [line.strip() for line in said.splitlines()[2:]] == ["beginning", "end"]
+
+
+def test_what_had_room_on_a_full_disk_are_no_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(free=0)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+    said = advice.explain(14, _entry("I", "a service was registered")[:-9], tmp_path)
+    assert said.startswith("the embedded MongoDB did not start: the disk is full")
+    assert "registered" not in said
+    assert "last words" not in said
 
 
 def test_disk_full(tmp_path: Path) -> None:

@@ -228,6 +228,12 @@ def _f1(one: str, other: str) -> float:
             "consent",
         ),
         ("<h1>Just a moment...</h1><p>Checking your browser.</p>", "challenge"),
+        ("<h1>Technical works</h1><p>Please come back later.</p>", "maintenance"),
+        ("<h1>We're down for maintenance</h1>", "maintenance"),
+        ("<h1>Сайт временно недоступен</h1>", "maintenance"),
+        ("<h1>Texniki işlər aparılır</h1>", "maintenance"),
+        ("<h1>MySQL Error!</h1><p>The Error returned was: Too many users</p>", "maintenance"),
+        ("<h1>Technical works begin on the bridge</h1>", "unknown"),
         (
             (
                 "<h1>Welcome</h1><p>To nothing.</p><svg><title>Page not found</title></svg>"

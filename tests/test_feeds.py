@@ -18,7 +18,7 @@ from caliber_crawler.files import Claim
 from demo_site import SiteConfig, serve
 from demo_site.server import ServedSite
 from tests.cluster import Cluster
-from tests.conftest import Run, Scrapy, wait_until
+from tests.conftest import SCRAPY, Run, Scrapy, wait_until
 
 Documents = Database[dict[str, Any]]
 
@@ -147,8 +147,10 @@ class TestOverwriting:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (40_000, 40_000))
         run = scrapy.finish(process)
         assert run.code == 4
-        assert "1 feeds not written" in run.verdict
+        assert "1 feeds not written (out.jsonl: File too large)" in run.verdict
         assert run.err.count("cannot be written: [Errno 27] File too large") == 1
+        assert "60 items) in: " in run.err
+        assert "Traceback" not in run.err
         assert scrapy.feed.read_bytes() == OLD
         kept = found(scrapy.folder / "out.unfinished.jsonl")
         assert len(kept) + run.counts["feeds/lost"] == 60
@@ -321,6 +323,51 @@ class TestOtherFormats:
 
 
 STORAGE_OF_SCRAPY = "scrapy.extensions.feedexport.FileFeedStorage"
+
+
+class TestStandardOutput:
+    @pytest.mark.parametrize("form", ["jsonl", "csv"])
+    def test_a_reader_that_leaves_is_told_once_and_the_records_are_counted(
+        self, scrapy_without_store: Scrapy, site: ServedSite, form: str
+    ) -> None:
+        site.knobs.delay = 0.05
+        process = start(scrapy_without_store, site, range(60), "-o", f"-:{form}")
+        assert process.stdout is not None
+        if form == "jsonl":
+            assert json.loads(process.stdout.readline())["slug"]
+        process.stdout.close()
+        process.stdout = None
+        run = scrapy_without_store.finish(process)
+        assert run.code == 4, run.err
+        assert "1 feeds not written (standard output: Broken pipe)" in run.verdict
+        assert run.err.count("The feed standard output cannot be written") == 1
+        assert "Traceback" not in run.err
+        assert run.counts["articles/exported"] == 60
+        assert 0 < run.counts["feeds/lost"] < 60
+
+    @pytest.mark.parametrize("form", ["jsonl", "csv", "json"])
+    def test_what_is_read_is_what_a_file_gets(
+        self, scrapy_without_store: Scrapy, site: ServedSite, form: str
+    ) -> None:
+        ordered = ("-s", "CONCURRENT_REQUESTS=1", "-s", "FEED_EXPORT_FIELDS=id,title,body")
+        run = crawl(scrapy_without_store, site, range(5), "-o", f"-:{form}", *ordered)
+        assert run.code == 0, run.err
+        crawl(scrapy_without_store, site, range(5), "-o", f"out.{form}", *ordered)
+        assert run.out == (scrapy_without_store.folder / f"out.{form}").read_text("utf-8")
+
+    def test_a_full_disk_below_it_is_told(
+        self, scrapy_without_store: Scrapy, site: ServedSite
+    ) -> None:
+        scrapy = scrapy_without_store
+        command = [*SCRAPY, "crawl", "articles", "-a", urls(site, range(4)), "-o", "-:jsonl"]
+        with Path("/dev/full").open("wb") as full:
+            ended = subprocess.run(
+                command, cwd=scrapy.folder, env=scrapy.environment(CALIBER_BASE_URL=site.url),
+                stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=90,
+            )  # fmt: skip
+        assert ended.returncode == 4, ended.stderr
+        assert "standard output: No space left on device" in ended.stderr.splitlines()[-1]
+        assert "Traceback" not in ended.stderr
 
 
 class TestCompany:

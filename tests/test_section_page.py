@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from caliber_crawler.items import Card
 from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.kinds import in_place_of_a_list
 from caliber_crawler.pages.section import parse_cards, parse_list
 from tests.pages import (
     ARTICLE_URL,
@@ -323,3 +324,39 @@ def test_links_that_may_lead_to_sections_are_told_once_each() -> None:
     )
     assert found.sections == []
     assert found.odd_sections == ["https://caliber.az/en/category/a/b/c/d"]
+
+
+_NAVIGATION = (
+    '<nav><a href="/en/category/world">WORLD</a> <a href="/en/category/sport">SPORT</a></nav>'
+)
+_WAITING = "<main id=list></main><script src=/list.js></script>"
+
+
+@pytest.mark.parametrize(
+    ("html", "kind"),
+    [
+        ("<title>Just a moment...</title><h1>Checking your browser</h1>", "challenge"),
+        (f"<h1>Attention required!</h1>{_NAVIGATION}", "challenge"),
+        (f"<title>Cookies</title>{_NAVIGATION}<h1>We value your privacy</h1>", "consent"),
+        ("<title>Caliber.Az</title><h1>Technical works</h1><p>Come back later.</p>", "maintenance"),
+        (f"{_NAVIGATION}<h1>Технические работы</h1>", "maintenance"),
+        ("<br><b>Fatal error</b>: Uncaught mysqli_sql_exception: No", "maintenance"),
+        # Lists whose cards a script brings, with what pages carry.
+        (f"{_NAVIGATION}<h1>World</h1>{_WAITING}", None),
+        (f"{_NAVIGATION}{_WAITING}<footer>Protected by reCAPTCHA</footer>", None),
+        (
+            (
+                f"{_NAVIGATION}<h1>World</h1>{_WAITING}<div><h2>We value your privacy</h2>"
+                "Cookies, our cookies. Consent? <button>Accept all cookies</button></div>"
+            ),
+            None,
+        ),
+        (f"{_NAVIGATION}<h1>World</h1>{card_html()}<h2>Just a moment...</h2>", None),
+        (_WAITING, None),
+        ("", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/en/", "/en/category/world"])
+def test_what_stands_in_place_of_a_list_is_told(html: str, kind: str | None, path: str) -> None:
+    found = in_place_of_a_list(page(html, f"https://caliber.az{path}"), SITE)
+    assert (found and found.kind) == kind

@@ -27,6 +27,9 @@ _GROWING = frozenset({"script", "xhr", "fetch"})
 # What a page makes itself; nothing is asked of anyone.
 _OF_THE_PAGE = frozenset({"data", "blob", "about"})
 
+# So often a page may open an address in its main frame: its own, and what a script goes on to.
+_OPENED = 3
+
 FORBIDDEN = "forbidden"
 """The kind by which `Blocker` has requests counted that robots.txt forbids."""
 
@@ -36,7 +39,7 @@ class Blocker:
 
     Only what is within `reach` is asked, so adverts and trackers are not, and of that nothing that
     robots.txt `forbids`. Each request waits for `turn()`; `blocked` is called with the kind of each
-    that is turned away.
+    that is turned away. A page that opens itself or others again and again is stopped in that.
 
     A list may need what was turned away or waits: `waiting` are the requests that wait to be made,
     each with what it waits for, `forbidden` those that robots.txt forbids, `unnamed` those for
@@ -60,6 +63,7 @@ class Blocker:
         self.forbidden: WeakSet[Request] = WeakSet()
         self.unnamed: WeakSet[Request] = WeakSet()
         self.lost: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
+        self._opened: WeakKeyDictionary[Page, int] = WeakKeyDictionary()
 
     async def __call__(self, request: Request) -> bool:
         why = await self._objection(request)
@@ -80,6 +84,10 @@ class Blocker:
             return kind
         if kind not in _NEEDED:
             return kind
+        if kind == "document" and self._is_restless(request):
+            why = "Pages open addresses again and again, which is stopped: %s"
+            self._name(parts._replace(query="").geturl(), why)
+            return kind
         if "prefetch" in request.headers.get("sec-purpose", ""):  # for pages that nobody opens
             return "prefetch"
         self.waiting[request] = task = asyncio.ensure_future(self._may_be_made(request.url))
@@ -99,6 +107,15 @@ class Blocker:
             self.forbidden.add(request)
             return FORBIDDEN
         return None
+
+    def _is_restless(self, request: Request) -> bool:
+        """Count what a page opens in its main frame; whether that is too much."""
+        with suppress(Exception):  # it is for a frame that is not there yet
+            if request.is_navigation_request() and request.frame.parent_frame is None:
+                page = request.frame.page
+                self._opened[page] = number = self._opened.get(page, 0) + 1
+                return number > _OPENED
+        return False
 
     async def _may_be_made(self, url: str) -> bool:
         """Whether robots.txt allows a request; if so, once its turn has come."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.2
+_ENDING_SECONDS = 2.0
+# Where the code is that Playwright runs by itself, such as when a page asks for something.
+_OF_PLAYWRIGHT = f"{os.sep}playwright{os.sep}_impl{os.sep}"
 
 
 async def within(
@@ -32,3 +36,21 @@ async def within(
         return task.result()
     finally:
         task.cancel()
+
+
+def leftovers() -> set[asyncio.Task[Any]]:
+    """What Playwright has under way by itself on this event loop."""
+    codes = ((task, getattr(task.get_coro(), "cr_code", None)) for task in asyncio.all_tasks())
+    return {task for task, code in codes if code and _OF_PLAYWRIGHT in code.co_filename}
+
+
+async def end_leftovers() -> None:
+    """End what Playwright left when its driver was ended: nobody answers it any more.
+
+    Python would tell of each such task when the process ends, below all that the crawl said.
+    """
+    tasks = leftovers()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_ENDING_SECONDS)

@@ -15,8 +15,8 @@ from caliber_crawler.items import Card
 from caliber_crawler.limits import USUAL
 from caliber_crawler.listing.exchange import Answer, leaves, lookup
 from caliber_crawler.pages.attributes import MOST_VALUES, read_attributes
-from caliber_crawler.pages.html import Page, headings, words
-from caliber_crawler.pages.kinds import stands_before, what_it_is
+from caliber_crawler.pages.html import Page, words
+from caliber_crawler.pages.kinds import is_the_sites_own, what_it_is
 from caliber_crawler.pages.section import parse_cards, section_links
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold, line
@@ -156,7 +156,7 @@ def complaint(answer: Answer, url: str, site: Site) -> str:
     if value is None and not is_blank(answer):
         page = Page(url, answer.body, answer.content_type)
         what = what_it_is(page, site)
-        beside = what.kind == "consent" and _is_the_sites_own(page, site)
+        beside = what.kind == "consent" and is_the_sites_own(page, site)
         return str(what) if what.kind in _BEFORE_THE_LIST and not beside else ""
     return ""
 
@@ -181,14 +181,6 @@ def misgiving(answer: Answer, url: str, site: Site) -> str:
     if not shown or section_links(page, site) or parse_cards(page, site).cards:
         return ""
     return f"a page that says: {shown[:100]}"
-
-
-def _is_the_sites_own(page: Page, site: Site) -> bool:
-    """Whether a page has the site's navigation: a notice of cookies is on each of those.
-
-    Its title may still say that the question stands before all else.
-    """
-    return bool(section_links(page, site)) and not stands_before(headings(page, "title", "h1"))
 
 
 def find_format(answer: Answer, shown: Sequence[Card], url: str, site: Site) -> Format | None:

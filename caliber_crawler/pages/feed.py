@@ -30,6 +30,7 @@ _MOST = (
     (b"<!", "declarations", 10_000),
 )
 _SPACES = re.compile(rb"\s{20,}+")
+_ENTRY_ENDS = re.compile(rb"</(?:[A-Za-z]\w{0,20}:)?(?:item|entry)\s*>")
 
 
 @dataclass
@@ -47,15 +48,21 @@ class Feed:
 
 
 def parse_feed(page: Page, site: Site) -> Feed:
-    """Read a feed of any format that feedparser knows. Never fails."""
+    """Read a feed of any format that feedparser knows, of one that was cut off the entries that
+    are whole. Never fails."""
     if too_much := _too_much(page.body):
         return Feed(problem=too_much)
+    body = page.body
+    if page.is_feed and page.is_cut:
+        body = _whole_entries(body)
+        if not body:
+            return Feed(problem="cut off before the end of its first entry")
     headers = {"content-type": page.content_type} if page.content_type else {}
     # A file object, because feedparser takes a plain text that looks like an address for one and
     # fetches it.
     try:
         parsed: Any = feedparser.parse(
-            BytesIO(_SPACES.sub(b"\n", page.body)),
+            BytesIO(_SPACES.sub(b"\n", body)),
             response_headers=headers,
             sanitize_html=False,
             resolve_relative_uris=False,
@@ -84,6 +91,15 @@ def parse_feed(page: Page, site: Site) -> Feed:
             ] or None
             feed.cards.append(Card(address.url, href, title, None, text, at))
     return feed
+
+
+def _whole_entries(body: bytes) -> bytes:
+    """A feed that was cut off up to the end of its last whole entry: the next one's address may be
+    half of one."""
+    end = 0
+    for found in _ENTRY_ENDS.finditer(body):
+        end = found.end()
+    return body[:end]
 
 
 def _too_much(body: bytes) -> str | None:

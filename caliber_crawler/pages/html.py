@@ -52,7 +52,10 @@ _ACCENTS = re.compile(r"[\u00c0-\u00ff]{4}")
 _MANY = 3
 _MOST_PIECES = 5_000
 _BEGINS = re.compile(r"<html[\s>]", re.IGNORECASE)
+_BEGINS_BYTES = re.compile(rb"<html[\s>]", re.IGNORECASE)
 _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+# The outermost element of RSS, Atom, and RSS 1.0.
+_FEED_BEGINS = re.compile(rb"<((?:[a-z]\w{0,20}:)?(?:rss|feed|rdf))(?=[\s>])", re.IGNORECASE)
 # The parser ends a headline where a paragraph or a box begins in it; browsers do not.
 _HEADLINE_END = re.compile(r"</h1\s*>", re.IGNORECASE)
 _BLOCK_TAG = re.compile(r"<(/?)(?:p|div)(?=[\s>])", re.IGNORECASE)
@@ -106,9 +109,25 @@ class Page:
 
     @cached_property
     def is_cut(self) -> bool:
-        """Whether the page begins as a whole document and its end is missing."""
+        """Whether the page begins as a whole document, or as a feed, and its end is missing."""
+        if self._feed is not None:
+            return re.search(rb"</%b\s*>" % self._feed, self.body, re.IGNORECASE) is None
         begins = _BEGINS.search(self.text, 0, 10_000) is not None
         return begins and _ENDS.search(self.text) is None
+
+    @property
+    def is_feed(self) -> bool:
+        """Whether the page begins as a feed, whatever its header calls it."""
+        return self._feed is not None
+
+    @cached_property
+    def _feed(self) -> bytes | None:
+        """The name of a feed's outermost element."""
+        begins = self.body[:10_000].lstrip(codecs.BOM_UTF8 + b" \t\r\n")
+        found = _FEED_BEGINS.search(begins) if begins.startswith(b"<") else None
+        return (
+            found[1] if found and _BEGINS_BYTES.search(begins, 0, found.start()) is None else None
+        )
 
     @cached_property
     def base(self) -> str:

@@ -10,7 +10,7 @@ import re
 
 from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.pages.html import Page, headings, words
-from caliber_crawler.pages.section import CARD
+from caliber_crawler.pages.section import CARD, section_links
 from caliber_crawler.site import Site
 from caliber_crawler.text import fold
 
@@ -80,8 +80,31 @@ _BEFORE_IT = re.compile(
     r"before you continue(?: to \w+(?:\W\w+)*)?|we value your privacy|проверка браузера|"
     r"подтвердите, что вы не робот|доступ (?:запрещ[её]н|ограничен)"
 )
+# As the whole of a headline or a title: the site is out of order, or somebody is at work on it.
+_OUT_OF_ORDER = re.compile(
+    r"(?:(?:the|this|our) )?(?:(?:web ?)?site|service|server)(?: is)? (?:(?:currently|temporarily|"
+    r"now) )*(?:unavailable|not available|closed|down|offline|under maintenance)"
+    r"(?: for (?:scheduled )?maintenance)?|(?:scheduled |site |under )?maintenance(?: mode)?|"
+    r"(?:we are )?(?:currently )?(?:down for|under) (?:scheduled )?maintenance|technical works?|"
+    r"we will be (?:right )?back(?: soon)?|(?:mysql|database)(?: fatal)? error|"
+    r"error establishing a database connection|(?:50[0-4]\W+)?(?:internal server error|"
+    r"bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|"
+    r"(?:на сайте )?(?:(?:ведутся|проводятся|идут) )?(?:технические|профилактические) работы"
+    r"(?: на сайте)?|сайт (?:(?:временно|сейчас) )*(?:недоступен|закрыт|не работает|отключ[её]н|"
+    r"на обслуживании|на реконструкции)|texniki işlər(?: aparilir| gedir)?|"
+    r"sayt (?:müvəqqəti )?(?:işləmir|əlçatan deyil)|տեխնիկական աշխատանքներ"
+)
+# Anywhere in a page that says little else.
+_SAYS_OUT_OF_ORDER = re.compile(
+    r"(?:site|service|server) is (?:currently |temporarily )*(?:unavailable|down|under "
+    r"maintenance)|error establishing a database connection|too many connections|"
+    r"mysqli?_sql_exception|"
+    r"ведутся технические работы|сайт временно (?:недоступен|закрыт|не работает)"
+)
 _READ = 4_000  # letters of a page's text that are looked at
 _CONSENT_WORDS = 3
+# What may be there in place of a list or a home page.
+_IN_PLACE = frozenset({"challenge", "consent", "maintenance"})
 
 
 def what_it_is(
@@ -117,9 +140,37 @@ def what_it_is(
         return NotAnArticle("challenge", f"a check of visitors stands before it: {excerpt!r}")
     if len(_CONSENT.findall(text)) >= _CONSENT_WORDS or any(map(_CONSENT.search, map(fold, shown))):
         return NotAnArticle("consent", f"a question for consent stands before it: {excerpt!r}")
+    if is_out_of_order(shown) or (_SAYS_OUT_OF_ORDER.search(text) and len(text) < 600):
+        said = excerpt or text[:200]
+        return NotAnArticle("maintenance", f"the site says that it is out of order: {said!r}")
     if has_frame:
         return NotAnArticle("empty", f"an article's frame without headline and body: {excerpt!r}")
     return NotAnArticle("unknown", f"no article in the page: {excerpt!r}")
+
+
+def in_place_of_a_list(page: Page, site: Site) -> NotAnArticle | None:
+    """What a page shows in place of the list or home page that was asked for, where it has nothing
+    of theirs: a check of visitors, a question for consent, that the site is out of order.
+
+    None where it is nothing of the kind, and where the page has the site's navigation and only
+    names such things: scripts bring the cards of some lists, notices stand on pages as they are.
+    """
+    # By what it shows: home pages are told by their address otherwise.
+    shown = Page(f"{site.base}/post/page", page.body, page.content_type)
+    what = what_it_is(shown, site)
+    is_it = what.kind in _IN_PLACE and not is_the_sites_own(page, site)
+    return what if is_it else None
+
+
+def is_the_sites_own(page: Page, site: Site) -> bool:
+    """Whether a page has the site's navigation: a notice of cookies is on each of those.
+
+    Its title may still say that the question stands before all else.
+    """
+    titles = headings(page, "title", "h1")
+    return bool(section_links(page, site)) and not (
+        stands_before(titles) or is_out_of_order(titles)
+    )
 
 
 def is_not_found(titles: list[str], *, bare: bool = False) -> bool:
@@ -152,6 +203,12 @@ def stands_before(titles: list[str]) -> bool:
         len(title) < 120 and _BEFORE_IT.fullmatch(_without_publisher(fold(title)).strip("… "))
         for title in titles
     )
+
+
+def is_out_of_order(titles: list[str]) -> bool:
+    """Whether one of a page's titles as a whole says that the site is out of order."""
+    said = (_written_out(_without_publisher(fold(title))) for title in titles if len(title) < 120)
+    return any(_OUT_OF_ORDER.fullmatch(title.strip("… ")) for title in said)
 
 
 def _without_publisher(title: str) -> str:

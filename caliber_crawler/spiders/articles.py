@@ -42,9 +42,15 @@ class ArticlesSpider(CaliberSpider):
         @articles 1 published_at sections
         """
         site = self.config.site
-        for link in parse_list(page_of(response), site).sections[:1]:
+        links = parse_list(page_of(response), site).sections[:1]
+        if not links and (reject := self.in_its_place(response)) is not None:
+            yield reject
+        for link in links:
             section = await self.crawler.engine.download_async(Request(link.href))
-            for card in parse_list(page_of(section), site).cards[:1]:
+            cards = parse_list(page_of(section), site).cards[:1]
+            if not cards and (reject := self.in_its_place(section)) is not None:
+                yield reject
+            for card in cards:
                 page = await self.crawler.engine.download_async(Request(card.url))
                 for item in self.parse_article(page):
                     yield item

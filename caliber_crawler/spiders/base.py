@@ -17,6 +17,7 @@ from caliber_crawler.errors import NotAnArticle, OverLimit
 from caliber_crawler.health import in_section
 from caliber_crawler.items import Article, Card, Reject, Revisit, SectionRef
 from caliber_crawler.outcomes import Refused, is_certain, is_forbidden
+from caliber_crawler.pages.kinds import in_place_of_a_list
 from caliber_crawler.requests import MERGE, NEWEST
 from caliber_crawler.responses import (
     CUT_OFF,
@@ -24,6 +25,7 @@ from caliber_crawler.responses import (
     article_of,
     count_notes,
     means_missing,
+    page_of,
     reject_of,
     requested_urls,
 )
@@ -45,6 +47,9 @@ T = TypeVar("T")
 ARTICLE_PRIORITY = 0
 LIST_PRIORITY = 100
 FORBIDDEN_BY_ROBOTS = "forbidden_by_robots"
+_SERVER_ERRORS = 500
+NOT_A_LIST = "not_a_list"
+"""How the reasons of rejects begin for pages that show another thing in place of a list."""
 LACKING = (404, 410)
 """Statuses by which the site says that there is no such page."""
 
@@ -136,14 +141,28 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
             yield from self.not_an_article(response, error)
             return
         count_notes(article, notes, self.count)
-        if CUT_OFF in response.flags and response.request is not None:
-            outcomes = CaliberAddon.of(self.crawler).outcomes
-            outcomes.failed(response.request, "the page was cut off at every attempt")
-            self.count(counters.FAILED_REQUESTS)
+        if CUT_OFF in response.flags:
+            self.broken_off(response, "the page was cut off at every attempt")
         if self.admits(article):
             yield article
         else:
             self.count(counters.ARTICLES_OUT_OF_RANGE)
+
+    def broken_off(self, response: Response, why: str) -> None:
+        """Have the request of an answer count as failed, although what there is of it is taken."""
+        if response.request is not None:
+            CaliberAddon.of(self.crawler).outcomes.failed(response.request, why)
+            self.count(counters.FAILED_REQUESTS)
+
+    def in_its_place(self, response: Response) -> Reject | None:
+        """The reject for a page that has nothing of the list or home page that was asked for, and
+        shows why: another time it may be there. None when it is not told."""
+        what = in_place_of_a_list(page_of(response), self.config.site)
+        if what is None:
+            return None
+        self.broken_off(response, what.detail)
+        self.logger.warning("%s: %s", response.url, what.detail)
+        return reject_of(response, self.fetch(), f"{NOT_A_LIST}_{what.kind}", what.detail)
 
     def _count_rejected(self, response: Response, sections: Sequence[SectionRef]) -> None:
         address = self.config.site.address(response.url)
@@ -194,7 +213,11 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
         if isinstance(error, HttpError):
             response = error.response
             reason = f"http_{response.status}"
-            yield reject_of(response, self.fetch(), reason, "the site refused or lacks the page")
+            failed = response.status >= _SERVER_ERRORS
+            detail = "the site's server failed" if failed else "the site refused or lacks the page"
+            if (what := in_place_of_a_list(page_of(response), self.config.site)) is not None:
+                detail += f": {what.detail}"
+            yield reject_of(response, self.fetch(), reason, detail)
             return
         if not is_certain(error):  # of a loop of redirects only the errback hears
             outcomes = CaliberAddon.of(self.crawler).outcomes

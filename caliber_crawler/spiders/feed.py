@@ -10,7 +10,7 @@ from scrapy.http import Request, Response
 from caliber_crawler import counters
 from caliber_crawler.items import Article, Card, Reject
 from caliber_crawler.pages.feed import parse_feed
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.spiders.arguments import FeedArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 
@@ -46,6 +46,8 @@ class FeedSpider(CaliberSpider):
         @follows 1 parse_article
         """
         feed = parse_feed(page_of(response), self.config.site)
+        if CUT_OFF in response.flags:
+            self.broken_off(response, "the feed was cut off at every attempt")
         self.count(counters.FEED_ODD_LINKS, number=feed.odd_links)
         self.count(counters.FEED_UNDATED, number=feed.undated)
         if not feed.cards:

@@ -125,13 +125,16 @@ class ListWalkingSpider(ScrollingSpider):
     async def _read_first(
         self, task: ListTask, page: ListPage, response: Response
     ) -> AsyncIterator[Any]:
+        reading = read_page(page_of(response), self.config.site)
+        if not reading.cards and (reject := self.in_its_place(response)) is not None:
+            yield reject
+            return
         self.count(counters.LISTS_READ)
         self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         self.count(counters.CARDS_BROKEN, number=page.broken_cards)
         self.count(counters.TIMES_UNKNOWN, number=page.unknown_times)
         for request in self.follow(page, task.language):
             yield request
-        reading = read_page(page_of(response), self.config.site)
         await self._begin(task)
         self._count_first(task, reading.cards, page.broken_cards)
         taken: list[Any] = []

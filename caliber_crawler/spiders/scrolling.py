@@ -15,17 +15,19 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon, now
+from caliber_crawler.errors import NotAnArticle
 from caliber_crawler.items import Card, Reject
 from caliber_crawler.listing.answers import Reading, complaint, misgiving, read_answer, read_page
 from caliber_crawler.listing.learn import Batch, Lesson, learn
 from caliber_crawler.listing.places import Places
 from caliber_crawler.outcomes import Refused
 from caliber_crawler.pages.html import Page
+from caliber_crawler.pages.kinds import in_place_of_a_list
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
 from caliber_crawler.spiders.arguments import SectionsArguments
-from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
+from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY, NOT_A_LIST
 from caliber_crawler.spiders.cards import CardSpider, answer_of
 from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.store.walks import Bar
@@ -112,12 +114,8 @@ class ScrollingSpider(CardSpider):
         browsed = self._task_of(task)
         page: BrowserPage = response.meta["playwright_page"]
         try:
-            if "playwright_suggested_filename" in response.meta:
-                raise BrowserError("the address leads to a file, not a page")
-            if response.meta.get("redirect_urls"):  # where a script goes is seen by the scroller
-                led = self.config.site.elsewhere(browsed.url, response.url)
-                if led is not None and led.kind != "other":
-                    raise BrowserError(f"the address leads to {response.url}")
+            if (why := self._led_elsewhere(browsed, response)) is not None:
+                raise BrowserError(why)
             scroller = Scroller(
                 page,
                 lambda: self._stopping,
@@ -132,7 +130,12 @@ class ScrollingSpider(CardSpider):
             reason = FORBIDDEN_BY_ROBOTS if isinstance(error, Forbidden) else OFF_SITE
             if not browsed.grew:  # else it was something else, for some time at least
                 await self._bar(browsed, reason, str(error), error.url)
+            # A second attempt would come to the same.
             for found in self._browser_trouble(browsed, str(error), 1, reason):
+                yield found
+        except NotAnArticle as error:
+            kind = f"{NOT_A_LIST}_{error.kind}"
+            for found in self._browser_trouble(browsed, error.detail, 1, kind):
                 yield found
         except (BrowserError, TimeoutError) as error:
             for found in self._browser_trouble(browsed, str(error)):
@@ -142,6 +145,16 @@ class ScrollingSpider(CardSpider):
                 CaliberAddon.of(self.crawler).outcomes.unfinished(response.request)
             await self._close(page)
             self._browser_closed()
+
+    def _led_elsewhere(self, task: ListTask, response: Response) -> str | None:
+        """Why what the browser was sent to is no page of the list; None when it may be."""
+        if "playwright_suggested_filename" in response.meta:
+            return "the address leads to a file, not a page"
+        if not response.meta.get("redirect_urls"):  # where a script goes is seen by the scroller
+            return None
+        led = self.config.site.elsewhere(task.url, response.url)
+        other = led is not None and led.kind != "other"
+        return f"the address leads to {response.url}" if other else None
 
     async def _scroll(self, task: ListTask, scroller: Scroller) -> AsyncIterator[Any]:
 
@@ -156,6 +169,8 @@ class ScrollingSpider(CardSpider):
         looks, places = 0, Places()
         base = page.base if page else ""
         html = await scroller.present()
+        if page and not html and not reading.cards and (what := in_place_of_a_list(page, site)):
+            raise what
         seen = False
         while True:
             piece = Page(task.url, "".join(html).encode(), begins_at=base, at=now())

@@ -80,6 +80,9 @@ class SectionsSpider(NavigatingSpider):
     def parse_switch(self, response: Response, languages: Iterable[str]) -> Iterator[Any]:
         """Find the home pages of editions by the labels or prefixes of the page's switch."""
         page = self._read(response)
+        if not page.editions and (reject := self.in_its_place(response)) is not None:
+            yield reject
+            return
         for language in languages:
             named = (e for e in page.editions if language in (e.label, e.address.language))
             edition = next(named, None)
@@ -117,7 +120,9 @@ class SectionsSpider(NavigatingSpider):
             lost = await self._remember_named(language, label, named)
         if not self.arguments.section:
             self._tell_odd(page)
-            if not named:
+            if not named and (reject := self.in_its_place(response)) is not None:
+                yield reject
+            elif not named:
                 self.count(counters.LISTS_WITHOUT_CARDS)
                 detail = f"the page names no section of the edition {language}"
                 yield reject_of(response, self.fetch(), "no_sections", detail)
@@ -132,7 +137,10 @@ class SectionsSpider(NavigatingSpider):
         """
         other = copy(self)
         other.tasks = {}  # `parse_home` is checked with this spider, and asks for lists once
-        for link in self._read(response).sections[:1]:
+        links = self._read(response).sections[:1]
+        if not links and (reject := self.in_its_place(response)) is not None:
+            yield reject
+        for link in links:
             page = await self.crawler.engine.download_async(Request(link.href))
             async for found in other.parse_section(page):
                 yield found

@@ -25,6 +25,7 @@ DEBIAN_PACKAGES = {
     "liblzma.so.5": "liblzma5",
 }
 MISSING_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):")
+HALF_AN_ENTRY = re.compile(r'\{"t":\{[^{}]{0,100}\}, ?"s":"([A-Z])')
 # The words of mongod and of the system's loader → what to do about it.
 KNOWN_REASONS = {
     r"^cannot execute |version `(GLIBC|GLIBCXX|OPENSSL)_\S+' not found": (
@@ -55,12 +56,16 @@ def explain(code: int | None, output: str, data_dir: Path) -> str:
 
     A negative `code` is the signal that ended it; None means that it never ran, or never answered.
     """
-    words = _last_words(output)
-    reason = _reason(code, "\n".join(words), data_dir)
+    entries = [(line, _parsed(line)) for line in output.splitlines() if line.strip()]
+    words = _telling(entries, "EF") or entries
+    reason = _reason(code, "\n".join(_shortened(*entry) for entry in words), data_dir)
     message = f"the embedded MongoDB did not start: {reason}, {OR_OTHER_SERVER}"
+    if words is entries:
+        # On a full disk the last lines are those that had room, about something else.
+        words = [] if reason == DISK_FULL else _telling(entries, "W") or entries
     if words:
-        message += f"\nIts last words, more in {data_dir / 'mongod.log'}:"
-    return "\n  ".join([message, *words[-SHOWN_LINES:]])
+        message += f".\nIts last words, more in {data_dir / 'mongod.log'}:"
+    return "\n  ".join([message, *(_shortened(*entry) for entry in words[-SHOWN_LINES:])])
 
 
 def _reason(code: int | None, words: str, data_dir: Path) -> str:
@@ -89,20 +94,21 @@ def _reason(code: int | None, words: str, data_dir: Path) -> str:
     return f"{why}: {look}"
 
 
-def _last_words(output: str) -> list[str]:
-    """The lines worth reading: what `mongod` marks as error or fatal, else all."""
-    entries = [(line, _parsed(line)) for line in output.splitlines() if line.strip()]
-    # Plain lines come from the loader, from an old mongod, or from one that cannot even log.
-    telling = [(line, entry) for line, entry in entries if entry.get("s", "E") in {"E", "F"}]
-    return [_shortened(line, entry) for line, entry in telling or entries]
+def _telling(
+    entries: list[tuple[str, dict[str, Any]]], severities: str
+) -> list[tuple[str, dict[str, Any]]]:
+    """The lines that `mongod` marks as of one of these severities. Plain lines count as errors:
+    they come from the loader, from an old mongod, or from one that cannot even log."""
+    return [(line, entry) for line, entry in entries if entry.get("s", "E") in severities]
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """The log entry in `line`, empty if it is none."""
+    """The log entry in `line`, empty if it is none; of half an entry its severity."""
     try:
         entry = json.loads(line)
     except ValueError:
-        return {}
+        severity = HALF_AN_ENTRY.match(line)
+        return {"s": severity[1]} if severity else {}
     return entry if isinstance(entry, dict) else {}
 
 
