@@ -509,8 +509,15 @@ def test_a_site_that_lost_half_of_its_sections_is_looked_at_again(
         asked(site)
         run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
         paths = asked(site)
-    assert run.code == 0, run.err
-    assert (paths["/en/"], paths[WORLD]) == (1, 1)
+        assert run.code == 0, run.err
+        assert (paths["/en/"], paths[WORLD]) == (1, 1)
+
+        for section in SECTIONS:  # for good
+            site.knobs.raw[f"/en/category/{section}"] = (404, {}, b"<h1>Not found</h1>")
+        for homes in (1, 1, 0):
+            run = scrapy.crawl("sections", "render=http", CALIBER_BASE_URL=site.url)
+            assert asked(site)["/en/"] == homes
+        assert (run.code, run.counts["lists/left_out"]) == (0, 5), run.err
 
 
 def test_an_edition_with_another_prefix_than_its_label_is_remembered(

@@ -118,7 +118,7 @@ class NavigatingSpider(ListWalkingSpider):
         An update of sections that were named a few hours ago goes to them at once. What the site
         adds in between is found on their own pages, or when the home page is read again. Lists that
         were not there although they are named wait for that, too, unless they are asked for by name
-        or are half of all: then it may have been the site that was unwell.
+        or are half of all, for once: then it may have been the site that was unwell.
         """
         addon, site = CaliberAddon.of(self.crawler), self.config.site
         store, wanted = addon.store, self.arguments.section
@@ -132,8 +132,8 @@ class NavigatingSpider(ListWalkingSpider):
             return []
         entries = [e for e in named.sections if self._key(site.base + e["path"]) not in named.gone]
         by_slug = {entry["slug"]: entry for entry in entries}
-        gone = len(named.sections) - len(entries)
-        if not set(wanted) <= by_slug.keys() or 2 * gone >= len(named.sections):
+        is_unwell = 2 * len(entries) <= len(named.sections) and not named.is_certain
+        if not set(wanted) <= by_slug.keys() or is_unwell:
             return []
         if not wanted:
             self._leave_out(named.gone)

@@ -2,11 +2,13 @@
 
 {_id: <address of the home page without origin>, edition: its prefix, label: what the switch calls
  it, for an edition that was found by that, sections: [{path, slug, name}], read_at,
- read_by: <crawl id>, gone: [<address of a list without origin>], lost: [the same]}
+ read_by: <crawl id>, gone: [<address of a list without origin>], gone_before: [the same],
+ lost: [the same]}
 
 `gone` are lists that were not there although the home page had just named them: they are left out
-until it is read again. `lost` are those that were not there for a crawl that trusted this document,
-while it waits for the home page to be read again; there is no `read_at` then.
+until it is read again; `gone_before` are those of the reading before. `lost` are those that were
+not there for a crawl that trusted this document, while it waits for the home page to be read again;
+there is no `read_at` then.
 """
 
 from __future__ import annotations
@@ -37,11 +39,12 @@ _FIELDS = Entry.__required_keys__
 @dataclass(frozen=True)
 class Named:
     """What a home page named: its edition's prefix (None when not noted), sections, and which lists
-    were not there, as keys."""
+    were not there, as keys; `is_certain` when those were not there at the reading before either."""
 
     edition: str | None
     sections: Sequence[Entry]
     gone: frozenset[str]
+    is_certain: bool
 
 
 class NavigationStore:
@@ -66,7 +69,8 @@ class NavigationStore:
         # An earlier version kept whole addresses; then the home page is read once more.
         if not found or not sections or not all(one.keys() >= _FIELDS for one in sections):
             return None
-        return Named(found.get("edition"), sections, frozenset(found.get("gone", ())))
+        gone, before = (frozenset(found.get(name, ())) for name in ("gone", "gone_before"))
+        return Named(found.get("edition"), sections, gone, gone <= before)
 
     async def put(
         self, key: str, edition: str, label: str | None, sections: Sequence[Entry], at: datetime
@@ -79,9 +83,11 @@ class NavigationStore:
         }  # fmt: skip
         if label is not None:  # who reads it for its prefix does not know
             said["label"] = label
+        told = {name: {"$literal": value} for name, value in said.items()}
+        told["gone_before"] = {"$ifNull": ["$gone", []]}  # of the document as it was
         with driver_errors("keeping what a home page names"):
             before = await self._pages.find_one_and_update(
-                {"_id": key}, {"$set": said}, upsert=True, return_document=ReturnDocument.BEFORE
+                {"_id": key}, [{"$set": told}], upsert=True, return_document=ReturnDocument.BEFORE
             )
         return frozenset(before.get("lost", ())) if before else frozenset()
 
