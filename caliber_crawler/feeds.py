@@ -46,7 +46,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     """Have Scrapy say in a line that a feed was not written, and why."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, _NotWhole) and isinstance(record.args, tuple):
-        record.msg, record.args = f"{record.msg}: %s", (*record.args, error)
+        record.msg, record.args = f"{record.msg} (%s)", (*record.args, error)
         record.exc_info = record.exc_text = None
     return True
 

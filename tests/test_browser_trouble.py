@@ -611,6 +611,21 @@ def test_a_check_of_visitors_in_place_of_lists_is_named_and_no_browser_meets_it(
     assert all("a check of visitors stands before it" in detail for detail in details)
 
 
+def test_what_only_the_browser_meets_in_place_of_a_list_is_named(
+    crawler: Scrapy, database: Documents
+) -> None:
+    question = b"<html><h1>We value your privacy</h1><button>Accept all</button></html>"
+    with serve(BUSY) as site:
+        first = {truth.slug for truth in site.first_list("en", "world")}
+        site.knobs.raw = Later({WORLD: (200, HTML, question)})
+        run = crawl(crawler, site, render="auto")
+        asked = [hit.path for hit in site.log].count(WORLD)
+    assert (run.code, asked) == (4, 2), run.err
+    assert taken(run) == first
+    [reject] = database.rejects.find()
+    assert reject["reason"] == "not_a_list_consent"
+
+
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_a_page_that_opens_itself_again_and_again_is_stopped(crawler: Scrapy, when: str) -> None:
     later = when == "later"

@@ -48,6 +48,7 @@ ARTICLE_PRIORITY = 0
 LIST_PRIORITY = 100
 FORBIDDEN_BY_ROBOTS = "forbidden_by_robots"
 _SERVER_ERRORS = 500
+_LARGE = 100_000
 NOT_A_LIST = "not_a_list"
 """How the reasons of rejects begin for pages that show another thing in place of a list."""
 LACKING = (404, 410)
@@ -215,8 +216,9 @@ class CaliberSpider(scrapy.Spider):  # no ABC: Scrapy's feeds read all that `dir
             reason = f"http_{response.status}"
             failed = response.status >= _SERVER_ERRORS
             detail = "the site's server failed" if failed else "the site refused or lacks the page"
-            if (what := in_place_of_a_list(page_of(response), self.config.site)) is not None:
-                detail += f": {what.detail}"
+            small = len(response.body) < _LARGE  # others are read for nothing, and may take long
+            what = in_place_of_a_list(page_of(response), self.config.site) if small else None
+            detail += f": {what.detail}" if what is not None else ""
             yield reject_of(response, self.fetch(), reason, detail)
             return
         if not is_certain(error):  # of a loop of redirects only the errback hears
