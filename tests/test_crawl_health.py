@@ -160,7 +160,7 @@ def test_a_question_for_consent_before_lists_too(
         site.knobs.raw[f"/en/category/{slug}"] = (200, HTML, CONSENT)
     run = crawl(scrapy, site)
     assert run.code == 3, run.err
-    assert "list pages without cards (en/" in run.verdict
+    assert "8 not_a_list_consent" in run.verdict
     assert records(database) == before
 
 
