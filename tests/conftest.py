@@ -30,7 +30,7 @@ SCRAPY = (sys.executable, "-m", "scrapy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run the long tests of tests/soak")
+    parser.addoption("--soak", action="store_true", help="run the long tests, too")
 
 
 def pytest_configure() -> None:
@@ -43,6 +43,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """The long tests are `make soak`'s; each has a short form in the suite proper."""
     soak = collection_path.name == "soak" and collection_path.is_dir()
     return True if soak and not config.getoption("--soak") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes a while and differs little from what stays is `make soak`'s as well."""
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long and not config.getoption("--soak"):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "") -> Any:

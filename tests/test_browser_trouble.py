@@ -377,7 +377,17 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("kind", EXPECTED)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "empty",
+        "elsewhere",
+        "download",
+        pytest.param("elsewhere before it has ended", marks=pytest.mark.soak),
+        pytest.param("redirect", marks=pytest.mark.soak),
+        pytest.param("error", marks=pytest.mark.soak),
+    ],
+)
 def test_a_page_that_the_browser_cannot_read_is_rejected_with_a_reason(
     crawler: Scrapy, database: Documents, kind: str
 ) -> None:

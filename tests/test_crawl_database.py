@@ -36,6 +36,7 @@ def link(mongo_uri: str) -> Iterator[Proxy]:
         yield made
 
 
+@pytest.mark.soak
 def test_downloads_go_on_while_writes_wait(
     scrapy: Scrapy, database: Documents, mongo_uri: str, link: Proxy
 ) -> None:

@@ -120,7 +120,13 @@ REMOVED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("how", REMOVED)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(how, marks=[pytest.mark.soak] if how == "led to another article" else [])
+        for how in REMOVED
+    ],
+)
 def test_removed_twice_is_gone_and_seen_again_is_live(
     scrapy: Scrapy, database: Documents, collected: ServedSite, how: str
 ) -> None:

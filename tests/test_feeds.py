@@ -301,7 +301,7 @@ class TestOtherFormats:
         expected = range(4, 7) if overwrite else range(7)
         assert found(path, opened=gzip.open) == slugs(site, expected)
 
-    @pytest.mark.parametrize("ending", ["csv", "xml", "json"])
+    @pytest.mark.parametrize("ending", ["csv", "json", pytest.param("xml", marks=pytest.mark.soak)])
     def test_they_are_as_scrapy_writes_them(
         self, scrapy_without_store: Scrapy, site: ServedSite, ending: str
     ) -> None:
@@ -371,7 +371,7 @@ class TestStandardOutput:
 
 
 class TestCompany:
-    @pytest.mark.parametrize("mode", ["-O", "-o"])
+    @pytest.mark.parametrize("mode", ["-O", pytest.param("-o", marks=pytest.mark.soak)])
     def test_two_workers_with_one_path_write_two_files(
         self, scrapy: Scrapy, database: Documents, mode: str
     ) -> None:

@@ -128,7 +128,9 @@ def test_what_was_gone_for_an_older_version_is_found(desk: Desk, database: Docum
     assert desk.told == (OLD, "live", FIRST.title)
 
 
-@pytest.mark.parametrize("how", ["leads there", "shows what it said"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("leads there", marks=pytest.mark.soak), "shows what it said"]
+)
 def test_an_old_address_that_stays_in_lists_is_asked_for_once(desk: Desk, how: str) -> None:
     desk.site.knobs.posted[OLD] = FIRST
     if how == "leads there":

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("browser", ["", "/bin/false"])
+@pytest.mark.parametrize("browser", ["", pytest.param("/bin/false", marks=pytest.mark.soak)])
 def test_the_demo_shows_what_was_stored(tmp_path: Path, browser: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHROMIUM_EXECUTABLE": browser}
     run = subprocess.run(

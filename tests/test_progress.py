@@ -136,7 +136,11 @@ def test_a_log_in_a_file_has_the_summary_too(before: Open, scrapy: Scrapy) -> No
 
 @pytest.mark.parametrize(
     ("settings", "arguments"),
-    [({"TERM": "dumb"}, ()), ({"PROGRESS": "lines"}, ()), ({}, ("-o", "-:jsonl"))],
+    [
+        ({"TERM": "dumb"}, ()),
+        pytest.param({"PROGRESS": "lines"}, (), marks=pytest.mark.soak),
+        ({}, ("-o", "-:jsonl")),
+    ],
     ids=["dumb terminal", "lines wanted", "records go to the terminal"],
 )
 def test_lines_where_a_display_would_do_harm(

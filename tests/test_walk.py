@@ -185,7 +185,16 @@ def test_a_rule_that_only_saw_where_its_list_began_does_not_lead_on_from_a_later
 # The site changes
 
 
-@pytest.mark.parametrize("stale", ["not found", "another page", "nothing", "JSON", "first page"])
+@pytest.mark.parametrize(
+    "stale",
+    [
+        "not found",
+        "nothing",
+        "first page",
+        pytest.param("another page", marks=pytest.mark.soak),
+        pytest.param("JSON", marks=pytest.mark.soak),
+    ],
+)
 def test_a_rule_that_went_stale_is_learned_again(
     scrapy: Scrapy, database: Documents, stale: str
 ) -> None:
@@ -542,7 +551,16 @@ HARD: dict[str, dict[str, Any]] = {
 
 
 # The others in tests/soak/test_walks.py.
-@pytest.mark.parametrize("name", list(HARD)[::2])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "heeds one event in 200 ms",
+        "box",
+        "form by POST, slow",
+        pytest.param("slow batch", marks=pytest.mark.soak),
+        pytest.param("asks above the end", marks=pytest.mark.soak),
+    ],
+)
 def test_scrolling_brings_every_card(scrapy_without_store: Scrapy, name: str) -> None:
     scroll(scrapy_without_store, name)
 
