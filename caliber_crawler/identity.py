@@ -160,9 +160,9 @@ def is_told_anew(seen: Article, stored: Article, before: datetime | None) -> boo
 
     The date printed there was `before`, and is another day's now, while next to nothing of the text
     is left; the headline may be the same, for headlines recur. Of an edited text the old words are
-    still there, however much it grew, and a caption says too little to tell.
+    still there, however much it grew, and a caption says too little to tell, or no text at all.
     """
-    if seen.published_at is None or before is None:
+    if seen.published_at is None or before is None or not seen.body:
         return False
     if abs(seen.published_at - before) <= _ANOTHER_DAY:
         return False

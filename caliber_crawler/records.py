@@ -91,13 +91,15 @@ def meet(
 
     What the page no longer says is kept from before, so a hidden date or a hollow page wipes
     nothing, and `trusted` says whose text stands. Identity, first-seen time and publication time
-    stay what they first were, the latter unless it was read without a layout or the address tells
-    another story since (`identity.is_told_anew`). The outcome in
-    `crawl` is ``changed`` when `changes` names anything; `printed_at` is the date that the page
-    printed before, `moved` that it is the version of a stored article under an address that it was
-    not known by, `lost` that the address known before answers no more.
+    stay what they first were, the latter unless it was read without a layout. Where the address
+    tells another story since (`identity.is_told_anew`), date and content are that story's alone.
+    The outcome in `crawl` is ``changed`` when `changes` names anything; `printed_at` is the date
+    that the page printed before, `moved` that it is the version of a stored article under an
+    address that it was not known by, `lost` that the address known before answers no more.
     """
     text = trusted(stored, seen)
+    anew = text is seen and _is_told_anew(stored, seen, printed_at or stored.published_at)
+    past = _without_content(stored) if anew else stored
     url = seen.url or stored.url if lost else _address(stored, seen)
     hollow = not text.body
     record = replace(
@@ -108,17 +110,17 @@ def meet(
         slug=(seen.slug if url == seen.url else stored.slug) or stored.slug,
         aliases=_union(stored.aliases, [stored.url], seen.aliases, [seen.url], without=url),
         title=text.title or stored.title,
-        description=text.description or seen.description or stored.description,
-        authors=_authors(stored, seen, text),
-        sections=add_sections(text.sections, stored.sections if text is seen else seen.sections),
-        published_at=_published(stored, seen, printed_at or stored.published_at, text is seen),
+        description=text.description or seen.description or past.description,
+        authors=_authors(past, seen, text),
+        sections=add_sections(text.sections, past.sections if text is seen else seen.sections),
+        published_at=_published(stored, seen, anew=anew),
         body=text.body or stored.body,
-        images=text.images or stored.images or seen.images,
+        images=text.images or past.images or seen.images,
         embeds=(text.embeds or stored.embeds) if hollow else text.embeds,
         links=(text.links or stored.links) if hollow else text.links,
         views=stored.views if seen.views is None else seen.views,
         views_at=stored.views_at if seen.views is None else at,
-        alternates=_editions(stored.alternates | seen.alternates),
+        alternates=_editions(past.alternates | seen.alternates),
         duplicate_of=stored.duplicate_of,
         near_duplicate_of=stored.near_duplicate_of,
         status="live",
@@ -209,20 +211,27 @@ def _from_head(article: Article) -> bool:
     return named is not None and set(map(text.line, named)) == set(article.authors)
 
 
-def _published(
-    stored: Article, seen: Article, before: datetime | None, is_text: bool
-) -> datetime | None:
+def _published(stored: Article, seen: Article, *, anew: bool) -> datetime | None:
     """When it was published: what was read first, but a layout's reading comes before a guess, and
-    the date of the story that is told there now before that of another one.
-
-    `before` is the date as printed before, `is_text` whether the text is the one seen now.
-    """
-    was, now = (one.extraction["method"] if one.extraction else None for one in (stored, seen))
-    better = was == "fallback" and now == "template"
-    anew = is_text and now == "template" and is_told_anew(seen, stored, before)
-    if better or anew:
+    the date of the story that is told there `anew` before that of the former one."""
+    if anew or (_method(stored) == "fallback" and _method(seen) == "template"):
         return seen.published_at or stored.published_at
     return stored.published_at or seen.published_at
+
+
+def _is_told_anew(stored: Article, seen: Article, before: datetime | None) -> bool:
+    """Whether another story stands there; a page that no layout fits does not tell. `before` is the
+    date as printed before."""
+    return _method(seen) == "template" and is_told_anew(seen, stored, before)
+
+
+def _without_content(article: Article) -> Article:
+    """An article that has nothing for a page to leave as it was."""
+    return replace(article, description=None, authors=[], sections=[], images=[], alternates={})
+
+
+def _method(article: Article) -> str | None:
+    return article.extraction["method"] if article.extraction else None
 
 
 def _address(stored: Article, seen: Article) -> str | None:

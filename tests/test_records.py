@@ -384,6 +384,20 @@ def test_another_story_at_the_same_address_has_its_own_date(before: Any, now: An
     assert (after.id, after.revision, after.first_seen_at) == ("en/a", 2, AT)
 
 
+def test_another_story_has_nothing_of_the_former_one() -> None:
+    """What its page does not say is unknown, and not what the other story's page said."""
+    bare: dict[str, Any] = {
+        "authors": [], "sections": [ref("sport", "SPORT")], "images": [], "embeds": [], "links": [],
+        "alternates": {}, "description": None,
+    }  # fmt: skip
+    old = stored(body=prose(60, "the old story"))
+    after = records.meet(old, full(**NEW, **bare), AT + DAYS, printed_at=AT)
+    assert {name: getattr(after, name) for name in bare} == bare
+    edited = records.meet(old, full(body=old.body + " More.", **bare), AT + DAYS, printed_at=AT)
+    kept = ("authors", "images", "alternates", "description")
+    assert all(getattr(edited, name) == getattr(old, name) for name in kept)
+
+
 NOTE = prose(25, "note")
 
 
@@ -397,6 +411,7 @@ NOTE = prose(25, "note")
         ({"body": ""}, {"body": NOTE}),
         ({"body": NOTE}, {**NEW, "published_at": AT + timedelta(hours=5)}),
         ({"body": NOTE}, {**NEW, "published_at": None}),
+        ({"body": NOTE}, {"title": "Caliber.Az", "body": ""}),
         ({"body": NOTE}, {**NEW, "extraction": dict(GUESS)}),
         ({"body": NOTE}, {**NEW, "extraction": {**(full().extraction or {}), "garbled": True}}),
     ],

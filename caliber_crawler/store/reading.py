@@ -77,8 +77,9 @@ class ArticleReader:
         """Batches of records in field order, oldest publication first, then by id.
 
         Records without a time come first. What is stored while it reads may be in or not; no
-        record comes twice: a time that a layout read stays, and the others are remembered. Raises
-        `StoreUnavailable` and `StoreError`.
+        record comes twice, for a time that a layout read stays and the others are remembered, but
+        where an address comes to tell another story meanwhile. Raises `StoreUnavailable` and
+        `StoreError`.
         """
         batch: list[Document] = []
         may_move: set[str] = set()
