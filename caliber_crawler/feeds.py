@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -107,7 +108,7 @@ class FeedFile(io.RawIOBase):
             self._file = None
 
 
-class _Storage:
+class _Storage(ABC):
     """What the storages share: how a feed is opened, and that each failure is told.
 
     A feed that could not be written as a whole makes `store` raise, which Scrapy counts under
@@ -139,8 +140,9 @@ class _Storage:
             return cast("IO[bytes]", feed)
         return io.BufferedWriter(feed, _BUFFER)
 
+    @abstractmethod
     def _opened(self) -> io.FileIO:
-        raise NotImplementedError
+        """What is written into. Raises OSError."""
 
     def _lost(self, error: OSError | None) -> None:
         self._addon.count(counters.FEEDS_LOST)
