@@ -22,11 +22,12 @@ from caliber_crawler.listing.rule import ListRule, Step
 from caliber_crawler.listing.walk import Walk, by_place
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import answered_at
+from caliber_crawler.spiders import bars
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LIST_PRIORITY, CaliberSpider
 from caliber_crawler.spiders.named import NamedArticles
 from caliber_crawler.spiders.tasks import ListTask
-from caliber_crawler.store.walks import Bar, Bounds
+from caliber_crawler.store.walks import Bounds
 
 if TYPE_CHECKING:
     from typing import Self
@@ -282,7 +283,7 @@ class CardSpider(CaliberSpider):
         before = await addon.patiently(
             lambda: store.walks.begin(task.key, _bounds(task.walk), addon.server_now())
         )
-        if before.bar is not None and not await self.is_barred(before.bar):
+        if before.bar is not None and not await bars.holds(addon, before.bar):
             self.logger.info("%s: it may go on again, or is tried anew", task.url)
             await addon.patiently(lambda: store.walks.unbar(task.key))
             before = await addon.patiently(
@@ -298,10 +299,6 @@ class CardSpider(CaliberSpider):
                 task.url,
                 before.known_before.isoformat(timespec="minutes"),
             )
-
-    async def is_barred(self, bar: Bar) -> bool:
-        """Whether what was noted of a list still holds; `scrolling` knows."""
-        raise NotImplementedError
 
     async def _open(self, task: ListTask) -> None:
         """Note that a walk goes beyond the first page, before anything there is asked for."""

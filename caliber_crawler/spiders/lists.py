@@ -28,6 +28,7 @@ from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import HTML_BATCH, PURPOSE, SEQUEL
 from caliber_crawler.responses import CUT_OFF, page_of, reject_of
 from caliber_crawler.site import Address
+from caliber_crawler.spiders import bars
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY
 from caliber_crawler.spiders.cards import answer_of
 from caliber_crawler.spiders.scrolling import ScrollingSpider
@@ -367,7 +368,10 @@ class ListWalkingSpider(ScrollingSpider):
         elif not isinstance(error, HttpError):
             if is_forbidden(error) and request.cb_kwargs["state"]["index"] == 0:
                 why = "robots.txt forbids what the list's rule asks for"
-                await self._bar(task, FORBIDDEN_BY_ROBOTS, f"{why}: {request.url}", request.url)
+                await bars.note(
+                    CaliberAddon.of(self.crawler), task.key, FORBIDDEN_BY_ROBOTS,
+                    f"{why}: {request.url}", request.url,
+                )  # fmt: skip
             self._given_up(task)
             for reject in self.failed(failure):
                 yield reject

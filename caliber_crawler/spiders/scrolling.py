@@ -6,10 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from scrapy.exceptions import DontCloseSpider, IgnoreRequest
+from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 
@@ -26,6 +25,7 @@ from caliber_crawler.pages.kinds import in_place_of_a_list
 from caliber_crawler.pages.section import parse_cards
 from caliber_crawler.reach import OFF_SITE
 from caliber_crawler.requests import PURPOSE
+from caliber_crawler.spiders import bars
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import FORBIDDEN_BY_ROBOTS, LIST_PRIORITY, NOT_A_LIST
 from caliber_crawler.spiders.cards import CardSpider, answer_of
@@ -48,8 +48,6 @@ _BROWSER_ATTEMPTS = 2
 # an article may have been posted in between.
 _SAME = 0.8
 _SETTLING_SECONDS = 3.0
-# So long is it believed that a list cannot go on without what may not be asked for.
-_TRIED_ANEW = timedelta(days=7)
 _LONGEST_WHY = 300
 _LEAVING_SECONDS = 2.0
 _CLOSING_SECONDS = 5.0
@@ -129,7 +127,9 @@ class ScrollingSpider(CardSpider):
         except BarredError as error:
             reason = FORBIDDEN_BY_ROBOTS if isinstance(error, Forbidden) else OFF_SITE
             if not browsed.grew:  # else it was something else, for some time at least
-                await self._bar(browsed, reason, str(error), error.url)
+                await bars.note(
+                    CaliberAddon.of(self.crawler), browsed.key, reason, str(error), error.url
+                )
             # A second attempt would come to the same.
             for found in self._browser_trouble(browsed, str(error), 1, reason):
                 yield found
@@ -295,28 +295,6 @@ class ScrollingSpider(CardSpider):
         return taken + await self._ended(task)
 
     # --- lists that go on where the crawler may not
-
-    async def _bar(self, task: ListTask, reason: str, why: str, url: str) -> None:
-        """Note that a list needs what may not be asked for, so that updates need not try again."""
-        self.count(counters.LISTS_BARRED)
-        addon = CaliberAddon.of(self.crawler)
-        store = addon.store
-        if store is not None:
-            bar = Bar(reason, why[:_LONGEST_WHY], url, addon.server_now())
-            await addon.patiently(lambda: store.walks.bar(task.key, bar))
-
-    async def is_barred(self, bar: Bar) -> bool:
-        """Whether an address may still not be asked for. It is tried anew now and then: what was
-        kept from being asked may not have been what the list needs."""
-        addon = CaliberAddon.of(self.crawler)
-        if addon.server_now() - bar.at > _TRIED_ANEW:
-            return False
-        if bar.reason == OFF_SITE:
-            return addon.reach.refusal(bar.url) is not None
-        try:
-            return await addon.forbids(bar.url)
-        except IgnoreRequest:  # its host does not tell
-            return True
 
     def _told_of_bar(self, task: ListTask, bar: Bar) -> Reject:
         self.count(counters.LISTS_BARRED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,9 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.items import Article, Reject, Revisit, SectionRef
-from caliber_crawler.pages.section import ListPage, parse_list
 from caliber_crawler.records import add_sections
 from caliber_crawler.requests import PURPOSE
-from caliber_crawler.responses import page_of, reject_of
+from caliber_crawler.responses import reject_of
 from caliber_crawler.site import ROOT_LANGUAGE
 from caliber_crawler.spiders.arguments import SectionsArguments
 from caliber_crawler.spiders.base import LACKING, LIST_PRIORITY
@@ -25,8 +24,6 @@ from caliber_crawler.spiders.navigation import (
     NAMED,
     REMEMBERED,
     NavigatingSpider,
-    of_edition,
-    slugs_of,
 )
 from caliber_crawler.spiders.tasks import ListTask
 from caliber_crawler.verdict import UNKNOWN_SECTION
@@ -53,7 +50,6 @@ class SectionsSpider(NavigatingSpider):
     def set_arguments(self, arguments: SectionsArguments) -> None:
         super().set_arguments(arguments)
         self._unknown: dict[tuple[str, str], None] = {}  # edition and slug, in order
-        self._odd: set[str] = set()
 
     async def start(self) -> AsyncIterator[Any]:
         others: list[str] = []
@@ -99,36 +95,6 @@ class SectionsSpider(NavigatingSpider):
                 why = f"{language!r} is at {edition.href}, which does not tell it from another one"
             yield reject_of(response, self.fetch(), "unknown_edition", why)
 
-    async def parse_home(
-        self, response: Response, language: str | None = None, label: str | None = None
-    ) -> AsyncIterator[Any]:
-        """Ask for the sections that an edition's home page names, or for those wanted.
-
-        `language` is the edition's prefix, `label` what the switch calls it where that led here.
-
-        @on_site /en/
-        @follows 1 parse_section
-        """
-        page = self._read(response)
-        language = language or page.language or ROOT_LANGUAGE
-        most = self.config.limits.sections
-        named, cut = self.first_of("sections", response.url, of_edition(page, language), most)
-        for reject in cut:
-            yield reject
-        lost: Collection[str] = ()
-        if not any(self._is_anothers(link.href, language) for link in named):
-            lost = await self._remember_named(language, label, named)
-        if not self.arguments.section:
-            self._tell_odd(page)
-            if not named and (reject := self.in_its_place(response)) is not None:
-                yield reject
-            elif not named:
-                self.count(counters.LISTS_WITHOUT_CARDS)
-                detail = f"the page names no section of the edition {language}"
-                yield reject_of(response, self.fetch(), "no_sections", detail)
-        for request in self._named_requests(language, named, lost):
-            yield request
-
     async def parse_first_section(self, response: Response) -> AsyncIterator[Any]:
         """Read the first section that a home page names, for `scrapy check`.
 
@@ -144,31 +110,6 @@ class SectionsSpider(NavigatingSpider):
             page = await self.crawler.engine.download_async(Request(link.href))
             async for found in other.parse_section(page):
                 yield found
-
-    def follow(self, page: ListPage, language: str) -> Iterator[Request | Reject]:
-        """Requests for sections that a page names and that were not asked for, within the limit."""
-        if self.arguments.section or self.arguments.query:
-            return
-        self._tell_odd(page)
-        named = of_edition(page, language)
-        asked = {*self.tasks, *self._left_out}
-        new = [link for link in named if self._key(link.href) not in asked]
-        most = self.config.limits.sections * len(self.arguments.language)
-        links, cut = self.first_of("sections", page.url, new, most - len(self.tasks))
-        yield from cut
-        for link in links:
-            yield from self.list_request(link.href, link.ref, language, **{NAMED: slugs_of(named)})
-
-    def _tell_odd(self, page: ListPage) -> None:
-        """Count and tell of links, each once, of which nothing is taken and perhaps should be."""
-        new = [url for url in page.odd_sections if url not in self._odd]
-        for url in new[: max(0, self.config.limits.sections - len(self._odd))]:
-            self._odd.add(url)
-            self.count(counters.LISTS_ODD_LINKS)
-            self.logger.warning(
-                "%s: it may be a section, but its address is not understood as one's, so it is not "
-                "walked (named by %s)", url, page.url,
-            )  # fmt: skip
 
     async def section_failed(self, failure: Failure) -> AsyncIterator[Any]:
         """Errback of a list: an address that the site does not have is an unknown section."""
@@ -222,6 +163,3 @@ class SectionsSpider(NavigatingSpider):
 
     def admits(self, article: Article) -> bool:
         return self.arguments.admits(article.published_at, self.config)
-
-    def _read(self, response: Response) -> ListPage:
-        return parse_list(page_of(response), self.config.site)
