@@ -360,3 +360,15 @@ _WAITING = "<main id=list></main><script src=/list.js></script>"
 def test_what_stands_in_place_of_a_list_is_told(html: str, kind: str | None, path: str) -> None:
     found = in_place_of_a_list(page(html, f"https://caliber.az{path}"), SITE)
     assert (found and found.kind) == kind
+
+
+def test_what_stands_in_place_of_a_list_is_told_by_the_tree_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Large pages are parsed in a thread, with a deadline, before anybody reads them."""
+    shown = page("<title>Just a moment...</title>", "https://caliber.az/en/")
+    shown.parse()
+    monkeypatch.delattr(Page, "_parsed")
+    found = in_place_of_a_list(shown, SITE)
+    assert found is not None
+    assert found.kind == "challenge"

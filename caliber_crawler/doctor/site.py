@@ -23,7 +23,6 @@ from caliber_crawler.config import OFF
 from caliber_crawler.doctor.database import clock
 from caliber_crawler.doctor.findings import Finding, attention, broken, examined, ok
 from caliber_crawler.errors import CaliberError
-from caliber_crawler.pages.html import Page
 from caliber_crawler.pages.kinds import what_it_is
 from caliber_crawler.pages.section import parse_list
 from caliber_crawler.responses import page_of
@@ -204,7 +203,7 @@ def _page(addon: CaliberAddon, url: str, response: Response | None, why: str) ->
         page = page_of(response)
         seen = parse_list(page, site)
         # Judged by what it shows, not by its address.
-        other = what_it_is(Page(f"{site.base}/post/page", page.body, page.content_type), site)
+        other = what_it_is(page, site, by_address=False)
     except (CaliberError, AttributeError) as error:
         return broken("page", f"{url} cannot be read: {line(str(error))}", f"see {by_hand}")
     labels = ", ".join(edition.label for edition in seen.editions) or "none"

@@ -114,12 +114,13 @@ def what_it_is(
     has_frame: bool = False,
     title: str | None = None,
     says_not_found: bool = False,
+    by_address: bool = True,
 ) -> NotAnArticle:
     """The reason why a page without an article has none, as an error to be raised.
 
     `has_frame` says that an article's frame is there, `title` is the headline if one was found.
     `says_not_found`: that headline says that there is no such page, and nothing in the page makes
-    an article of it.
+    an article of it. Home pages are told by their address, unless that is not to count.
     """
     shown = headings(page, "h1", "h2", "title")
     shown = list(dict.fromkeys([title, *shown] if title else shown))
@@ -130,7 +131,7 @@ def what_it_is(
     lacks = says_not_found or is_not_found(shown) or has_error_box(page)
     if lacks or _NO_ACCESS.search(text):
         return NotAnArticle("not_found", f"the page says that it lacks the article: {excerpt!r}")
-    if address and address.kind == "home":
+    if by_address and address and address.kind == "home":
         return NotAnArticle("home", f"the home page: {excerpt!r}")
     if page.classes(CARD) and not has_frame:
         return NotAnArticle("list", f"a page of cards: {excerpt!r}")
@@ -155,9 +156,7 @@ def in_place_of_a_list(page: Page, site: Site) -> NotAnArticle | None:
     None where it is nothing of the kind, and where the page has the site's navigation and only
     names such things: scripts bring the cards of some lists, notices stand on pages as they are.
     """
-    # By what it shows: home pages are told by their address otherwise.
-    shown = Page(f"{site.base}/post/page", page.body, page.content_type)
-    what = what_it_is(shown, site)
+    what = what_it_is(page, site, by_address=False)
     is_it = what.kind in _IN_PLACE and not is_the_sites_own(page, site)
     return what if is_it else None
 
