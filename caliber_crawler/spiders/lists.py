@@ -227,8 +227,7 @@ class ListWalkingSpider(ScrollingSpider):
     async def _taken_from(
         self, task: ListTask, rule: ListRule, reached: State, response: Response
     ) -> list[Any]:
-        """What an answer brings, the request for the next one first."""
-        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
+        """What an answer brings, or what becomes of the list that does not take it for one."""
         reading = self._batch_of(task, rule, response)
         why = self._refusal(task, rule, reached, response, reading)
         # What is no answer of the list's kind may still be how the list ends.
@@ -242,6 +241,12 @@ class ListWalkingSpider(ScrollingSpider):
         if reading is None or why:
             renewed = None if odd else await self._renewed(task, rule, why)
             return await self._disappointed(task, why, odd=odd) if renewed is None else renewed
+        return await self._accepted(task, rule, reached, reading)
+
+    async def _accepted(
+        self, task: ListTask, rule: ListRule, reached: State, reading: Reading
+    ) -> list[Any]:
+        """What a good answer brings, the request for the next one first."""
         self.count(counters.LISTS_BATCHES)
         taken = await self._take(task, reading.cards)
         try:
@@ -285,7 +290,7 @@ class ListWalkingSpider(ScrollingSpider):
             return None
         if task.walk.batches > 1:
             task.walk.restart()
-        return await self._taken_from(task, rule, step.state, answer)
+        return await self._accepted(task, rule, step.state, reading)
 
     def _is_last(self, task: ListTask, rule: ListRule, reached: State, reading: Reading) -> bool:
         """Whether no request follows from an answer without cards."""
@@ -308,6 +313,7 @@ class ListWalkingSpider(ScrollingSpider):
 
     def _batch_of(self, task: ListTask, rule: ListRule, response: Response) -> Reading | None:
         """The cards of an answer; None when it is of another kind than the rule's."""
+        self.count(counters.LISTS_CUT_OFF, number=CUT_OFF in response.flags)
         answer, site = answer_of(response), self.config.site
         reading = read_answer(answer, rule.format, task.url, site, values=rule.needs_values)
         if reading is None and is_blank(answer) and not rule.needs_values:
