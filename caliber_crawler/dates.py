@@ -96,17 +96,16 @@ def parse_relative(text: str | None, zone: tzinfo, at: datetime) -> PrintedTime 
     if named is None:
         return None
     days, clock = named
-    here = at.astimezone(zone)
-    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
+        here = at.astimezone(zone)
+        midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
         hour, minute, second = _clock_parts(clock)
         day = midnight - timedelta(days=days)
         printed = _printed(day.replace(hour=hour, minute=minute, second=second), True, zone)
-    except (ValueError, OverflowError):
+        early = here - midnight < _AFTER_MIDNIGHT
+        return None if printed is None or early or printed.instant > at + _AHEAD else printed
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
         return None
-    if printed is None or here - midnight < _AFTER_MIDNIGHT or printed.instant > at + _AHEAD:
-        return None
-    return printed
 
 
 def names_a_day(text: str | None) -> bool:
@@ -141,9 +140,9 @@ def parse_http_date(header: str) -> datetime | None:
     """The instant in UTC of a header such as ``Date``; None when it is no such time."""
     try:
         said = parsedate_to_datetime(header[:100])
-    except (ValueError, OverflowError):
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
         return None
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def parse_iso(text: str, zone: tzinfo) -> PrintedTime | None:

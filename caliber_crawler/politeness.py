@@ -8,12 +8,12 @@ import itertools
 import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
 
 from caliber_crawler import counters
+from caliber_crawler.dates import parse_http_date
 from caliber_crawler.errors import StoreError
 from caliber_crawler.store.limiter import Slot
 
@@ -240,9 +240,5 @@ def seconds_of(retry_after: str, at: datetime) -> float | None:
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    try:
-        told = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    aware = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return max(0.0, (aware - at).total_seconds())
+    told = parse_http_date(text)
+    return None if told is None else max(0.0, (told - at).total_seconds())

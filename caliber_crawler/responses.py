@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Count = Callable[..., None]
 
+# What a cache may have kept of a page, and more than clocks of well-kept servers differ by.
+_ODD_CLOCK = timedelta(days=2)
 _VALIDATOR = 1_000  # bytes; a longer one is not sent back
 
 CUT_OFF = "cut_off"
@@ -86,10 +88,16 @@ def page_of(response: Response) -> Page:
     return page
 
 
-def answered_at(response: Response) -> datetime:
-    """When a server answered, by its own clock if it tells: that one made "today" on the page."""
-    said = (response.headers.get("Date") or b"").decode("latin-1")
-    return parse_http_date(said) or datetime.now(UTC)
+def answered_at(response: Response) -> datetime | None:
+    """When a server answered, by its own clock if it tells: that one made "today" on the page.
+
+    None when that clock is days from ours, so that nobody knows which day it meant.
+    """
+    here = datetime.now(UTC)
+    said = parse_http_date((response.headers.get("Date") or b"").decode("latin-1"))
+    if said is None:
+        return here
+    return said if abs(said - here) < _ODD_CLOCK else None
 
 
 def article_of(

@@ -14,7 +14,14 @@ from babel.dates import format_datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caliber_crawler.dates import names_a_day, parse_iso, parse_on_card, parse_printed
+from caliber_crawler.dates import (
+    names_a_day,
+    parse_http_date,
+    parse_iso,
+    parse_on_card,
+    parse_printed,
+    parse_relative,
+)
 
 BAKU = ZoneInfo("Asia/Baku")
 
@@ -156,6 +163,30 @@ def test_days_turn_at_midnight_of_the_zone_and_are_not_known_just_after_it() -> 
     }  # fmt: skip
     assert names_a_day("Yesterday, 12:10")
     assert not names_a_day("2 hours ago")
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
+)
+def test_odd_clocks_of_servers_raise_nothing(at: datetime) -> None:
+    assert parse_relative("Today, 23:59", BAKU, at) is None
+    assert parse_relative("Yesterday, 00:20", BAKU, at) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "meant"),
+    [
+        ("Thu, 26 Nov 2026 22:10:00 GMT", datetime(2026, 11, 26, 22, 10, tzinfo=UTC)),
+        ("Thu, 26 Nov 2026 22:10:00 +0400", datetime(2026, 11, 26, 18, 10, tzinfo=UTC)),
+        ("Thu, 26 Nov 2026 22:10:00", datetime(2026, 11, 26, 22, 10, tzinfo=UTC)),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
+        ("Thu, 99 Nov 2026 22:10:00 GMT", None),
+        ("now", None),
+        ("", None),
+    ],
+)
+def test_dates_of_headers(header: str, meant: datetime | None) -> None:
+    assert parse_http_date(header) == meant
 
 
 def test_an_offset_in_the_text_wins() -> None:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from scrapy.http.request import NO_CALLBACK
 from caliber_crawler import counters
 from caliber_crawler.addon import CaliberAddon
 from caliber_crawler.config import OFF
+from caliber_crawler.dates import parse_http_date
 from caliber_crawler.doctor.database import clock
 from caliber_crawler.doctor.findings import Finding, attention, broken, examined, ok
 from caliber_crawler.errors import CaliberError
@@ -222,10 +222,11 @@ def _page(addon: CaliberAddon, url: str, response: Response | None, why: str) ->
 
 def _instant(response: Response) -> datetime | None:
     """When an answer was made, by the clock of who made it."""
-    header = response.headers.get("Date")
-    try:
-        told = parsedate_to_datetime((header or b"").decode("latin-1"))
-        age = float((response.headers.get("Age") or b"0").decode("latin-1"))  # kept by a cache
-    except (ValueError, TypeError, OverflowError):
+    told = parse_http_date((response.headers.get("Date") or b"").decode("latin-1"))
+    if told is None:
         return None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)) + timedelta(seconds=age)
+    try:
+        age = float((response.headers.get("Age") or b"0").decode("latin-1"))  # kept by a cache
+        return told + timedelta(seconds=age)
+    except (ValueError, OverflowError):
+        return None
